@@ -1,0 +1,1 @@
+"""SIP bridging on FreeSWITCH, steered by a providers file."""

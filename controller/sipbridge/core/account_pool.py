@@ -1,0 +1,179 @@
+"""The accounts of a pool, found by key or picked at random in constant time, whatever their number. Pure.
+
+State changes come from call control (lines taken and given back) and the registrar (registration); nobody scans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from sipbridge.core.account import Account, AccountId, account_id
+from sipbridge.core.errors import UriError
+from sipbridge.core.gateway import Registration, RegistrationStatus
+from sipbridge.core.provider import PoolPolicy
+from sipbridge.core.template import NO_CALL, Template
+from sipbridge.core.uri import SipUri, normalize_escapes, parse_sip_uri
+
+_UNAVAILABLE = -1
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """One account in use: what it is, and what it is doing.
+
+    Attributes:
+        calls: calls it carries now.
+        registration: what FreeSWITCH last said about its gateway.
+    """
+
+    id: AccountId
+    account: Account
+    pool: AccountPool = field(repr=False)
+    calls: int = 0
+    registration: Registration = field(default_factory=Registration)
+    _position: int = _UNAVAILABLE
+
+    @property
+    def free_slots(self) -> int:
+        """Calls that it can still take; never negative, not even after the limit was lowered."""
+        return max(0, self.pool.policy.max_calls_per_line - self.calls)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether its registration, where one is required, stands."""
+        return not self.pool.policy.registration_required or (self.registration.status is RegistrationStatus.REGISTERED)
+
+    @property
+    def is_available(self) -> bool:
+        """Whether a call may take it now."""
+        return self._position != _UNAVAILABLE
+
+    def take(self) -> None:
+        """Count one more call."""
+        self.calls += 1
+        self.pool.refresh(self)
+
+    def give_back(self) -> None:
+        """Count one call less."""
+        if self.calls == 0:
+            raise AssertionError(f"line of {self.account.uri} given back more often than taken")
+        self.calls -= 1
+        self.pool.refresh(self)
+
+    def set_registration(self, registration: Registration) -> None:
+        """Note what FreeSWITCH says about its gateway."""
+        self.registration = registration
+        self.pool.refresh(self)
+
+
+class AccountPool:
+    """The accounts of one pool.
+
+    Args:
+        policy: what they have in common.
+        keys: the ``by`` of every FindInPool that will look here; each gets an index.
+    """
+
+    def __init__(self, policy: PoolPolicy, keys: Iterable[Template] = ()) -> None:
+        self.policy = policy
+        self._lines: dict[AccountId, Line] = {}
+        # Nearly every key has one line, so a list is made only for the second.
+        self._indexes: dict[Template, dict[str, Line | list[Line]]] = {by: {} for by in keys}
+        self._available: list[Line] = []
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __iter__(self) -> Iterator[Line]:
+        return iter(self._lines.values())
+
+    def get(self, id_: AccountId) -> Line | None:
+        """The line with this id."""
+        return self._lines.get(id_)
+
+    def add(self, account: Account) -> Line:
+        """Add an account.
+
+        Raises:
+            ValueError: the pool has an account with an equivalent URI.
+        """
+        id_ = account_id(self.policy.name, account.uri)
+        if id_ in self._lines:
+            raise ValueError(f"account {account.uri} is already in pool {self.policy.name}")
+        line = self._lines[id_] = Line(id_, account, self)
+        for by, index in self._indexes.items():
+            if key := _index_key(by, account):
+                present = index.get(key)
+                if present is None:
+                    index[key] = line
+                elif isinstance(present, list):
+                    present.append(line)
+                else:
+                    index[key] = [present, line]
+        self.refresh(line)
+        return line
+
+    def find(self, by: Template, wanted: SipUri | str) -> Line | None:
+        """The first account whose `by` equals `wanted`, available or not.
+
+        Args:
+            by: one of the `keys` given when the pool was made.
+            wanted: a URI, compared as RFC 3261 §19.1.4 says, or any text, compared as it is.
+        """
+        uri = wanted if isinstance(wanted, SipUri) else _uri_or_none(wanted)
+        key = uri.lookup_key if uri else normalize_escapes(str(wanted))
+        found = self._indexes[by].get(key)
+        if found is None:
+            return None
+        candidates = found if isinstance(found, list) else [found]
+        if uri is None or not uri.parameters:
+            return candidates[0]
+        return next((line for line in candidates if _matches(by, line.account, uri)), None)
+
+    def pick(self, random_below: Callable[[int], int]) -> Line | None:
+        """Any available account, all equally likely.
+
+        Args:
+            random_below: returns a uniform integer in ``[0, n)``.
+        """
+        return self._available[random_below(len(self._available))] if self._available else None
+
+    @property
+    def available_count(self) -> int:
+        """How many accounts a call could take now."""
+        return len(self._available)
+
+    def refresh(self, line: Line) -> None:
+        """Move `line` into or out of the available ones after its state changed."""
+        wanted = line.calls < self.policy.max_calls_per_line and line.is_usable
+        if wanted == line.is_available:
+            return
+        if wanted:
+            line._position = len(self._available)
+            self._available.append(line)
+        else:
+            last = self._available.pop()
+            if last is not line:
+                self._available[line._position] = last
+                last._position = line._position
+            line._position = _UNAVAILABLE
+
+
+def _index_key(by: Template, account: Account) -> str:
+    """The key of `account` in the index of `by`; ``""`` when it has none, as without an alias."""
+    text = by.render(NO_CALL, account)
+    uri = _uri_or_none(text)
+    return uri.lookup_key if uri else normalize_escapes(text)
+
+
+def _matches(by: Template, account: Account, wanted: SipUri) -> bool:
+    own = _uri_or_none(by.render(NO_CALL, account))
+    return own is not None and own.equivalent(wanted)
+
+
+def _uri_or_none(text: str) -> SipUri | None:
+    try:
+        return parse_sip_uri(text)
+    except UriError:
+        return None

@@ -1,0 +1,182 @@
+"""An account becomes a FreeSWITCH gateway; what FreeSWITCH says about it becomes a registration. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NewType
+
+from sipbridge.core.account import Account, AccountId
+from sipbridge.core.provider import PoolPolicy
+from sipbridge.core.uri import SipUri
+
+GatewayName = NewType("GatewayName", str)
+"""Names a gateway across all profiles: ``sipbridge.alice.4f0c…``."""
+
+GATEWAY_PREFIX = "sipbridge."
+"""Gateways whose names start so are ours; all others are left alone."""
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+class RegistrationStatus(Enum):
+    """Where the registration of an account stands, in the words of SIP_BRIDGE INFO."""
+
+    NONE = "Should register"
+    IN_PROGRESS = "Registration in progress"
+    REGISTERED = "OK"
+    FAILED = "Registration failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A status and, for a failure, its reason: ``403 Forbidden``."""
+
+    status: RegistrationStatus = RegistrationStatus.NONE
+    reason: str = ""
+
+
+_NONE = Registration()
+_IN_PROGRESS = Registration(RegistrationStatus.IN_PROGRESS)
+_REGISTERED = Registration(RegistrationStatus.REGISTERED)
+
+# What each gateway state of FreeSWITCH means for the registration; None: nothing new. A registered gateway that refreshes
+# passes TRYING and REGISTER and can be called all the while; a failed one passes UNREGED and TRYING before every retry
+# and stays failed until one succeeds. Source: sofia_reg.c, sofia_reg_check_gateway.
+_STATES: dict[str, Registration | None] = {
+    "NOREG": _REGISTERED,
+    "REGED": _REGISTERED,
+    "UNREGED": _IN_PROGRESS,
+    "TRYING": _IN_PROGRESS,
+    "REGISTER": None,
+    "FAIL_WAIT": None,
+    "EXPIRED": _IN_PROGRESS,
+    "TIMEOUT": _IN_PROGRESS,
+    "UNREGISTER": _NONE,
+    "DOWN": _NONE,
+}
+_KEPT_WHILE = {
+    "TRYING": (RegistrationStatus.REGISTERED, RegistrationStatus.FAILED),
+    "UNREGED": (RegistrationStatus.FAILED,),
+}
+
+
+def next_registration(current: Registration, state: str, sip_status: str = "", phrase: str = "") -> Registration:
+    """What a ``sofia::gateway_state`` event makes of a registration.
+
+    Args:
+        current: what it was.
+        state: the event's ``State``; one that is not known changes nothing.
+        sip_status: its ``Status``, which only some states carry.
+        phrase: its ``Phrase``, likewise.
+    """
+    if state == "FAILED":
+        return Registration(RegistrationStatus.FAILED, f"{sip_status} {phrase}".strip())
+    if current.status in _KEPT_WHILE.get(state, ()):
+        return current
+    return _STATES.get(state) or current
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What FreeSWITCH needs to know to register an account and to call with it.
+
+    Attributes:
+        realm: digest realm and, through it, the domain of From.
+        username: the user part of the account's URI.
+        proxy: Request-URI host of REGISTER: the domain of the account.
+        outbound_proxy: next hop of calls.
+        registrar: next hop of REGISTER.
+        expires_s: lifetime of a registration to ask for.
+    """
+
+    name: GatewayName
+    account_id: AccountId
+    pool: str
+    username: str
+    domain: str
+    realm: str
+    auth_username: str
+    password: str = field(repr=False)
+    outbound_proxy: SipUri
+    registrar: SipUri
+    register: bool
+    expires_s: int
+
+
+def gateway_for(id_: AccountId, account: Account, policy: PoolPolicy, salt: bytes, mean_expires_s: int) -> Gateway:
+    """The gateway of an account.
+
+    Its name holds a keyed hash of everything in it: a gateway of that name in FreeSWITCH is this very gateway, and a
+    changed account has another one. So what is present can be told from names alone, and nobody outside can guess a
+    contact to call. The key lives in FreeSWITCH as long as its gateways do, and never leaves it.
+
+    Args:
+        salt: the key of the hash.
+        mean_expires_s: seconds; each gateway gets its own within 10 %, because FreeSWITCH refreshes without jitter
+            and gateways that were added together would refresh together for ever.
+    """
+    proxy = account.outbound_proxy or policy.outbound_proxy
+    registrar = account.registrar or policy.registrar or proxy
+    register = policy.registration_required
+    definition = (
+        policy.name,
+        account.uri.text,
+        account.user_id,
+        account.realm,
+        account.secret,
+        proxy.text,
+        registrar.text,
+        register,
+        mean_expires_s,
+    )
+    digest = hashlib.blake2b(repr(definition).encode("utf-8", "surrogateescape"), key=salt, digest_size=10)
+    spread = int.from_bytes(digest.digest()[:2], "big") / 0xFFFF * 0.2 - 0.1
+    user = account.uri.user
+    return Gateway(
+        name=GatewayName(f"{GATEWAY_PREFIX}{_UNSAFE.sub('_', user)[:24]}.{digest.hexdigest()}"),
+        account_id=id_,
+        pool=policy.name,
+        username=user,
+        domain=account.uri.hostport,
+        realm=account.realm or account.uri.host,
+        auth_username=account.user_id or user,
+        password=account.secret or "",
+        outbound_proxy=proxy,
+        registrar=registrar,
+        register=register,
+        expires_s=max(60, round(mean_expires_s * (1 + spread))),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayPlan:
+    """What has to change so that FreeSWITCH has the gateways it should have.
+
+    Attributes:
+        remove: present and ours, but not wanted; these go first.
+        add: wanted, but not present.
+    """
+
+    remove: tuple[GatewayName, ...]
+    add: tuple[Gateway, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.remove or self.add)
+
+
+def plan_gateways(desired: Collection[Gateway], present: Collection[str]) -> GatewayPlan:
+    """Compare what should be with what is.
+
+    Args:
+        present: names of all gateways in FreeSWITCH, others' included.
+    """
+    names = {gateway.name for gateway in desired}
+    present = set(present)
+    return GatewayPlan(
+        remove=tuple(GatewayName(name) for name in sorted(present - names) if name.startswith(GATEWAY_PREFIX)),
+        add=tuple(gateway for gateway in desired if gateway.name not in present),
+    )

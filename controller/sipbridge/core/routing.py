@@ -1,0 +1,210 @@
+"""A call becomes a decision: bridge it with this account, or decline it for this reason. Pure.
+
+Nothing here waits for anything, so a caller that takes the line right after cannot oversell it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple, assert_never
+
+from sipbridge.core.account_pool import AccountPool, Line
+from sipbridge.core.call import CallRequest
+from sipbridge.core.errors import UriError
+from sipbridge.core.media import MediaEncryption, media_variables, why_not_offered
+from sipbridge.core.provider import FindInPool, MatchRegex, OnAccountNotFound, Provider, RandomAccount
+from sipbridge.core.template import NO_ACCOUNT, Template
+from sipbridge.core.uri import NameAddr, SipUri, parse_name_addr
+
+
+class Verdict(Enum):
+    """What a provider made of a call."""
+
+    NOT_TRIGGERED = "its pattern does not match the Request-URI"
+    NO_ACCOUNT = "its pool has no such account"
+    NONE_AVAILABLE = "its pool has no available account"
+    BRIDGE = "bridges the call"
+    DECLINE = "declines the call"
+
+
+class TraceStep(NamedTuple):
+    """One provider, and what came of it: the value that was looked for, or why not."""
+
+    provider: str
+    verdict: Verdict
+    detail: str = ""
+
+
+class DeclineReason(Enum):
+    """Why a call is declined; the settings give each its SIP status."""
+
+    NO_PROVIDER = "no-provider"
+    ACCOUNT_NOT_FOUND = "account-not-found"
+    NOT_REGISTERED = "not-registered"
+    LINES_TAKEN = "lines-taken"
+    BAD_ADDRESS = "bad-address"
+    MEDIA_NOT_OFFERED = "media-not-offered"
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """The call goes out.
+
+    Attributes:
+        to: Request-URI and To of the B leg.
+        from_: From of the B leg.
+        next_hop: where its INVITE is sent.
+        uses_gateway: whether it goes through the account's gateway, or past it to the invite's own proxy.
+        media: channel variables that make it offer the right media protection.
+    """
+
+    provider: Provider
+    line: Line
+    to: NameAddr
+    from_: NameAddr
+    next_hop: SipUri
+    uses_gateway: bool
+    media: tuple[tuple[str, str], ...]
+    trace: tuple[TraceStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """The call is refused.
+
+    Attributes:
+        detail: for a person: what was wrong with what.
+        provider: the one that declined; None when none wanted the call.
+        line: the account that was found but could not be used.
+    """
+
+    reason: DeclineReason
+    detail: str
+    provider: Provider | None
+    line: Line | None
+    trace: tuple[TraceStep, ...]
+
+
+Decision = Bridge | Decline
+
+
+@dataclass(frozen=True, slots=True)
+class MediaDefaults:
+    """What a provider that says nothing about media gets."""
+
+    encryption: MediaEncryption = MediaEncryption.NONE
+    enable_avpf: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingTable:
+    """The providers in order, and the pools they name."""
+
+    providers: Sequence[Provider]
+    pools: Mapping[str, AccountPool]
+    media: MediaDefaults = MediaDefaults()
+
+
+def route(call: CallRequest, table: RoutingTable, random_below: Callable[[int], int]) -> Decision:
+    """Decide what becomes of a call.
+
+    The line of a `Bridge` is available, but not yet taken: take it before anything else can run.
+
+    Args:
+        random_below: returns a uniform integer in ``[0, n)``.
+    """
+    trace: list[TraceStep] = []
+    for provider in table.providers:
+        trigger = provider.trigger
+        if isinstance(trigger, MatchRegex) and not trigger.matches(call.request_uri_text):
+            trace.append(TraceStep(provider.name, Verdict.NOT_TRIGGERED, trigger.pattern))
+            continue
+        pool = table.pools[provider.account_pool]
+        try:
+            line, step = _choose(provider, pool, call, random_below)
+        except UriError as error:
+            return _decline(DeclineReason.BAD_ADDRESS, str(error), provider, None, trace)
+        if line is None:
+            trace.append(step)
+            if provider.on_account_not_found is OnAccountNotFound.NEXT_PROVIDER:
+                continue
+            return _decline(DeclineReason.ACCOUNT_NOT_FOUND, step.verdict.value, provider, None, trace)
+        return _use(provider, line, call, table.media, trace, step)
+    return Decline(DeclineReason.NO_PROVIDER, "no provider takes this call", None, None, tuple(trace))
+
+
+def _choose(
+    provider: Provider, pool: AccountPool, call: CallRequest, random_below: Callable[[int], int]
+) -> tuple[Line | None, TraceStep]:
+    """The account that the provider's strategy names, available or not."""
+    match provider.account_to_use:
+        case FindInPool(by, source):
+            wanted, text = _render_source(source, call)
+            line = pool.find(by, wanted)
+            return line, TraceStep(provider.name, Verdict.BRIDGE if line else Verdict.NO_ACCOUNT, text)
+        case RandomAccount():
+            line = pool.pick(random_below)
+            return line, TraceStep(provider.name, Verdict.BRIDGE if line else Verdict.NONE_AVAILABLE)
+        case unknown:
+            assert_never(unknown)
+
+
+def _render_source(source: Template, call: CallRequest) -> tuple[SipUri | str, str]:
+    if source.address is not None and (address := source.address(call, NO_ACCOUNT)) is not None:
+        uri = address.uri if isinstance(address, NameAddr) else address
+        return uri, uri.text
+    text = source.render(call, NO_ACCOUNT)
+    return text, text
+
+
+def _use(
+    provider: Provider,
+    line: Line,
+    call: CallRequest,
+    defaults: MediaDefaults,
+    trace: list[TraceStep],
+    step: TraceStep,
+) -> Decision:
+    if not line.is_available:
+        if not line.is_usable:
+            return _decline(DeclineReason.NOT_REGISTERED, _registration(line), provider, line, trace)
+        limit = line.pool.policy.max_calls_per_line
+        return _decline(DeclineReason.LINES_TAKEN, f"{line.calls} of {limit} calls in progress", provider, line, trace)
+    invite = provider.outgoing_invite
+    encryption = invite.media_encryption or defaults.encryption
+    media = media_variables(encryption, defaults.enable_avpf if invite.enable_avpf is None else invite.enable_avpf)
+    if media is None:
+        return _decline(DeclineReason.MEDIA_NOT_OFFERED, why_not_offered(encryption), provider, line, trace)
+    try:
+        to = _render_address(invite.to, call, line)
+        from_ = _render_address(invite.from_, call, line)
+    except UriError as error:
+        return _decline(DeclineReason.BAD_ADDRESS, str(error), provider, line, trace)
+    next_hop = invite.outbound_proxy or line.account.outbound_proxy or line.pool.policy.outbound_proxy
+    trace.append(step)
+    return Bridge(provider, line, to, from_, next_hop, invite.outbound_proxy is None, media, tuple(trace))
+
+
+def _render_address(template: Template, call: CallRequest, line: Line) -> NameAddr:
+    if template.address is not None:
+        address = template.address(call, line.account)
+        if isinstance(address, NameAddr):
+            # {incoming.from} is the URI: a display name goes out only where the template asks for it.
+            return NameAddr(address.uri) if address.display_name else address
+        if address is not None:
+            return NameAddr(address)
+    return parse_name_addr(template.render(call, line.account))
+
+
+def _registration(line: Line) -> str:
+    registration = line.registration
+    return f"{registration.status.value}: {registration.reason}" if registration.reason else registration.status.value
+
+
+def _decline(
+    reason: DeclineReason, detail: str, provider: Provider, line: Line | None, trace: list[TraceStep]
+) -> Decline:
+    trace.append(TraceStep(provider.name, Verdict.DECLINE, detail))
+    return Decline(reason, detail, provider, line, tuple(trace))
