@@ -43,9 +43,9 @@ _NONE = Registration()
 _IN_PROGRESS = Registration(RegistrationStatus.IN_PROGRESS)
 _REGISTERED = Registration(RegistrationStatus.REGISTERED)
 
-# What each gateway state of FreeSWITCH means for the registration; None: nothing new. A registered gateway that refreshes
-# passes TRYING and REGISTER and can be called all the while; a failed one passes UNREGED and TRYING before every retry
-# and stays failed until one succeeds. Source: sofia_reg.c, sofia_reg_check_gateway.
+# What each gateway state of FreeSWITCH means for the registration; None: nothing new. A registered gateway that
+# refreshes passes TRYING and REGISTER and can be called all the while; a failed one passes UNREGED and TRYING before
+# every retry and stays failed until one succeeds. Source: sofia_reg.c, sofia_reg_check_gateway.
 _STATES: dict[str, Registration | None] = {
     "NOREG": _REGISTERED,
     "REGED": _REGISTERED,
@@ -85,9 +85,8 @@ class Gateway:
     """What FreeSWITCH needs to know to register an account and to call with it.
 
     Attributes:
-        realm: digest realm and, through it, the domain of From.
         username: the user part of the account's URI.
-        proxy: Request-URI host of REGISTER: the domain of the account.
+        domain: host and port of the account's URI, and of the Request-URI of its REGISTER.
         outbound_proxy: next hop of calls.
         registrar: next hop of REGISTER.
         expires_s: lifetime of a registration to ask for.
@@ -98,7 +97,6 @@ class Gateway:
     pool: str
     username: str
     domain: str
-    realm: str
     auth_username: str
     password: str = field(repr=False)
     outbound_proxy: SipUri
@@ -142,7 +140,6 @@ def gateway_for(id_: AccountId, account: Account, policy: PoolPolicy, salt: byte
         pool=policy.name,
         username=user,
         domain=account.uri.hostport,
-        realm=account.realm or account.uri.host,
         auth_username=account.user_id or user,
         password=account.secret or "",
         outbound_proxy=proxy,

@@ -1,7 +1,7 @@
 """Which call holds which line. Pure.
 
-Keyed by the channel UUID of the A leg, so that giving back is idempotent: FreeSWITCH may tell twice, or a reconciliation
-may have told before.
+Keyed by the channel UUID of the A leg, so that giving back is idempotent: FreeSWITCH may tell twice, or a
+reconciliation may have told before.
 """
 
 from __future__ import annotations

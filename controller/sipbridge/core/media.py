@@ -25,9 +25,10 @@ _OFFERED: dict[tuple[MediaEncryption, bool], tuple[tuple[str, str], ...]] = {
     (MediaEncryption.DTLS_SRTP, True): (("media_webrtc", "true"),),
 }
 
+_NO_AVPF = "FreeSWITCH offers AVPF only together with DTLS-SRTP: leave enableAvpf out or set it to false"
 _NOT_OFFERED = {
-    MediaEncryption.NONE: "FreeSWITCH offers AVPF only together with DTLS-SRTP: leave enableAvpf out or set it to false",
-    MediaEncryption.SDES: "FreeSWITCH offers AVPF only together with DTLS-SRTP: leave enableAvpf out or set it to false",
+    MediaEncryption.NONE: _NO_AVPF,
+    MediaEncryption.SDES: _NO_AVPF,
     MediaEncryption.DTLS_SRTP: "FreeSWITCH offers DTLS-SRTP only with AVPF: leave enableAvpf out or set it to true",
     MediaEncryption.ZRTP: 'FreeSWITCH has no ZRTP since 1.10.9: use "sdes", "dtls-srtp" or "none"',
 }

@@ -1,0 +1,133 @@
+"""Commands of the operator reach the daemon, and answers come back, as lines of JSON on a UNIX socket.
+
+A request is ``{"command": "info"}``; an answer ``{"result": …}`` or ``{"error": "…"}``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import gevent
+import gevent.server
+import gevent.socket
+import orjson
+
+from sipbridge.core.errors import SipBridgeError
+
+_log = logging.getLogger(__name__)
+
+_MAX_REQUEST_BYTES = 64 * 1024
+_MAX_CLIENTS = 32
+_CLIENT_TIMEOUT_S = 10.0
+
+
+class ControlError(SipBridgeError):
+    """The daemon did not do what it was asked; the message says why."""
+
+
+class ControlServer:
+    """Answers the command line.
+
+    Args:
+        handlers: command name → what returns its result, as JSON-able values.
+    """
+
+    def __init__(self, path: Path, handlers: Mapping[str, Callable[[], Any]], mode: int = 0o660) -> None:
+        self._path = path
+        self._handlers = handlers
+        self._mode = mode
+        self._server: gevent.server.StreamServer | None = None
+
+    def start(self) -> None:
+        """Listen.
+
+        Raises:
+            ControlError: the path is in use by another daemon, or by something that is no socket.
+            OSError: the folder does not exist, or is not ours to write in.
+        """
+        _remove_stale(self._path)
+        # Between bind and chmod nobody but us may connect.
+        previous = os.umask(0o177)
+        try:
+            listener = _unix_socket()
+            listener.bind(str(self._path))
+        finally:
+            os.umask(previous)
+        os.chmod(self._path, self._mode)
+        listener.listen(_MAX_CLIENTS)
+        self._server = gevent.server.StreamServer(listener, self._serve, spawn=_MAX_CLIENTS)
+        self._server.start()
+
+    def stop(self) -> None:
+        """Stop listening, and remove the socket."""
+        if self._server is not None:
+            self._server.stop(timeout=1)
+            self._path.unlink(missing_ok=True)
+
+    def _serve(self, client: gevent.socket.socket, _address: object) -> None:
+        try:
+            with gevent.Timeout(_CLIENT_TIMEOUT_S), client, client.makefile("rb") as lines:
+                while line := lines.readline(_MAX_REQUEST_BYTES):
+                    client.sendall(orjson.dumps(self._answer(line)) + b"\n")
+        except (OSError, gevent.Timeout) as error:
+            _log.debug("a client of the control socket went away: %s", error)
+
+    def _answer(self, line: bytes) -> dict[str, Any]:
+        try:
+            request = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            return {"error": "the request is not JSON"}
+        command = request.get("command") if isinstance(request, dict) else None
+        handler = self._handlers.get(command) if isinstance(command, str) else None
+        if handler is None:
+            return {"error": f"unknown command {command!r}; known are {', '.join(sorted(self._handlers))}"}
+        return {"result": handler()}
+
+
+def ask(path: Path, command: str, timeout_s: float = 10.0) -> Any:
+    """Send a command to the daemon and wait for its result.
+
+    Raises:
+        ControlError: no daemon listens there, or it refuses.
+    """
+    try:
+        too_late = ControlError(f"no answer on {path} within {timeout_s:g} s")
+        with gevent.Timeout(timeout_s, too_late), _unix_socket() as client:
+            client.connect(str(path))
+            client.sendall(orjson.dumps({"command": command}) + b"\n")
+            with client.makefile("rb") as lines:
+                line = lines.readline()
+    except OSError as error:
+        raise ControlError(f"no sipbridge listens on {path}: {error.strerror or error}") from error
+    if not line:
+        raise ControlError(f"the sipbridge that listens on {path} gave no answer")
+    answer = orjson.loads(line)
+    if "error" in answer:
+        raise ControlError(answer["error"])
+    return answer["result"]
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove the socket that a killed daemon left behind, and nothing else."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise ControlError(f"{path} is there already, and is no socket")
+    with _unix_socket() as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    raise ControlError(f"another sipbridge listens on {path}")
+
+
+def _unix_socket() -> gevent.socket.socket:
+    return gevent.socket.socket(gevent.socket.AF_UNIX, gevent.socket.SOCK_STREAM)

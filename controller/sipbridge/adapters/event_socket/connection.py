@@ -1,0 +1,283 @@
+"""One connection to FreeSWITCH's Event Socket: commands go out in batches, replies and events come in.
+
+`greenswitch.InboundESL` is the base; what it does on the wire is replaced: its reader unquotes events before it splits
+them (a caller could forge headers), knows no JSON, no time limit and no loss of the connection.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import gevent
+import gevent.event
+import gevent.socket
+import orjson
+from greenswitch import InboundESL
+
+from sipbridge.adapters.event_socket.framing import Frame, FrameReader, FramingError
+from sipbridge.ports import NotSent, SwitchLost, Unconfirmed
+
+_log = logging.getLogger(__name__)
+
+_RECEIVE_BYTES = 256 * 1024
+MAX_PENDING_COMMANDS = 50_000
+"""Commands without a reply yet; FreeSWITCH answers 10,000 in a second, so more means that it does not listen."""
+
+Event = dict[str, Any]
+"""A JSON event: header names to texts, or to lists of texts."""
+
+
+class Reply(NamedTuple):
+    """The answer to a command: ``+OK accepted``, or whatever an ``api`` printed."""
+
+    text: str
+
+    @property
+    def is_error(self) -> bool:
+        """Whether FreeSWITCH refused."""
+        return self.text.startswith("-ERR") or self.text.startswith("-USAGE")
+
+
+OnReply = Callable[[Reply | SwitchLost], None]
+
+
+class _Pending(NamedTuple):
+    on_reply: OnReply
+    timeout_s: float
+
+
+class EventSocketConnection(InboundESL):  # type: ignore[misc]
+    """A connection that is used once: connect, use, and when it is lost, make another.
+
+    Handlers of `register_handle` are called in the reader's greenlet and must not wait. When the connection is lost,
+    all who wait for a reply are told at once.
+
+    Args:
+        connect_timeout_s: for the TCP connection, greeting and authentication together.
+        command_timeout_s: longest silence before a reply; then the connection counts as lost.
+        silence_timeout_s: longest silence on a connection that gets HEARTBEATs; None where silence is normal.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        password: str,
+        *,
+        connect_timeout_s: float = 5.0,
+        command_timeout_s: float = 10.0,
+        silence_timeout_s: float | None = None,
+    ) -> None:
+        super().__init__(host, port, password, timeout=connect_timeout_s)
+        self._command_timeout_s = command_timeout_s
+        self._silence_timeout_s = silence_timeout_s
+        self._outgoing: list[bytes] = []
+        self._outgoing_ready = gevent.event.Event()
+        self._unanswered: deque[_Pending] = deque()
+        self._greeting: gevent.event.AsyncResult[Any] = gevent.event.AsyncResult()
+        self._lost: gevent.event.AsyncResult[Any] = gevent.event.AsyncResult()
+        self._greenlets: list[gevent.Greenlet[..., None]] = []
+        self._last_reply_at = 0.0
+        self._last_data_at = 0.0
+
+    def connect(self) -> None:
+        """Connect and authenticate.
+
+        Raises:
+            SwitchLost: nobody listens there, or it is not an Event Socket, or it refuses us.
+        """
+        with gevent.Timeout(self.timeout, SwitchLost(f"no greeting from {self._where} within {self.timeout:g} s")):
+            try:
+                self.sock = gevent.socket.create_connection((self.host, self.port))
+            except OSError as error:
+                raise SwitchLost(f"cannot connect to {self._where}: {error.strerror or error}") from error
+            self.sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
+            self.connected = True
+            self._last_data_at = gevent.get_hub().loop.now()
+            self._greenlets = [gevent.spawn(self._read), gevent.spawn(self._write), gevent.spawn(self._watch)]
+            try:
+                self._greeting.get()
+                reply = self.send(f"auth {self.password}")
+            except BaseException:
+                self.lose("not authenticated")
+                raise
+        if reply.is_error:
+            self.lose("authentication refused")
+            raise SwitchLost(f"{self._where} refuses the Event Socket password")
+
+    def post(self, command: str, on_reply: OnReply, timeout_s: float | None = None) -> None:
+        """Send a command without waiting.
+
+        Args:
+            command: without the blank line that ends it; it may have header lines.
+            on_reply: called once, soon or with a `SwitchLost`; must not wait.
+            timeout_s: where the answer may take longer than usual.
+        """
+        if not self.connected:
+            on_reply(NotSent(f"not connected to {self._where}"))
+            return
+        if len(self._unanswered) >= MAX_PENDING_COMMANDS:
+            on_reply(NotSent(f"{MAX_PENDING_COMMANDS} commands wait for {self._where}"))
+            return
+        if not self._unanswered:
+            self._last_reply_at = gevent.get_hub().loop.now()
+        self._unanswered.append(_Pending(on_reply, timeout_s or self._command_timeout_s))
+        self._outgoing.append(_encode(command))
+        self._outgoing_ready.set()
+
+    def send(self, command: str, timeout_s: float | None = None) -> Reply:
+        """Send a command and wait for its reply.
+
+        Raises:
+            SwitchLost: no reply, because the connection is lost.
+        """
+        return self.send_all([command], timeout_s)[0]
+
+    def send_all(self, commands: Sequence[str], timeout_s: float | None = None) -> list[Reply]:
+        """Send many commands at once and wait for all their replies.
+
+        Raises:
+            SwitchLost: not all were answered, because the connection is lost.
+        """
+        results: list[gevent.event.AsyncResult[Any]] = []
+        for command in commands:
+            results.append(gevent.event.AsyncResult())
+            self.post(command, results[-1].set, timeout_s)
+        replies: list[Reply] = []
+        for result in results:
+            reply: Any = result.get()
+            if isinstance(reply, SwitchLost):
+                raise reply
+            replies.append(reply)
+        return replies
+
+    def wait_lost(self) -> str:
+        """Wait until the connection is lost, and tell why."""
+        return str(self._lost.get())
+
+    def stop(self) -> None:
+        """Say goodbye and close; what waits for a reply is told."""
+        if self.connected:
+            self.post("exit", lambda _: None)
+            gevent.sleep(0)
+        self.lose("closed by us")
+
+    def lose(self, reason: str) -> None:
+        """Give the connection up: the first reason is the one that counts."""
+        if self._lost.ready():
+            return
+        self._lost.set(reason)
+        self.connected = False
+        unsent = len(self._outgoing)
+        self._outgoing.clear()
+        waiting = list(self._unanswered)
+        self._unanswered.clear()
+        if not self._greeting.ready():
+            self._greeting.set_exception(SwitchLost(f"{self._where}: {reason}"))
+        for index, pending in enumerate(waiting):
+            kind = NotSent if index >= len(waiting) - unsent else Unconfirmed
+            pending.on_reply(kind(f"{self._where}: {reason}"))
+        self.sock.close()
+        current = gevent.getcurrent()
+        gevent.killall([greenlet for greenlet in self._greenlets if greenlet is not current], block=False)
+
+    @property
+    def _where(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def _read(self) -> None:
+        reader = FrameReader()
+        try:
+            while data := self.sock.recv(_RECEIVE_BYTES):
+                self._last_data_at = gevent.get_hub().loop.now()
+                for frame in reader.feed(data):
+                    self._handle(frame)
+                # Data that is there already would be read without a switch, and nobody else would ever run.
+                gevent.sleep(0)
+        except FramingError as error:
+            self.lose(f"not understood: {error}")
+        except OSError as error:
+            self.lose(error.strerror or str(error))
+        self.lose("closed by FreeSWITCH")
+
+    def _write(self) -> None:
+        try:
+            while True:
+                self._outgoing_ready.wait()
+                self._outgoing_ready.clear()
+                batch, self._outgoing = b"".join(self._outgoing), []
+                self.sock.sendall(batch)
+        except OSError as error:
+            self.lose(error.strerror or str(error))
+
+    def _watch(self) -> None:
+        """Lose the connection when a reply, or a sign of life, is overdue.
+
+        FreeSWITCH answers in order, so only the oldest command can be overdue: since it was sent, or since the one
+        before it was answered.
+        """
+        while not self._lost.ready():
+            gevent.sleep(min(1.0, self._command_timeout_s / 4))
+            now = gevent.get_hub().loop.now()
+            if self._unanswered and now - self._last_reply_at > self._unanswered[0].timeout_s:
+                self.lose(f"no reply within {self._unanswered[0].timeout_s:g} s")
+            elif self._silence_timeout_s and now - self._last_data_at > self._silence_timeout_s:
+                self.lose(f"no sign of life for {self._silence_timeout_s:g} s")
+
+    def _handle(self, frame: Frame) -> None:
+        match frame.content_type:
+            case "text/event-json":
+                self._handle_event(frame.body)
+            case "command/reply":
+                self._handle_reply(frame.headers.get("Reply-Text", ""))
+            case "api/response":
+                self._handle_reply(frame.body.decode("utf-8", "replace"))
+            case "auth/request":
+                self._greeting.set(None)
+            case "text/disconnect-notice":
+                self.lose("FreeSWITCH disconnects")
+            case "text/rude-rejection":
+                self.lose("refused by FreeSWITCH's access list (event_socket.conf, apply-inbound-acl)")
+            case unknown:
+                _log.warning("a frame of unknown type from %s: %.60r", self._where, unknown)
+
+    def _handle_reply(self, text: str) -> None:
+        if not self._unanswered:
+            self.lose("a reply that nobody asked for")
+            return
+        self._last_reply_at = gevent.get_hub().loop.now()
+        self._unanswered.popleft().on_reply(Reply(text))
+
+    def _handle_event(self, body: bytes) -> None:
+        event = _decode(body)
+        if event is None:
+            _log.error("an event that is not JSON, dropped: %.200r", body)
+            return
+        name = event.get("Event-Subclass") if event.get("Event-Name") == "CUSTOM" else event.get("Event-Name")
+        for handler in self.event_handlers.get(name, ()):
+            try:
+                handler(event)
+            except Exception:  # noqa: BLE001 - one event that we fail at must not cost the others
+                _log.exception("handling %s of channel %s failed", name, event.get("Unique-ID"))
+
+
+def _encode(command: str) -> bytes:
+    # An empty line ends a command: whatever follows would be another one.
+    if "\n\n" in command or "\r" in command or command.endswith("\n"):
+        raise AssertionError("a command with an end in its middle")
+    return (command + "\n\n").encode("utf-8", "surrogateescape")
+
+
+def _decode(body: bytes) -> Event | None:
+    """FreeSWITCH copies what callers send, so what it says is JSON may hold bytes that are not UTF-8."""
+    try:
+        event = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        try:
+            event = orjson.loads(body.decode("utf-8", "replace"))
+        except orjson.JSONDecodeError:
+            return None
+    return event if isinstance(event, dict) else None

@@ -1,0 +1,82 @@
+"""JSON events of FreeSWITCH become `SwitchEvent` values. Pure.
+
+Addresses are taken as they were sent. ``variable_sip_from_uri`` and its kin come percent-decoded, so that a caller
+chooses what they hold, line ends included; ``variable_sip_full_from`` and ``variable_sip_full_to`` are the headers
+themselves. Of the Request-URI there are only decoded parts: the user part is escaped again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sipbridge.core.call import CallRequest, ChannelUuid
+from sipbridge.core.events import (
+    CallEnded,
+    CallParked,
+    GatewayAdded,
+    GatewayDeleted,
+    GatewayStateChanged,
+    ProfileStarted,
+    SwitchEvent,
+)
+from sipbridge.core.uri import escape_user
+
+
+def _text(event: dict[str, Any], name: str) -> str:
+    """A header's text. FreeSWITCH makes an array of what was pushed twice; the last one is the one in force."""
+    value = event.get(name, "")
+    return value if isinstance(value, str) else str(value[-1]) if isinstance(value, list) and value else ""
+
+
+def parse_call_parked(event: dict[str, Any]) -> CallParked:
+    """CHANNEL_PARK: an A leg waits."""
+    return CallParked(
+        channel_uuid=ChannelUuid(_text(event, "Unique-ID")),
+        request=CallRequest(
+            _request_uri(event), _text(event, "variable_sip_full_from"), _text(event, "variable_sip_full_to")
+        ),
+        call_id=_text(event, "variable_sip_call_id"),
+        sofia_profile=_text(event, "variable_sofia_profile_name"),
+        gateway=_text(event, "variable_sip_gateway"),
+    )
+
+
+def _request_uri(event: dict[str, Any]) -> str:
+    user = _text(event, "variable_sip_req_user")
+    host = _text(event, "variable_sip_req_host")
+    port = _text(event, "variable_sip_req_port")
+    parameters = _text(event, "variable_sip_req_params")
+    if ":" in host and not host.startswith("["):
+        host = f"[{host}]"
+    return (
+        f"sip:{escape_user(user) + '@' if user else ''}{host}{':' + port if port else ''}"
+        f"{';' + parameters if parameters else ''}"
+    )
+
+
+def parse_call_ended(event: dict[str, Any]) -> CallEnded:
+    """CHANNEL_HANGUP_COMPLETE: an A leg is gone."""
+    return CallEnded(
+        channel_uuid=ChannelUuid(_text(event, "Unique-ID")),
+        hangup_cause=_text(event, "Hangup-Cause"),
+        answered=_text(event, "Caller-Channel-Answered-Time") not in ("", "0"),
+    )
+
+
+def parse_gateway_state(event: dict[str, Any]) -> GatewayStateChanged:
+    """CUSTOM sofia::gateway_state."""
+    return GatewayStateChanged(
+        _text(event, "Gateway"), _text(event, "State"), _text(event, "Status"), _text(event, "Phrase").strip()
+    )
+
+
+PARSERS: dict[str, Callable[[dict[str, Any]], SwitchEvent]] = {
+    "CHANNEL_PARK": parse_call_parked,
+    "CHANNEL_HANGUP_COMPLETE": parse_call_ended,
+    "sofia::gateway_state": parse_gateway_state,
+    "sofia::gateway_add": lambda event: GatewayAdded(_text(event, "Gateway")),
+    "sofia::gateway_delete": lambda event: GatewayDeleted(_text(event, "Gateway")),
+    "sofia::profile_start": lambda event: ProfileStarted(_text(event, "profile_name") or _text(event, "profile-name")),
+}
+"""Event name, or subclass of a CUSTOM one → what makes a value of it."""

@@ -1,0 +1,93 @@
+"""Bytes of an Event Socket connection become frames. Pure.
+
+Unlike a reader of lines it cannot be led astray by what a frame holds: a body is as long as its header says, and
+nothing in it is ever looked at.
+
+Source: mod_event_socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sipbridge.core.errors import SipBridgeError
+
+MAX_HEADER_BYTES = 64 * 1024
+MAX_BODY_BYTES = 256 * 1024 * 1024
+
+
+class FramingError(SipBridgeError):
+    """The bytes are not those of an Event Socket."""
+
+
+class Frame(NamedTuple):
+    """One message of FreeSWITCH.
+
+    Attributes:
+        content_type: ``command/reply``, ``api/response``, ``text/event-json``, …
+        headers: all of them, that one included.
+        body: as many bytes as ``Content-Length`` says.
+    """
+
+    content_type: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class FrameReader:
+    """Cuts a stream of bytes into frames, whatever the chunks it comes in."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._headers: dict[str, str] | None = None
+        self._body_length = 0
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Take what arrived and give back the frames that it completes.
+
+        Raises:
+            FramingError: a header block or a body longer than anything FreeSWITCH sends, or no headers at all.
+        """
+        buffer = self._buffer
+        buffer += data
+        start = 0
+        try:
+            while True:
+                if self._headers is None:
+                    while buffer.startswith(b"\n", start):
+                        start += 1
+                    end = buffer.find(b"\n\n", start)
+                    if end < 0:
+                        if len(buffer) - start > MAX_HEADER_BYTES:
+                            raise FramingError("no end of headers in 64 KiB")
+                        return
+                    self._headers = _parse_headers(bytes(buffer[start:end]))
+                    self._body_length = _body_length(self._headers)
+                    start = end + 2
+                end = start + self._body_length
+                if len(buffer) < end:
+                    return
+                frame = Frame(self._headers.get("Content-Type", ""), self._headers, bytes(buffer[start:end]))
+                start = end
+                self._headers = None
+                yield frame
+        finally:
+            del buffer[:start]
+
+
+def _parse_headers(block: bytes) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for line in block.decode("utf-8", "replace").split("\n"):
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise FramingError(f"a line without a colon among the headers: {line[:80]!r}")
+        headers[name] = value.strip()
+    return headers
+
+
+def _body_length(headers: dict[str, str]) -> int:
+    text = headers.get("Content-Length", "0")
+    if not (text.isascii() and text.isdigit()) or int(text) > MAX_BODY_BYTES:
+        raise FramingError(f"Content-Length {text[:40]!r}")
+    return int(text)

@@ -1,0 +1,188 @@
+"""FreeSWITCH behind the `Switch` port: its vocabulary of commands, and its events as values."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import Any
+
+import orjson
+
+from sipbridge.adapters.event_socket.connection import Event, EventSocketConnection, Reply
+from sipbridge.adapters.event_socket.events import PARSERS
+from sipbridge.adapters.event_socket.link import Link, LinkSettings
+from sipbridge.adapters.spool import Spool
+from sipbridge.core.account import AccountId
+from sipbridge.core.call import ChannelUuid
+from sipbridge.core.events import LiveChannel, SwitchEvent
+from sipbridge.core.gateway import Gateway, GatewayName
+from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchListener, SwitchLost
+
+_log = logging.getLogger(__name__)
+
+LEASE_VARIABLE = "sipbridge_lease"
+SALT_VARIABLE = "sipbridge_salt"
+_LONG_TIMEOUT_S = 120.0
+"""For what FreeSWITCH needs seconds for with tens of thousands of gateways or channels."""
+_SUBSCRIPTION = "event json CHANNEL_PARK CHANNEL_HANGUP_COMPLETE HEARTBEAT SHUTDOWN CUSTOM " + " ".join(
+    name for name in PARSERS if "::" in name
+)
+# Matches are ORed: the A legs of the bridge, which the dialplan marks, and whatever is not about a channel.
+_FILTERS = ("variable_sip_bridge true", "Event-Name HEARTBEAT", "Event-Name SHUTDOWN", "Event-Name CUSTOM")
+
+
+class FreeSwitch:
+    """The `Switch` port on two Event Socket connections.
+
+    Args:
+        provider_profile: the sofia profile that has the gateways.
+        lease_s: seconds for which FreeSWITCH takes calls after `renew_lease`.
+    """
+
+    def __init__(
+        self, link: LinkSettings, spool: Spool, listener: SwitchListener, provider_profile: str, lease_s: int
+    ) -> None:
+        self._link = Link(link, self)
+        self._spool = spool
+        self._listener = listener
+        self._profile = provider_profile
+        self._lease_s = lease_s
+        self._commands: EventSocketConnection | None = None
+
+    def run(self) -> None:
+        """Keep the connection to FreeSWITCH up until `stop`; the body of a greenlet."""
+        self._link.run()
+
+    def stop(self) -> None:
+        """Disconnect."""
+        self._link.stop()
+
+    def on_link_up(self, events: EventSocketConnection, commands: EventSocketConnection) -> None:
+        """Subscribe, then let the listener find out what it missed; filters first, so that nothing else ever comes."""
+        self._commands = commands
+        for name, parse in PARSERS.items():
+            events.register_handle(name, partial(self._tell, parse))
+        events.register_handle("SHUTDOWN", lambda _: events.lose("FreeSWITCH shuts down"))
+        for command in (*(f"filter {text}" for text in _FILTERS), _SUBSCRIPTION):
+            reply = events.send(command)
+            if reply.is_error:
+                raise SwitchLost(f"{command}: {reply.text}")
+        self._listener.on_switch_up()
+
+    def on_link_down(self, reason: str) -> None:
+        """Tell the listener, once per link that was up."""
+        if self._commands is not None:
+            self._commands = None
+            self._listener.on_switch_down(reason)
+
+    def _tell(self, parse: Callable[[Event], SwitchEvent], event: Event) -> None:
+        self._listener.on_switch_event(parse(event))
+
+    def bridge(
+        self, channel: ChannelUuid, account_id: AccountId, dial_string: str, on_done: Callable[[Outcome], None]
+    ) -> None:
+        """Mark the A leg, then execute ``bridge`` on it.
+
+        The mark goes first: FreeSWITCH copies ``accountcode`` to the row of ``show channels`` when the next application
+        is executed.
+        """
+        self._post(f"api uuid_setvar {channel} accountcode {account_id}", _ignore)
+        self._post(_execute(channel, "bridge", dial_string), on_done)
+
+    def respond(self, channel: ChannelUuid, status_line: str, on_done: Callable[[Outcome], None]) -> None:
+        """Execute ``respond`` on the A leg."""
+        self._post(_execute(channel, "respond", status_line), on_done)
+
+    def channels(self) -> Sequence[LiveChannel]:
+        """``show channels``: inbound ones are A legs."""
+        table = orjson.loads(self._api("show channels as json", _LONG_TIMEOUT_S).encode("utf-8", "replace"))
+        return [_live_channel(row) for row in table.get("rows", ()) if row.get("direction") == "inbound"]
+
+    def existing(self, channels: Collection[ChannelUuid]) -> set[ChannelUuid]:
+        """``uuid_exists`` of each, all sent at once: it asks the sessions themselves, not a table that lags behind."""
+        asked = tuple(channels)
+        replies = self._connection().send_all([f"api uuid_exists {channel}" for channel in asked])
+        return {channel for channel, reply in zip(asked, replies, strict=True) if reply.text == "true"}
+
+    def gateways(self) -> tuple[set[str], set[str]]:
+        """``gwlist up`` and ``gwlist down`` of the provider profile."""
+        up, down = (
+            self._api(f"sofia profile {self._profile} gwlist {which}", _LONG_TIMEOUT_S) for which in ("up", "down")
+        )
+        for reply in (up, down):
+            if reply.startswith("Invalid Profile"):
+                raise CommandRefused("gwlist", reply.strip())
+        return set(up.split()), set(down.split())
+
+    def gateway_salt(self) -> bytes:
+        """A global variable of FreeSWITCH: it lives exactly as long as the gateways that are named with it."""
+        salt = self._api(f"global_getvar {SALT_VARIABLE}").strip()
+        if not salt or salt.startswith("-ERR"):
+            salt = secrets.token_hex(32)
+            self._api(f"global_setvar {SALT_VARIABLE}={salt}")
+        return bytes.fromhex(salt)
+
+    def add_gateways(self, gateways: Sequence[Gateway]) -> None:
+        """Put them into the spool and rescan the profile."""
+        command = f"sofia profile {self._profile} rescan"
+        with self._spool.holding(gateways):
+            reply = self._api(command, _LONG_TIMEOUT_S)
+        # "+OK scan complete" comes even when the XML was refused: only the first line tells.
+        first_line = reply.partition("\n")[0]
+        if first_line != "Reload XML [Success]":
+            raise CommandRefused(command, first_line)
+
+    def remove_gateway(self, name: GatewayName) -> None:
+        """``killgw``: unregisters and, a tick later, deletes."""
+        self._post(f"api sofia profile {self._profile} killgw {name}", _ignore)
+
+    def renew_lease(self) -> None:
+        """Put the end of the lease off: the old end is taken back and a new one scheduled."""
+        self._post(f"api global_setvar {LEASE_VARIABLE}=true", _ignore)
+        self._post(f"api sched_del {LEASE_VARIABLE}", _ignore)
+        end = f"global_setvar {LEASE_VARIABLE}=false"
+        self._post(f"api sched_api +{self._lease_s} {LEASE_VARIABLE} {end}", _ignore)
+
+    def end_lease(self) -> None:
+        """Take the lease back at once."""
+        self._post(f"api sched_del {LEASE_VARIABLE}", _ignore)
+        self._post(f"api global_setvar {LEASE_VARIABLE}=false", _ignore)
+
+    def _connection(self) -> EventSocketConnection:
+        if self._commands is None:
+            raise NotSent("FreeSWITCH is not connected")
+        return self._commands
+
+    def _api(self, command: str, timeout_s: float | None = None) -> str:
+        return self._connection().send(f"api {command}", timeout_s).text
+
+    def _post(self, command: str, on_done: Callable[[Outcome], None]) -> None:
+        def on_reply(reply: Reply | SwitchLost) -> None:
+            if isinstance(reply, SwitchLost):
+                on_done(reply)
+            elif reply.is_error:
+                on_done(CommandRefused(command.partition("\n")[0], reply.text))
+            else:
+                on_done(None)
+
+        if self._commands is None:
+            on_done(NotSent("FreeSWITCH is not connected"))
+        else:
+            self._commands.post(command, on_reply)
+
+
+def _ignore(outcome: Outcome) -> None:
+    """For commands whose effect is seen in events, or is wanted anew every few seconds."""
+    if isinstance(outcome, CommandRefused):
+        _log.debug("%s", outcome)
+
+
+def _execute(channel: ChannelUuid, application: str, argument: str) -> str:
+    return f"sendmsg {channel}\ncall-command: execute\nexecute-app-name: {application}\nexecute-app-arg: {argument}"
+
+
+def _live_channel(row: dict[str, Any]) -> LiveChannel:
+    account_id = row.get("accountcode")
+    return LiveChannel(ChannelUuid(row["uuid"]), AccountId(account_id) if account_id else None)

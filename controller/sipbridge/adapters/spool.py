@@ -1,0 +1,103 @@
+"""Gateways become a file that FreeSWITCH reads at the next rescan, and that is emptied right after it. Writes one file.
+
+The file holds the new gateways only: what a rescan costs is then the size of the change, at any number of accounts, and
+secrets are on disk only for as long as it takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+from sipbridge.core.gateway import Gateway
+
+
+class Spool:
+    """The file that the provider profile includes.
+
+    Args:
+        path: FreeSWITCH must be able to read it, and we to replace it: the folder is ours.
+        retry_s: seconds until FreeSWITCH tries a failed registration again.
+    """
+
+    def __init__(self, path: Path, retry_s: int) -> None:
+        self._path = path
+        self._retry_s = retry_s
+
+    def clear(self) -> None:
+        """Leave a file without gateways; make it if there is none.
+
+        Raises:
+            OSError: the folder does not exist, or is not ours to write in.
+        """
+        self._replace(_format_include((), self._retry_s))
+
+    @contextlib.contextmanager
+    def holding(self, gateways: Sequence[Gateway]) -> Iterator[None]:
+        """Have the gateways in the file while the block runs.
+
+        Raises:
+            OSError: as `clear`.
+        """
+        self._replace(_format_include(gateways, self._retry_s))
+        try:
+            yield
+        finally:
+            self.clear()
+
+    def _replace(self, content: bytes) -> None:
+        # FreeSWITCH may read at any moment: it sees the old file or the new one, never half of one.
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                _give_to_group(file.fileno(), self._path.parent)
+                file.write(content)
+            os.replace(temporary, self._path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+
+def _give_to_group(descriptor: int, folder: Path) -> None:
+    """Readable by the group of the folder, which is FreeSWITCH's, and by nobody else."""
+    os.fchown(descriptor, -1, folder.stat().st_gid)
+    os.fchmod(descriptor, 0o640)
+
+
+def _format_include(gateways: Sequence[Gateway], retry_s: int) -> bytes:
+    # FreeSWITCH's preprocessor works by lines: <include> and </include> must have theirs for themselves.
+    elements = b"\n".join(ElementTree.tostring(_element(gateway, retry_s)) for gateway in gateways)
+    return b"<include>\n" + elements + b"\n</include>\n"
+
+
+def _element(gateway: Gateway, retry_s: int) -> ElementTree.Element:
+    """The <gateway> of an account. Source: mod_sofia, sofia_reg.c and sofia.c, parse_gateways."""
+    element = ElementTree.Element("gateway", name=gateway.name)
+    for name, value in _parameters(gateway, retry_s):
+        ElementTree.SubElement(element, "param", name=name, value=value)
+    return element
+
+
+def _parameters(gateway: Gateway, retry_s: int) -> Iterator[tuple[str, str]]:
+    yield "username", gateway.username
+    yield "auth-username", gateway.auth_username
+    yield "password", gateway.password
+    # Not the digest realm, which is always the challenge's: it is what a challenged call without a gateway finds
+    # credentials by, so that any account's would be sent to whoever names its realm. Nobody can name this one.
+    yield "realm", gateway.name
+    yield "from-user", gateway.username
+    yield "from-domain", gateway.domain
+    yield "proxy", gateway.domain
+    yield "register-proxy", gateway.registrar.text
+    yield "outbound-proxy", gateway.outbound_proxy.text
+    yield "register-transport", gateway.registrar.transport
+    # By default FreeSWITCH answers a challenge only when it comes from the host of one of the proxies above, which it
+    # cuts out of them wrongly when they have a transport and no port. A challenge answers what we sent there ourselves.
+    yield "gw-auth-acl", "0.0.0.0/0,::/0"
+    yield "register", "true" if gateway.register else "false"
+    yield "expire-seconds", str(gateway.expires_s)
+    yield "retry-seconds", str(retry_s)

@@ -1,0 +1,82 @@
+r"""A decision becomes a FreeSWITCH dial string. Pure.
+
+**The only place that writes dial strings.** FreeSWITCH reads them as code: variables in braces, lists, alternatives
+and ``${…}`` expansions. Everything that comes from a caller is a URI that has passed the RFC 3261 grammar, or a display
+name, and this module makes sure that neither can mean anything but itself:
+
+- ``{``, ``}``, ``|``, ``\``, ``<``, ``>``, ``"``, ``^`` and control characters are not in the grammar of a SIP URI, so
+  no ``${``, no end of the variables and no line end can come from one. Display names lose them, and get a typographic
+  quote for the plain ones.
+- ``'`` would open a quotation: written ``%27``, which is the same URI (RFC 3261 §19.1.4, it is a *mark*).
+- ``,`` separates variables, and is legal in a user part: ``|`` is made the separator instead.
+- ``:_:`` separates enterprise originates and is legal in a parameter: its underscore is written ``%5F``.
+- ``?`` headers have no place in Request-URI, To and From (RFC 3261 §19.1.1): they are left out.
+
+Source: switch_event.c switch_event_create_brackets, switch_utils.c switch_separate_string, switch_ivr_originate.c,
+mod_sofia sofia_glue_do_invite.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sipbridge.core.gateway import GatewayName
+from sipbridge.core.routing import Bridge
+from sipbridge.core.uri import NameAddr, SipUri
+
+_UNSAFE_IN_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{}|\\<>$^]+")
+_QUOTES = str.maketrans({"'": "\u2019", '"': "\u2019"})
+_UNSAFE_IN_USER = re.compile(r"[^A-Za-z0-9+.\-]+")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f{}|\\^']|:_:")
+
+
+def format_dial_string(bridge: Bridge, gateway: GatewayName | None, sofia_profile: str) -> str:
+    """The argument of ``bridge`` for the B leg of a call.
+
+    Request-URI, To, From and next hop are exactly those of the decision: they are given as variables, and what follows
+    the gateway is only what FreeSWITCH shows as the destination.
+
+    Args:
+        gateway: the account's, when the decision uses it.
+        sofia_profile: sends the call when no gateway does.
+
+    Returns:
+        ``{^^|sip_invite_req_uri=sip:bob@example.org|…}sofia/gateway/sipbridge.alice.0f…/bob@example.org``
+    """
+    to = _format_uri(bridge.to.uri)
+    variables = (
+        ("sip_invite_req_uri", to),
+        ("sip_force_full_to", f"<{to}>"),
+        ("sip_force_full_from", _format_name_addr(bridge.from_)),
+        ("sip_route_uri", _format_uri(bridge.next_hop)),
+        # Remote-Party-ID and P-Asserted-Identity would tell the far side the caller's identity of our side.
+        ("sip_cid_type", "none"),
+        *bridge.media,
+    )
+    if not bridge.uses_gateway:
+        # Without it the Contact has no transport, and the callee would send its requests over UDP.
+        variables += (("sip_transport", bridge.next_hop.transport),)
+    shown = f"{_UNSAFE_IN_USER.sub('', bridge.to.uri.user) or 'anonymous'}@{bridge.to.uri.hostport}"
+    destination = f"gateway/{gateway}/{shown}" if bridge.uses_gateway else f"{sofia_profile}/sip:{shown}"
+    return "{^^|" + "|".join([f"{name}={_checked(value)}" for name, value in variables]) + "}sofia/" + destination
+
+
+def _format_uri(uri: SipUri) -> str:
+    text = uri.text.removesuffix(uri.headers)
+    if "'" in text:
+        text = text.replace("'", "%27")
+    # Twice, because two of them may share a colon.
+    return text.replace(":_:", ":%5F:").replace(":_:", ":%5F:") if ":_:" in text else text
+
+
+def _format_name_addr(address: NameAddr) -> str:
+    name = address.display_name.translate(_QUOTES).replace(":_:", ": :").replace(":_:", ": :")
+    name = " ".join(_UNSAFE_IN_NAME.sub(" ", name).split())
+    return f'"{name}" <{_format_uri(address.uri)}>' if name else f"<{_format_uri(address.uri)}>"
+
+
+def _checked(value: str) -> str:
+    """The last line of defence: what reaches this with a delimiter in it is a defect, and no call is worth that."""
+    if _FORBIDDEN.search(value):
+        raise AssertionError(f"unsafe text for a dial string: {value!r}")
+    return value

@@ -1,0 +1,99 @@
+"""What services need of the world, as Protocols; adapters provide it, and tests do so in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
+
+from sipbridge.core.account import AccountId
+from sipbridge.core.call import ChannelUuid
+from sipbridge.core.errors import SipBridgeError
+from sipbridge.core.events import LiveChannel, SwitchEvent
+from sipbridge.core.gateway import Gateway, GatewayName
+
+
+class SwitchLost(SipBridgeError):
+    """There is no connection to the switch, or it broke."""
+
+
+class NotSent(SwitchLost):
+    """The command never left: nothing happened, and it may be sent again."""
+
+
+class Unconfirmed(SwitchLost):
+    """The command left, but no answer came: it may have been carried out."""
+
+
+class CommandRefused(SipBridgeError):
+    """The switch answered with an error.
+
+    Attributes:
+        reply: its text: ``-ERR invalid session id [...]``.
+    """
+
+    def __init__(self, command: str, reply: str) -> None:
+        super().__init__(f"{command}: {reply}")
+        self.reply = reply
+
+
+Outcome = None | SwitchLost | CommandRefused
+"""How a command that nobody waits for ended: None when it was carried out."""
+
+
+class Switch(Protocol):
+    """FreeSWITCH, as far as the bridge needs it.
+
+    What answers waits for the switch, and raises `SwitchLost` or `CommandRefused`. What takes `on_done` never waits.
+    """
+
+    def bridge(
+        self, channel: ChannelUuid, account_id: AccountId, dial_string: str, on_done: Callable[[Outcome], None]
+    ) -> None:
+        """Connect a parked call, and mark it with the account whose line it holds."""
+
+    def respond(self, channel: ChannelUuid, status_line: str, on_done: Callable[[Outcome], None]) -> None:
+        """Decline a parked call: ``488 Not Acceptable Here``."""
+
+    def channels(self) -> Sequence[LiveChannel]:
+        """The calls in progress: their A legs, from a table that may lag behind by a second."""
+
+    def existing(self, channels: Collection[ChannelUuid]) -> set[ChannelUuid]:
+        """Those of `channels` that exist this very moment."""
+
+    def gateways(self) -> tuple[set[str], set[str]]:
+        """Names of the gateways that can be called, and of those that cannot."""
+
+    def gateway_salt(self) -> bytes:
+        """The key of gateway names: made at the first call, kept by the switch for as long as it runs."""
+
+    def add_gateways(self, gateways: Sequence[Gateway]) -> None:
+        """Let the switch know new gateways; a `GatewayAdded` follows for each one that it takes."""
+
+    def remove_gateway(self, name: GatewayName) -> None:
+        """Unregister and forget a gateway; a `GatewayDeleted` follows."""
+
+    def renew_lease(self) -> None:
+        """Let the switch take calls for some seconds more."""
+
+    def end_lease(self) -> None:
+        """Let the switch answer calls with 503 from now on."""
+
+
+class SwitchListener(Protocol):
+    """Who is told what the switch does."""
+
+    def on_switch_up(self) -> None:
+        """The connection stands and events flow; what happened before is unknown. May wait for the switch."""
+
+    def on_switch_down(self, reason: str) -> None:
+        """The connection is lost. Must not wait."""
+
+    def on_switch_event(self, event: SwitchEvent) -> None:
+        """Something happened. Must not wait."""
+
+
+class Clock(Protocol):
+    """Time that only moves forward."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment."""

@@ -1,0 +1,178 @@
+"""Parked calls become bridged or declined ones, and lines are taken and given back. Commands to the switch.
+
+Deciding and taking the line happen in one go, with nothing in between that could wait: no two calls get the same line.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import assert_never
+
+from sipbridge.core.account import AccountId
+from sipbridge.core.account_pool import Line
+from sipbridge.core.call import CallRequest, ChannelUuid
+from sipbridge.core.dial_string import format_dial_string
+from sipbridge.core.events import CallEnded, CallParked
+from sipbridge.core.gateway import GatewayName
+from sipbridge.core.line_usage import LineUsage
+from sipbridge.core.routing import Bridge, Decline, DeclineReason, RoutingTable, route
+from sipbridge.core.uri import SipUri
+from sipbridge.ports import CommandRefused, Outcome, Switch
+
+_log = logging.getLogger(__name__)
+
+
+class CallControl:
+    """Decides every call of one switch.
+
+    Args:
+        gateway_of: the name of an account's gateway; None while it has none.
+        account_behind: the URI of the account whose gateway has this name; None for an unknown one.
+        status_lines: what each reason to decline is answered with: ``488 Not Acceptable Here``.
+        sides: the sofia profiles of our side and of the providers' side, by name: a call that uses no gateway leaves on
+            the side that it did not come from.
+    """
+
+    def __init__(
+        self,
+        switch: Switch,
+        table: RoutingTable,
+        *,
+        gateway_of: Callable[[AccountId], GatewayName | None],
+        account_behind: Callable[[str], SipUri | None],
+        status_lines: Mapping[DeclineReason, str],
+        sides: tuple[str, str],
+        random_below: Callable[[int], int],
+    ) -> None:
+        self._switch = switch
+        self._table = table
+        self._gateway_of = gateway_of
+        self._account_behind = account_behind
+        self._status_lines = status_lines
+        self._inside, self._outside = sides
+        self._random_below = random_below
+        self._usage = LineUsage()
+        # Calls that ended while a reconciliation was asking which are in progress.
+        self._ended_meanwhile: set[ChannelUuid] | None = None
+        self.outcomes: Counter[str] = Counter()
+
+    @property
+    def calls_in_progress(self) -> int:
+        """Calls that hold a line now."""
+        return len(self._usage)
+
+    def on_call_parked(self, call: CallParked) -> None:
+        """Decide a call and tell the switch."""
+        request = self._as_dialled(call)
+        decision = route(request, self._table, self._random_below)
+        match decision:
+            case Bridge():
+                self._bridge(call, decision)
+            case Decline():
+                self._decline(call, request, decision)
+            case unknown:
+                assert_never(unknown)
+
+    def on_call_ended(self, ended: CallEnded) -> None:
+        """Give back the line of a call; harmless for one that held none."""
+        if self._ended_meanwhile is not None:
+            self._ended_meanwhile.add(ended.channel_uuid)
+        line = self._usage.give_back(ended.channel_uuid)
+        if line is not None:
+            self.outcomes["answered" if ended.answered else ended.hangup_cause] += 1
+            _log.info("call %s ended: %s, account %s", ended.channel_uuid, ended.hangup_cause, line.account.uri)
+
+    def reconcile(self, line_of: Callable[[AccountId], Line | None]) -> tuple[int, int]:
+        """Find out which calls are in progress, and hold their lines and no others.
+
+        The table of channels lags behind, so it only proposes: each call that it or we know of is then asked for by its
+        UUID. What begins or ends while that is under way is told by events, which go on arriving.
+
+        Args:
+            line_of: the line of an account; None for one that is not ours (any more).
+
+        Returns:
+            How many calls were found that held no line, and how many lines were held by calls that are gone.
+
+        Raises:
+            SwitchLost: the link broke; the next one reconciles.
+        """
+        self._ended_meanwhile = set()
+        try:
+            account_of = {channel.channel_uuid: channel.account_id for channel in self._switch.channels()}
+            asked = {*self._usage, *account_of}
+            alive = self._switch.existing(asked) - self._ended_meanwhile
+        finally:
+            self._ended_meanwhile = None
+        given_back = [channel for channel in asked - alive if self._usage.give_back(channel)]
+        found = {channel: line_of(id_) for channel, id_ in account_of.items() if id_ and channel in alive}
+        held_before = len(self._usage)
+        self._usage.restore({channel: line for channel, line in found.items() if line is not None})
+        return len(self._usage) - held_before, len(given_back)
+
+    def _as_dialled(self, call: CallParked) -> CallRequest:
+        """The request as the caller's side meant it.
+
+        A provider calls the contact that we registered, which FreeSWITCH makes up of the gateway's name. The reference
+        registers the account's own user part, and patterns are written for that.
+        """
+        account = self._account_behind(call.gateway) if call.gateway else None
+        if account is None:
+            return call.request
+        host = call.request.request_uri_text.rpartition("@")[2].partition(";")[0]
+        return CallRequest(f"sip:{account.user}@{host}", call.request.from_header, call.request.to_header)
+
+    def _bridge(self, call: CallParked, bridge: Bridge) -> None:
+        gateway = self._gateway_of(bridge.line.id)
+        if bridge.uses_gateway and gateway is None:
+            # Only for an account that need not register, in the moment before FreeSWITCH has its gateway.
+            detail = "its gateway is not in FreeSWITCH yet"
+            decline = Decline(DeclineReason.NOT_REGISTERED, detail, bridge.provider, bridge.line, bridge.trace)
+            self._decline(call, call.request, decline)
+            return
+        leaves_by = self._inside if call.sofia_profile == self._outside else self._outside
+        dial_string = format_dial_string(bridge, gateway, leaves_by)
+        self._usage.take(call.channel_uuid, bridge.line)
+        self._switch.bridge(
+            call.channel_uuid, bridge.line.id, dial_string, partial(self._on_bridge_done, call.channel_uuid)
+        )
+        _log.info(
+            "call %s (%s) goes to %s as %s, provider %s, account %s",
+            call.channel_uuid,
+            call.call_id,
+            bridge.to.uri,
+            bridge.from_.uri,
+            bridge.provider.name,
+            bridge.line.account.uri,
+        )
+
+    def _on_bridge_done(self, channel: ChannelUuid, outcome: Outcome) -> None:
+        # Refused: the caller was quicker and is gone. Lost: it may have been carried out, which the reconciliation of
+        # the next link finds out.
+        if isinstance(outcome, CommandRefused):
+            self._usage.give_back(channel)
+            _log.info("call %s ended before it was bridged: %s", channel, outcome.reply.strip())
+
+    def _decline(self, call: CallParked, request: CallRequest, decline: Decline) -> None:
+        status_line = self._status_lines[decline.reason]
+        self._switch.respond(call.channel_uuid, status_line, partial(_log_undeclined, call.channel_uuid))
+        self.outcomes[decline.reason.value] += 1
+        _log.warning(
+            "call %s (%s) to %r declined with %s: %s, %s (provider %s, account %s)",
+            call.channel_uuid,
+            call.call_id,
+            request.request_uri_text,
+            status_line,
+            decline.reason.value,
+            decline.detail,
+            decline.provider.name if decline.provider else "-",
+            decline.line.account.uri if decline.line else "-",
+        )
+
+
+def _log_undeclined(channel: ChannelUuid, outcome: Outcome) -> None:
+    if outcome is not None:
+        _log.info("call %s ended before it was declined: %s", channel, outcome)

@@ -1,0 +1,146 @@
+"""What the switch tells goes to the service that it concerns; calls wait until the counts are right. Renews the lease.
+
+After every (re)connection both services find out what they missed, and only then calls are decided and the lease is
+taken: before that, a decision could oversell a line.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import assert_never
+
+from sipbridge.core.account import AccountId
+from sipbridge.core.account_pool import AccountPool, Line
+from sipbridge.core.call import ChannelUuid
+from sipbridge.core.events import (
+    CallEnded,
+    CallParked,
+    GatewayAdded,
+    GatewayDeleted,
+    GatewayStateChanged,
+    ProfileStarted,
+    SwitchEvent,
+)
+from sipbridge.ports import Clock, Switch, SwitchLost
+from sipbridge.services.call_control import CallControl
+from sipbridge.services.registrar import Registrar
+
+_log = logging.getLogger(__name__)
+
+_FIRST_AUDIT_S = 2.0
+"""FreeSWITCH's table of channels lags behind by up to a second: what it did not show at first, it shows then."""
+_AUDIT_S = 60.0
+
+
+class Dispatch:
+    """The listener of one switch.
+
+    Args:
+        lease_renewal_s: pause between two renewals, a fraction of the lease.
+    """
+
+    def __init__(
+        self,
+        switch: Switch,
+        calls: CallControl,
+        registrar: Registrar,
+        pools: Mapping[str, AccountPool],
+        clock: Clock,
+        lease_renewal_s: float,
+    ) -> None:
+        self._switch = switch
+        self._calls = calls
+        self._registrar = registrar
+        self._pools = pools
+        self._clock = clock
+        self._lease_renewal_s = lease_renewal_s
+        self._is_ready = False
+        self._takes_calls = True
+        self._waiting: dict[ChannelUuid, CallParked] = {}
+        self._renew_at = 0.0
+        self._audit_at = 0.0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether calls are decided: the link is up and the counts are right."""
+        return self._is_ready
+
+    def on_switch_up(self) -> None:
+        """Reconcile, then decide the calls that arrived meanwhile, and take the lease."""
+        self._registrar.reconcile()
+        found, gone = self._calls.reconcile(self._line_of)
+        _log.info(
+            "FreeSWITCH is connected: %d calls in progress, %d of them found and %d gone since the last connection",
+            self._calls.calls_in_progress,
+            found,
+            gone,
+        )
+        self._is_ready = True
+        waiting, self._waiting = self._waiting, {}
+        for call in waiting.values():
+            self._calls.on_call_parked(call)
+        now = self._clock.monotonic()
+        self._audit_at = now + _FIRST_AUDIT_S
+        self._renew_at = now
+        self.step()
+
+    def on_switch_down(self, reason: str) -> None:
+        """Stop deciding; FreeSWITCH ends parked calls by itself."""
+        _log.error("FreeSWITCH is not connected: %s", reason)
+        self._is_ready = False
+        self._waiting.clear()
+        self._registrar.disconnect()
+
+    def on_switch_event(self, event: SwitchEvent) -> None:
+        """Tell the service that it concerns."""
+        match event:
+            case CallParked():
+                if self._is_ready:
+                    self._calls.on_call_parked(event)
+                else:
+                    self._waiting[event.channel_uuid] = event
+            case CallEnded():
+                self._waiting.pop(event.channel_uuid, None)
+                self._calls.on_call_ended(event)
+            case GatewayStateChanged():
+                self._registrar.on_gateway_state(event)
+            case GatewayAdded():
+                self._registrar.on_gateway_added(event)
+            case GatewayDeleted():
+                self._registrar.on_gateway_deleted(event)
+            case ProfileStarted():
+                self._registrar.on_profile_started(event)
+            case unknown:
+                assert_never(unknown)
+
+    def step(self) -> None:
+        """Renew the lease, and hold the counts against the switch, when it is time to."""
+        if not self._is_ready:
+            return
+        now = self._clock.monotonic()
+        if self._takes_calls and now >= self._renew_at:
+            self._renew_at = now + self._lease_renewal_s
+            self._switch.renew_lease()
+        if now >= self._audit_at:
+            self._audit_at = now + _AUDIT_S
+            self._audit()
+
+    def stop_taking_calls(self) -> None:
+        """Let FreeSWITCH answer new calls with 503; those in progress go on."""
+        self._takes_calls = False
+        self._switch.end_lease()
+
+    def _audit(self) -> None:
+        try:
+            found, gone = self._calls.reconcile(self._line_of)
+        except SwitchLost as error:
+            _log.info("the audit of calls is left to the next connection: %s", error)
+            return
+        if found or gone:
+            _log.warning(
+                "the audit of calls found %d that held no line, and %d lines of calls that are gone", found, gone
+            )
+
+    def _line_of(self, account_id: AccountId) -> Line | None:
+        return next((line for pool in self._pools.values() if (line := pool.get(account_id))), None)

@@ -1,0 +1,57 @@
+"""When something may happen: at a steady pace, or again after it failed. Pure; times in seconds, only ever growing."""
+
+from __future__ import annotations
+
+
+class Pace:
+    """One after the other, each an interval after the one before on average.
+
+    What is late catches up, but no more than a second's worth: FreeSWITCH sends what is due once a second, so finer
+    spacing than that would be lost on the wire.
+
+    Args:
+        interval_s: least mean time between two.
+    """
+
+    def __init__(self, interval_s: float) -> None:
+        self._interval_s = interval_s
+        self._next_at = float("-inf")
+
+    def take(self, now: float) -> bool:
+        """Whether one more may happen at `now`; if so, it counts as having happened."""
+        if now < self._next_at:
+            return False
+        # After a rest it starts afresh: a pool without changes does not save up for a burst.
+        since = self._next_at if now - self._next_at <= 1.0 else now
+        self._next_at = since + self._interval_s
+        return True
+
+
+class Backoff:
+    """When to try again what has failed: doubling from the shortest to the longest pause.
+
+    Args:
+        shortest_s: pause after the first failure.
+        longest_s: pause after many.
+    """
+
+    def __init__(self, shortest_s: float, longest_s: float) -> None:
+        self._shortest_s = shortest_s
+        self._longest_s = longest_s
+        self._failures = 0
+        self._due_at = float("-inf")
+
+    def is_due(self, now: float) -> bool:
+        """Whether the pause is over."""
+        return now >= self._due_at
+
+    def failed(self, now: float) -> int:
+        """Note a failure; how many there were in a row."""
+        self._due_at = now + min(self._longest_s, self._shortest_s * 2 ** min(self._failures, 20))
+        self._failures += 1
+        return self._failures
+
+    def succeeded(self) -> None:
+        """Note a success: the next failure is a first one."""
+        self._failures = 0
+        self._due_at = float("-inf")
