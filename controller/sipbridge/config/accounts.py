@@ -1,0 +1,142 @@
+"""The account pools of a providers file become core types; what the schema cannot tell is checked on the way. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sipbridge.config.diagnostic import Report
+from sipbridge.config.json_text import Path
+from sipbridge.config.uris import read_uri
+from sipbridge.core.account import Account, SecretType
+from sipbridge.core.provider import PoolPolicy, SqlLoader
+
+_SECRET_TYPES = {
+    "ha1": SecretType.HA1,
+    "md5": SecretType.HA1,
+    "sha256": SecretType.SHA256,
+    "sha-256": SecretType.SHA256,
+    "clrtxt": SecretType.CLEAR_TEXT,
+}
+_DEFAULT_SECRET_TYPE = "ha1"  # noqa: S105 - not a secret
+_DIGEST_HASH = (
+    'FreeSWITCH cannot authenticate with a digest hash: put the password in "secret" and set "secretType": "clrtxt"'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolConfig:
+    """A pool: what its accounts have in common, and the accounts or where to load them."""
+
+    policy: PoolPolicy
+    loader: tuple[Account, ...] | SqlLoader
+
+
+def read_pools(root: Mapping[str, Any], report: Report) -> dict[str, PoolConfig]:
+    """Read the account pools of a file.
+
+    Args:
+        root: a file of version 2, checked against the schema; what was wrong is missing or None.
+
+    Returns:
+        Those in which nothing is missing, by name, in the order of the file.
+    """
+    pools = {}
+    for name, value in root.get("accountPools", {}).items():
+        if pool := _pool(name, value or {}, ("accountPools", name), report):
+            pools[name] = pool
+    return pools
+
+
+def _pool(name: str, value: Mapping[str, Any], path: Path, report: Report) -> PoolConfig | None:
+    proxy = read_uri(value, path, "outboundProxy", report, required=True)
+    registrar = read_uri(value, path, "registrar", report)
+    read_uri(value, path, "mwiServerUri", report)
+    max_calls = value.get("maxCallsPerLine")
+    if max_calls == 0:
+        report.warning((*path, "maxCallsPerLine"), "0 means that these accounts never carry a call")
+    required = value.get("registrationRequired")
+    loader = _loader(value.get("loader"), (*path, "loader"), bool(required), report)
+    if proxy is None or max_calls is None or required is None or loader is None:
+        return None
+    policy = PoolPolicy(
+        name=name,
+        outbound_proxy=proxy,
+        registration_required=required,
+        max_calls_per_line=int(max_calls),
+        registration_interval_ms=int(value.get("registrationThrottlingRateMs", 0)),
+        unregister_on_shutdown=value.get("unregisterOnServerShutdown", True),
+        registrar=registrar,
+    )
+    return PoolConfig(policy, loader)
+
+
+def _loader(value: Any, path: Path, registers: bool, report: Report) -> tuple[Account, ...] | SqlLoader | None:
+    if isinstance(value, list):
+        return _accounts(value, path, registers, report)
+    if value is None or not {"dbBackend", "initQuery", "updateQuery", "connection"} <= value.keys():
+        return None
+    threads = value.get("threadPoolSize")
+    return SqlLoader(
+        backend=value["dbBackend"],
+        init_query=value["initQuery"],
+        update_query=value["updateQuery"],
+        connection=value["connection"],
+        thread_pool_size=None if threads is None else int(threads),
+    )
+
+
+def _accounts(values: list[Any], path: Path, registers: bool, report: Report) -> tuple[Account, ...]:
+    accounts = []
+    first: dict[str, int] = {}
+    for index, value in enumerate(values):
+        account = _account(value or {}, (*path, index), report)
+        if account is None:
+            continue
+        key = account.uri.lookup_key
+        if first.setdefault(key, index) != index:
+            line = report.line_of((*path, first[key], "uri"))
+            report.error(
+                (*path, index, "uri"), f"{account.uri.text} is already an account of this pool, on line {line}"
+            )
+        if registers:
+            _check_can_register(account, value, (*path, index), report)
+        accounts.append(account)
+    return tuple(accounts)
+
+
+def _account(value: Mapping[str, Any], path: Path, report: Report) -> Account | None:
+    protocol = value.get("protocol")
+    uri = read_uri(value, path, "uri", report, required=True)
+    alias = read_uri(value, path, "alias", report)
+    proxy = read_uri(value, path, "outboundProxy", report, protocol=protocol)
+    registrar = read_uri(value, path, "registrar", report, protocol=protocol)
+    if uri is None:
+        return None
+    return Account(
+        uri=uri,
+        alias=alias,
+        user_id=value.get("userid") or None,
+        secret=value.get("secret") or None,
+        secret_type=_SECRET_TYPES[value.get("secretType", _DEFAULT_SECRET_TYPE)],
+        realm=value.get("realm") or None,
+        outbound_proxy=proxy,
+        registrar=registrar,
+    )
+
+
+def _check_can_register(account: Account, value: Mapping[str, Any], path: Path, report: Report) -> None:
+    """Report what keeps FreeSWITCH from registering the account."""
+    if not account.uri.user:
+        report.error((*path, "uri"), "an account that registers needs a user, as in sip:user@example.org")
+    if account.secret is None:
+        report.error(
+            (*path, "secret"),
+            'an account that registers needs a "secret": FreeSWITCH does not register without a password '
+            '(set "registrationRequired" to false if the far side wants no registration)',
+        )
+    elif "secretType" not in value:
+        report.error((*path, "secret"), f'without "secretType" the secret is read as "ha1", and {_DIGEST_HASH}')
+    elif account.secret_type is not SecretType.CLEAR_TEXT:
+        report.error((*path, "secretType"), f'"{value["secretType"]}" on an account that registers: {_DIGEST_HASH}')

@@ -1,0 +1,132 @@
+"""A providers file becomes providers and account pools, or all that is wrong with it. `load_providers` reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from sipbridge.config.accounts import PoolConfig, read_pools
+from sipbridge.config.diagnostic import Diagnostic, Report, Severity
+from sipbridge.config.json_text import parse_json
+from sipbridge.config.providers import read_providers
+from sipbridge.config.schema import check_schema
+from sipbridge.config.version1 import to_version1_path, to_version2
+from sipbridge.core.provider import Provider
+from sipbridge.core.routing import MediaDefaults
+
+__all__ = ["BridgeConfig", "LoadResult", "PoolConfig", "load_providers", "parse_providers"]
+
+_NO_DEFAULTS = MediaDefaults()
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeConfig:
+    """What a providers file says.
+
+    Attributes:
+        pools: by name, in the order of the file; every provider's pool is among them.
+    """
+
+    providers: tuple[Provider, ...]
+    pools: Mapping[str, PoolConfig]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """What came of a providers file.
+
+    Attributes:
+        config: None when there is any error.
+        diagnostics: everything found, in the order of the file.
+    """
+
+    config: BridgeConfig | None
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics that keep the file from being used."""
+        return tuple(diagnostic for diagnostic in self.diagnostics if diagnostic.is_error)
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics that do not."""
+        return tuple(diagnostic for diagnostic in self.diagnostics if not diagnostic.is_error)
+
+
+def load_providers(path: Path, defaults: MediaDefaults = _NO_DEFAULTS) -> LoadResult:
+    """Read and check a providers file; one that cannot be read is a diagnostic too.
+
+    Args:
+        defaults: what a provider that says nothing about media gets.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return _unreadable(str(path), 1, 1, f"cannot be read: {error.strerror or error}")
+    return parse_providers(content, str(path), defaults)
+
+
+def parse_providers(text: str | bytes, file: str, defaults: MediaDefaults = _NO_DEFAULTS) -> LoadResult:
+    """Check the content of a providers file and make core types of it.
+
+    All errors are reported at once, except that mistakes in the JSON itself hide those in what it means. Pure.
+
+    Args:
+        file: its name, for the messages.
+        defaults: what a provider that says nothing about media gets.
+    """
+    if isinstance(text, bytes):
+        try:
+            text = text.decode("utf-8")
+        except UnicodeDecodeError as error:
+            return _not_utf8(file, error)
+    report = Report(file, parse_json(text.removeprefix("\ufeff")))
+    config = _read(report, defaults)
+    diagnostics = report.diagnostics
+    is_usable = not any(diagnostic.is_error for diagnostic in diagnostics)
+    return LoadResult(config if is_usable else None, diagnostics)
+
+
+def _read(report: Report, defaults: MediaDefaults) -> BridgeConfig | None:
+    source = report.source
+    if source.first_no_break_space is not None:
+        message = "no-break space (U+00A0) between values, read as a space here; other JSON programs refuse it"
+        report.add(Severity.WARNING, source.first_no_break_space, message)
+    for index, message in source.mistakes + source.duplicates:
+        report.add(Severity.ERROR, index, message)
+    if source.mistakes:
+        return None
+    root = check_schema(source.value, report)
+    if isinstance(root, list):
+        root = to_version2(root)
+        report.original_path = to_version1_path
+    if not isinstance(root, dict):
+        return None
+    providers = read_providers(root, defaults, report)
+    pools = read_pools(root, report)
+    _warn_of_unused_pools(root, report)
+    return BridgeConfig(providers, MappingProxyType(pools))
+
+
+def _warn_of_unused_pools(root: Mapping[str, Any], report: Report) -> None:
+    used = {(provider or {}).get("accountPool") for provider in root.get("providers", ())}
+    if None in used:
+        return  # which pool that provider means is not known
+    for name in root.get("accountPools", ()):
+        if name not in used:
+            report.warning(("accountPools", name), f'no provider uses the account pool "{name}"', at_key=True)
+
+
+def _not_utf8(file: str, error: UnicodeDecodeError) -> LoadResult:
+    before = error.object[: error.start].decode("utf-8")
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+    byte = error.object[error.start]
+    return _unreadable(file, line, column, f"byte 0x{byte:02X} is not UTF-8: save the file as UTF-8")
+
+
+def _unreadable(file: str, line: int, column: int, message: str) -> LoadResult:
+    return LoadResult(None, (Diagnostic(file, line, column, Severity.ERROR, message),))

@@ -1,0 +1,180 @@
+r"""The pattern of a MatchRegex becomes a function that tells whether a whole Request-URI matches. Pure.
+
+The reference compiles patterns with C++'s std::regex: ECMAScript, plus POSIX classes in brackets (``[[:digit:]]``). The
+engine here is ECMAScript alone, so these classes are rewritten first.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+import regress
+
+from sipbridge.core.errors import SipBridgeError
+
+_POSIX_CLASSES = {
+    "alnum": "A-Za-z0-9",
+    "alpha": "A-Za-z",
+    "blank": r" \t",
+    "cntrl": r"\x00-\x1f\x7f",
+    "digit": "0-9",
+    "graph": r"\x21-\x7e",
+    "lower": "a-z",
+    "print": r"\x20-\x7e",
+    "punct": r"\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7e",
+    "space": r"\s",
+    "upper": "A-Z",
+    "xdigit": "0-9A-Fa-f",
+    "d": "0-9",
+    "s": r"\s",
+    "w": "A-Za-z0-9_",
+}
+_CLASS_MEMBER = re.compile(r"\[:([A-Za-z]+):\]|\[[.=]|\\?[\s\S]")
+_OUTSIDE_CLASS = re.compile(r"\\?[\s\S]")
+_TOKEN = re.compile(
+    r"(?P<escape>\\[\s\S]?)"
+    r"|(?P<bracket>\[)"
+    r"|(?P<open>\((?:\?(?:[:=!]|<[=!]|<[^>]*>))?)"
+    r"|(?P<close>\))"
+    r"|(?P<quantifier>(?:[*+?]|\{[0-9]+(?:,[0-9]*)?\})(?P<lazy>\??))"
+    r"|(?P<edge>[|^$])"
+    r"|[\s\S]"
+)
+# The first characters of a pattern that begins with one fixed character, other than s: no Request-URI begins so.
+_NOT_A_REQUEST_URI = re.compile(r"\^?(?:[0-9a-rt-zA-RT-Z@]|\\[+.*])(?![?*{])[^|]*")
+
+
+class PatternError(SipBridgeError, ValueError):
+    """A pattern is no ECMAScript regular expression.
+
+    Attributes:
+        offset: index of the offending character in the pattern; None when it cannot be told.
+    """
+
+    def __init__(self, message: str, offset: int | None) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
+def compile_pattern(pattern: str) -> Callable[[str], bool]:
+    r"""Compile a pattern.
+
+    Args:
+        pattern: such as ``sip:\+33.*``.
+
+    Returns:
+        Whether a text matches `pattern` from its first to its last character.
+
+    Raises:
+        PatternError: it does not compile; the message says what to write instead.
+    """
+    rewritten = _rewrite_posix_classes(pattern)
+    try:
+        # On its own first: "a)(b" would be balanced within the parentheses that are put around it.
+        regress.Regex(rewritten)
+        find = regress.Regex(f"^(?:{rewritten})$").find
+    except regress.RegressError as error:
+        raise _explained(pattern, str(error)) from error
+
+    def matches(text: str) -> bool:
+        if not text.isascii():
+            # Bytes of a Request-URI that are not UTF-8 arrive as lone surrogates, which the engine does not take.
+            text = text.encode("utf-8", "replace").decode("utf-8")
+        return find(text) is not None
+
+    return matches
+
+
+def is_never_a_request_uri(pattern: str) -> bool:
+    r"""Whether `pattern` plainly wants something else than ``sip:`` or ``sips:`` at the beginning: ``\+33.*``."""
+    return _NOT_A_REQUEST_URI.fullmatch(pattern) is not None
+
+
+def suggestion(pattern: str) -> str:
+    r"""How to write what a pattern that does not begin with ``sip:``, such as ``+33.*``, seems to mean."""
+    meant = pattern.removeprefix("^")
+    if meant.startswith("+"):
+        meant = "\\" + meant
+    meant = f"sip:{meant}"
+    in_json = json.dumps(meant, ensure_ascii=False)
+    return f'a Request-URI begins with "sip:", as in {meant}, which JSON writes as {in_json}'
+
+
+def _rewrite_posix_classes(pattern: str) -> str:
+    parts: list[str] = []
+    at = 0
+    in_brackets = False
+    while match := (_CLASS_MEMBER if in_brackets else _OUTSIDE_CLASS).match(pattern, at):
+        part = match[0]
+        if not in_brackets:
+            in_brackets = part == "["
+        elif match[1]:
+            part = _posix_class(match[1], at)
+        elif part in ("[.", "[="):
+            raise PatternError(f'"{part}" begins a collating element, which is not supported: name the characters', at)
+        else:
+            in_brackets = part != "]"
+        parts.append(part)
+        at = match.end()
+    return "".join(parts)
+
+
+def _posix_class(name: str, offset: int) -> str:
+    if name not in _POSIX_CLASSES:
+        known = ", ".join(f"[:{known}:]" for known in _POSIX_CLASSES)
+        raise PatternError(f"unknown class [:{name}:]: known are {known}", offset)
+    return _POSIX_CLASSES[name]
+
+
+def _explained(pattern: str, reason: str) -> PatternError:
+    """The engine tells no position: find the usual mistakes again, with theirs."""
+    opened: list[int] = []
+    has_atom = False  # whether a quantifier has something to repeat
+    at = 0
+    while at < len(pattern) and (token := _TOKEN.match(pattern, at)):
+        match token.lastgroup:
+            case "bracket":
+                end = _end_of_brackets(pattern, at)
+                if end is None:
+                    return PatternError('"[" without its "]"', at)
+                at, has_atom = end, True
+                continue
+            case "open":
+                opened.append(at)
+                has_atom = False
+            case "close":
+                if not opened:
+                    return PatternError(r'")" without its "("; a parenthesis itself is written \\)', at)
+                opened.pop()
+                has_atom = True
+            case "quantifier" | "lazy":
+                if not has_atom:
+                    return PatternError(_nothing_to_repeat(pattern, at), at)
+                has_atom = False
+            case "edge":
+                has_atom = False
+            case _:
+                has_atom = True
+        at = token.end()
+    if opened:
+        return PatternError(r'"(" without its ")"; a parenthesis itself is written \\(', opened[-1])
+    return PatternError(reason[:1].lower() + reason[1:], None)
+
+
+def _end_of_brackets(pattern: str, start: int) -> int | None:
+    at = start + 1
+    while match := _CLASS_MEMBER.match(pattern, at):
+        at = match.end()
+        if match[0] == "]":
+            return at
+    return None
+
+
+def _nothing_to_repeat(pattern: str, offset: int) -> str:
+    character = pattern[offset]
+    message = f'nothing to repeat before "{character}"'
+    if offset == 0 and character == "+":
+        return f"{message}; {suggestion(pattern)}"
+    return f"{message}; the character itself is written \\\\{character}"

@@ -1,0 +1,178 @@
+"""The providers of a providers file become core types; what the schema cannot tell is checked on the way. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sipbridge.config.diagnostic import Report
+from sipbridge.config.json_text import Path
+from sipbridge.config.patterns import PatternError, compile_pattern, is_never_a_request_uri, suggestion
+from sipbridge.config.schema import unknown_name
+from sipbridge.config.uris import read_uri
+from sipbridge.core.account import Account
+from sipbridge.core.call import CallRequest
+from sipbridge.core.errors import TemplateError, UriError
+from sipbridge.core.media import MediaEncryption, media_variables, why_not_offered
+from sipbridge.core.provider import (
+    Always,
+    FindInPool,
+    MatchRegex,
+    OnAccountNotFound,
+    OutgoingInvite,
+    Provider,
+    RandomAccount,
+)
+from sipbridge.core.routing import MediaDefaults
+from sipbridge.core.template import Template, TemplateScope, parse_template
+from sipbridge.core.uri import parse_name_addr, parse_sip_uri
+
+_REQUEST_URI_SOURCES = {
+    f"{{{prefix}{name}}}" for prefix in ("", "incoming.") for name in ("requestUri", "requestAddress")
+}
+_BY_SHORT = {"uri": "{uri}", "alias": "{alias}"}
+_DEFAULT_FROM = "{account.uri}"
+
+# Stand in for any call and any account, to see what a template comes to.
+_SOME_CALL = CallRequest("sip:callee@a.example", "<sip:caller@b.example>", "<sip:callee@a.example>")
+_SOME_ACCOUNT = Account(parse_sip_uri("sip:line@c.example"), alias=parse_sip_uri("sip:person@d.example"))
+
+
+def read_providers(root: Mapping[str, Any], defaults: MediaDefaults, report: Report) -> tuple[Provider, ...]:
+    """Read the providers of a file.
+
+    Args:
+        root: a file of version 2, checked against the schema; what was wrong is missing or None.
+        defaults: what a provider that says nothing about media gets.
+
+    Returns:
+        Those in which nothing is missing.
+    """
+    pools = root.get("accountPools")
+    first_line: dict[str, int] = {}
+    providers = []
+    for index, value in enumerate(root.get("providers", ())):
+        path: Path = ("providers", index)
+        value = value or {}
+        name = value.get("name")
+        if name in first_line:
+            report.warning((*path, "name"), f'another provider is named "{name}" too, on line {first_line[name]}')
+        elif name is not None:
+            first_line[name] = report.line_of((*path, "name"))
+        pool = value.get("accountPool")
+        if pool is not None and pools is not None and pool not in pools:
+            report.error((*path, "accountPool"), unknown_name("account pool", pool, pools))
+        providers.append(_provider(value, path, defaults, report))
+    return tuple(provider for provider in providers if provider is not None)
+
+
+def _provider(value: Mapping[str, Any], path: Path, defaults: MediaDefaults, report: Report) -> Provider | None:
+    name, pool, not_found = value.get("name"), value.get("accountPool"), value.get("onAccountNotFound")
+    trigger = _trigger(value.get("triggerCondition", {}), (*path, "triggerCondition"), report)
+    account_to_use = _account_to_use(value.get("accountToUse", {}), (*path, "accountToUse"), report)
+    invite = _outgoing_invite(value.get("outgoingInvite", {}), (*path, "outgoingInvite"), defaults, report)
+    read_uri(value.get("outgoingNotify", {}), (*path, "outgoingNotify"), "outboundProxy", report)
+    if name is None or pool is None or not_found is None or not trigger or not account_to_use or not invite:
+        return None
+    return Provider(name, pool, trigger, account_to_use, OnAccountNotFound(not_found), invite)
+
+
+def _trigger(value: Mapping[str, Any], path: Path, report: Report) -> Always | MatchRegex | None:
+    if value.get("strategy") == "Always":
+        return Always()
+    source = value.get("source")
+    if source is not None and source not in _REQUEST_URI_SOURCES:
+        report.warning(
+            (*path, "source"),
+            'ignored: a pattern is always held against the Request-URI; write "{requestUri}" to say so',
+        )
+    pattern = value.get("pattern")
+    if pattern is None:
+        return None
+    path = (*path, "pattern")
+    try:
+        matches = compile_pattern(pattern)
+    except PatternError as error:
+        report.error(path, f'"pattern" is no regular expression: {error}', offset=error.offset)
+        return None
+    if is_never_a_request_uri(pattern):
+        report.warning(path, f"this pattern matches no call: {suggestion(pattern)}")
+    return MatchRegex(pattern, matches)
+
+
+def _account_to_use(value: Mapping[str, Any], path: Path, report: Report) -> RandomAccount | FindInPool | None:
+    match value.get("strategy"):
+        case "Random":
+            return RandomAccount()
+        case "FindInPool":
+            by, source = _by(value, path, report), _source(value, path, report)
+            return FindInPool(by, source) if by and source else None
+        case _:
+            return None
+
+
+def _by(value: Mapping[str, Any], path: Path, report: Report) -> Template | None:
+    written = value.get("by")
+    if written is None:
+        return None
+    text = _BY_SHORT.get(written, written)
+    if "{" not in text and "}" not in text:
+        report.error(
+            (*path, "by"), '"by" must be "uri", "alias" or a template over the account, such as "{alias.user}"'
+        )
+        return None
+    return _template(text, (*path, "by"), TemplateScope.BY, report)
+
+
+def _source(value: Mapping[str, Any], path: Path, report: Report) -> Template | None:
+    source = _template(value.get("source"), (*path, "source"), TemplateScope.SOURCE, report)
+    if source and "{" not in source.text:
+        report.warning(
+            (*path, "source"), 'the same for every call: a part of the call is written in braces, as in "{from}"'
+        )
+    return source
+
+
+def _outgoing_invite(
+    value: Mapping[str, Any], path: Path, defaults: MediaDefaults, report: Report
+) -> OutgoingInvite | None:
+    to = _address_template(value.get("to"), (*path, "to"), report)
+    from_ = _address_template(value.get("from", _DEFAULT_FROM), (*path, "from"), report)
+    proxy = read_uri(value, path, "outboundProxy", report)
+    encryption = MediaEncryption(value["mediaEncryption"]) if "mediaEncryption" in value else None
+    avpf = value.get("enableAvpf")
+    _check_media(encryption, avpf, path, defaults, report)
+    return OutgoingInvite(to, from_, proxy, encryption, avpf) if to and from_ else None
+
+
+def _check_media(
+    encryption: MediaEncryption | None, avpf: bool | None, path: Path, defaults: MediaDefaults, report: Report
+) -> None:
+    if encryption is None and avpf is None:
+        return  # the settings alone decide, and are checked where they are read
+    used = encryption or defaults.encryption
+    if media_variables(used, defaults.enable_avpf if avpf is None else avpf) is None:
+        report.error((*path, "mediaEncryption" if encryption else "enableAvpf"), why_not_offered(used))
+
+
+def _address_template(text: str | None, path: Path, report: Report) -> Template | None:
+    template = _template(text, path, TemplateScope.INVITE, report)
+    if template is None:
+        return None
+    rendered = template.render(_SOME_CALL, _SOME_ACCOUNT)
+    try:
+        parse_name_addr(rendered)
+    except UriError:
+        hint = "" if "sip:" in rendered or "sips:" in rendered else ', because it does not begin with "sip:"'
+        report.warning(path, f'comes to "{rendered}", which is no SIP URI{hint}: every call will be declined')
+    return template
+
+
+def _template(text: str | None, path: Path, scope: TemplateScope, report: Report) -> Template | None:
+    if text is None:
+        return None
+    try:
+        return parse_template(text, scope)
+    except TemplateError as error:
+        report.error(path, str(error), offset=error.offset)
+        return None

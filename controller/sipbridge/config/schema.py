@@ -1,0 +1,205 @@
+"""The value of a providers file is held against its JSON Schema; what does not fit is reported. Reads the schema.
+
+The schema decides between alternatives with ``if``, on ``strategy`` or on the type, never with ``oneOf``: every error
+is then about the one thing that is wrong.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import jsonschema
+from jsonschema.exceptions import ValidationError
+
+from sipbridge.config.diagnostic import Report
+from sipbridge.config.json_text import Path
+
+_EXPECTED = {
+    "string": "a text in quotation marks",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "array": "an array [...]",
+    "object": "an object {...}",
+}
+_FOUND = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "an array", dict: "an object"}
+
+
+@cache
+def providers_schema() -> dict[str, Any]:
+    """The JSON Schema of the providers file, draft 2020-12."""
+    text = resources.files("sipbridge.config").joinpath("providers.schema.json").read_text("utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def check_schema(root: Any, report: Report) -> Any:
+    """Report everything in `root` that the schema does not allow.
+
+    Returns:
+        `root` without that, so that the rest can be checked further: members of objects are gone, items of arrays are
+        None; so is `root` itself when it is neither an object nor an array.
+    """
+    faulty: set[Path] = set()
+    for path, error in _errors(root):
+        faulty.update(_report_error(path, error, report))
+    return _without(root, faulty)
+
+
+def _errors(root: Any) -> Iterator[tuple[Path, ValidationError]]:
+    """What the schema finds: first in the file without its static accounts, then in those accounts.
+
+    A file may hold 20,000 accounts, for which jsonschema takes seconds. So it sees only those that a quick check, made
+    from the same schema, does not find plainly in order.
+    """
+    frame, accounts = _take_out_accounts(root)
+    for error in _validator("").iter_errors(frame):
+        yield tuple(error.absolute_path), error
+    for path, definition, items in accounts:
+        is_plain = _plain_check(definition)
+        for index, account in enumerate(items):
+            if not is_plain(account):
+                for error in _validator(definition).iter_errors(account):
+                    yield (*path, index, *error.absolute_path), error
+
+
+@cache
+def _validator(definition: str) -> jsonschema.Draft202012Validator:
+    """Validates against one definition of the schema; ``""`` is all of it."""
+    schema = providers_schema()
+    if definition:
+        schema = {"$defs": schema["$defs"], "$ref": f"#/$defs/{definition}"}
+    return jsonschema.Draft202012Validator(schema)
+
+
+def _take_out_accounts(root: Any) -> tuple[Any, list[tuple[Path, str, list[Any]]]]:
+    """Split a file into a copy with empty arrays of accounts, and those arrays: path, definition, items."""
+    accounts: list[tuple[Path, str, list[Any]]] = []
+
+    def emptied(holder: Any, name: str, path: Path, definition: str) -> Any:
+        if not isinstance(holder, dict) or not isinstance(holder.get(name), list):
+            return holder
+        accounts.append(((*path, name), definition, holder[name]))
+        return {**holder, name: []}
+
+    if isinstance(root, list):
+        frame: Any = [emptied(p, "accounts", (i,), "Version1Account") for i, p in enumerate(root)]
+    elif isinstance(root, dict) and isinstance(root.get("accountPools"), dict):
+        pools = root["accountPools"].items()
+        frame = {**root, "accountPools": {n: emptied(p, "loader", ("accountPools", n), "Account") for n, p in pools}}
+    else:
+        frame = root
+    return frame, accounts
+
+
+def _plain_check(definition: str) -> Callable[[Any], bool]:
+    """A quick check for a definition whose properties are all texts: True only for what the schema allows."""
+    schema = providers_schema()["$defs"][definition]
+    required = set(schema["required"])
+    allowed = {name: frozenset(p["enum"]) if "enum" in p else None for name, p in schema["properties"].items()}
+
+    def is_plain(value: Any) -> bool:
+        if not isinstance(value, dict) or not required <= value.keys():
+            return False
+        for name, member in value.items():
+            choices = allowed.get(name, frozenset())
+            if not isinstance(member, str) or (choices is not None and member not in choices):
+                return False
+        return True
+
+    return is_plain
+
+
+def _report_error(path: Path, error: ValidationError, report: Report) -> list[Path]:
+    """Report one error of jsonschema in our words; returns the paths of the values that are not to be used."""
+    instance: Any = error.instance
+    wanted: Any = error.validator_value
+    match error.validator:
+        case "required":
+            missing = [name for name in wanted if name not in instance]
+            report.error(path, f"missing here: {_listed(missing)}")
+            return []
+        case "additionalProperties":
+            known = list(error.schema["properties"])  # type: ignore[index]  # never a boolean schema
+            unknown = [name for name in instance if name not in known]
+            for name in unknown:
+                report.error((*path, name), unknown_name("field", name, known), at_key=True)
+            return [(*path, name) for name in unknown]
+        case "type":
+            report.error(path, _wrong_type(path, instance, [wanted] if isinstance(wanted, str) else wanted))
+        case "enum":
+            report.error(path, _wrong_choice(path, instance, wanted))
+        case "const":
+            report.error(path, f"{_name(path)} must be {wanted}, the version whose fields are known here")
+        case "minimum":
+            report.error(path, f"{_name(path)} must be {wanted} or more, not {instance}")
+        case "minLength":
+            report.error(path, f"{_name(path)} must not be empty")
+        case "pattern":
+            report.error(path, f'{_name(path)} must use ":identifier", which stands for the account to update')
+        case other:
+            raise AssertionError(f"the schema uses {other!r}, for which there is no message")
+    return [path]
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """The message for a name that is none of `known`: the nearest one is suggested, or all are listed."""
+    by_folded = {candidate.casefold(): candidate for candidate in known}
+    nearest = difflib.get_close_matches(name.casefold(), by_folded, n=1)
+    hint = f'did you mean "{by_folded[nearest[0]]}"?' if nearest else f"known are {_listed(by_folded.values())}"
+    return f'unknown {kind} "{name}": {hint}'
+
+
+def _wrong_type(path: Path, instance: Any, wanted: list[str]) -> str:
+    expected = " or ".join(_EXPECTED[name] for name in wanted)
+    hint = ""
+    if isinstance(instance, str) and wanted[0] in ("integer", "boolean"):
+        hint = ": leave the quotation marks out"
+    elif isinstance(instance, (int, float)) and wanted == ["string"]:
+        hint = ": put it in quotation marks"
+    found = "null (leave it out instead)" if instance is None else _FOUND[type(instance)]
+    return f"{_name(path)} must be {expected}, not {found}{hint}"
+
+
+def _wrong_choice(path: Path, instance: Any, choices: list[str]) -> str:
+    message = f"{_name(path)} must be {_listed(choices, 'or')}"
+    if isinstance(instance, str):
+        by_folded = {choice.casefold(): choice for choice in choices}
+        nearest = difflib.get_close_matches(instance.casefold(), by_folded, n=1)
+        message += f': did you mean "{by_folded[nearest[0]]}"?' if nearest else f', not "{instance}"'
+    return message
+
+
+def _name(path: Path) -> str:
+    """What a message calls the value at `path`."""
+    if not path:
+        return "the file"
+    last = path[-1]
+    if isinstance(last, str):
+        return f'"{last}"'
+    return f'item {last + 1} of "{path[-2]}"' if len(path) > 1 else f"item {last + 1}"
+
+
+def _listed(names: Iterable[str], conjunction: str = "and") -> str:
+    """``"a", "b" and "c"``."""
+    *others, last = [f'"{name}"' for name in names]
+    return f"{', '.join(others)} {conjunction} {last}" if others else last
+
+
+def _without(root: Any, faulty: set[Path]) -> Any:
+    """Take the values at `faulty` out of `root`, which is changed."""
+    if () in faulty:
+        return None
+    for *way, last in sorted(faulty, key=len, reverse=True):
+        holder = root
+        for step in way:
+            holder = holder[step]
+        if isinstance(last, int):
+            holder[last] = None
+        else:
+            del holder[last]
+    return root

@@ -1,0 +1,80 @@
+"""A providers file of version 1, a bare array of providers, becomes one of version 2. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sipbridge.config.json_text import Path
+
+_TO = "sip:{incoming.requestUri.user}@{account.uri.hostport}{incoming.requestUri.uriParameters}"
+_POOL_FIELDS = ("outboundProxy", "maxCallsPerLine")
+_INVITE_FIELDS = ("enableAvpf", "mediaEncryption")
+_PROVIDER_PATHS: dict[Path, Path] = {
+    ("triggerCondition", "pattern"): ("pattern",),
+    ("outgoingInvite", "enableAvpf"): ("enableAvpf",),
+    ("outgoingInvite", "mediaEncryption"): ("mediaEncryption",),
+    ("accountPool",): ("name",),
+}
+
+
+def to_version2(providers: list[Any]) -> dict[str, Any]:
+    """The same providers, as version 2 writes them; each gets a pool of its own.
+
+    Args:
+        providers: checked against the schema; what was wrong is missing or None.
+    """
+    present = [provider or {} for provider in providers]
+    return {
+        "schemaVersion": 2,
+        "providers": [_provider(provider, index) for index, provider in enumerate(present)],
+        "accountPools": {_pool_name(provider, index): _pool(provider) for index, provider in enumerate(present)},
+    }
+
+
+def to_version1_path(path: Path) -> Path:
+    """Where in the file of version 1 the value stands that has `path` in what `to_version2` made of it."""
+    match path:
+        case ("providers", int(index), *inside):
+            way = tuple(inside)
+            return (index, *_PROVIDER_PATHS.get(way, way))
+        case ("accountPools", str(name), "loader", *inside):
+            return (_index(name), "accounts", *("password" if step == "secret" else step for step in inside))
+        case ("accountPools", str(name), *inside):
+            return (_index(name), *inside)
+        case _:
+            return ()
+
+
+def _provider(provider: dict[str, Any], index: int) -> dict[str, Any]:
+    return _present(provider, "name") | {
+        "accountPool": _pool_name(provider, index),
+        "triggerCondition": {"strategy": "MatchRegex", "source": "{requestUri}"} | _present(provider, "pattern"),
+        "accountToUse": {"strategy": "Random"},
+        "onAccountNotFound": "decline",
+        "outgoingInvite": {"to": _TO} | _present(provider, *_INVITE_FIELDS),
+    }
+
+
+def _pool(provider: dict[str, Any]) -> dict[str, Any]:
+    pool = {"registrationRequired": False} | _present(provider, "registrationRequired", *_POOL_FIELDS)
+    if "accounts" in provider:
+        pool["loader"] = [_account(account or {}) for account in provider["accounts"]]
+    return pool
+
+
+def _account(account: dict[str, Any]) -> dict[str, Any]:
+    converted = {"secretType": "clrtxt"} | _present(account, "uri", "userid")
+    return converted | {"secret": account["password"]} if "password" in account else converted
+
+
+def _pool_name(provider: dict[str, Any], index: int) -> str:
+    """Unique, because names need not be; the number is also the way back."""
+    return f"{provider.get('name', 'provider')} #{index + 1}"
+
+
+def _index(pool_name: str) -> int:
+    return int(pool_name.rpartition("#")[2]) - 1
+
+
+def _present(value: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value[name] for name in names if name in value}
