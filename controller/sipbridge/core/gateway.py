@@ -135,7 +135,7 @@ def gateway_for(id_: AccountId, account: Account, policy: PoolPolicy, salt: byte
     spread = int.from_bytes(digest.digest()[:2], "big") / 0xFFFF * 0.2 - 0.1
     user = account.uri.user
     return Gateway(
-        name=GatewayName(f"{GATEWAY_PREFIX}{_UNSAFE.sub('_', user)[:24]}.{digest.hexdigest()}"),
+        name=GatewayName(f"{gateway_stem(account)}.{digest.hexdigest()}"),
         account_id=id_,
         pool=policy.name,
         username=user,
@@ -147,6 +147,11 @@ def gateway_for(id_: AccountId, account: Account, policy: PoolPolicy, salt: byte
         register=register,
         expires_s=max(60, round(mean_expires_s * (1 + spread))),
     )
+
+
+def gateway_stem(account: Account) -> str:
+    """What the names of an account's gateways begin with, whatever becomes of it: ``sipbridge.alice``."""
+    return GATEWAY_PREFIX + _UNSAFE.sub("_", account.uri.user)[:24]
 
 
 @dataclass(frozen=True, slots=True)

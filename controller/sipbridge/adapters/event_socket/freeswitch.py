@@ -41,18 +41,17 @@ class FreeSwitch:
         lease_s: seconds for which FreeSWITCH takes calls after `renew_lease`.
     """
 
-    def __init__(
-        self, link: LinkSettings, spool: Spool, listener: SwitchListener, provider_profile: str, lease_s: int
-    ) -> None:
+    def __init__(self, link: LinkSettings, spool: Spool, provider_profile: str, lease_s: int) -> None:
         self._link = Link(link, self)
         self._spool = spool
-        self._listener = listener
         self._profile = provider_profile
         self._lease_s = lease_s
+        self._listener: SwitchListener
         self._commands: EventSocketConnection | None = None
 
-    def run(self) -> None:
-        """Keep the connection to FreeSWITCH up until `stop`; the body of a greenlet."""
+    def run(self, listener: SwitchListener) -> None:
+        """Keep the connection to FreeSWITCH up until `stop`, and tell `listener`; the body of a greenlet."""
+        self._listener = listener
         self._link.run()
 
     def stop(self) -> None:

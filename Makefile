@@ -1,0 +1,37 @@
+# What a developer types. Each target sets up what it needs; `make test` and `make demo` are enough to begin with.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install demo test bench lint format clean
+
+install: .venv/.installed
+
+.venv/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: install
+	$(BIN)/sipbridge demo
+
+# sipp and Kamailio are what the tests on a real FreeSWITCH talk to; without root, or elsewhere than on Debian, those
+# tests are skipped and say so.
+test: install
+	tests/install-debian-packages
+	$(BIN)/pytest
+
+bench: install
+	$(BIN)/python -m benchmarks
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

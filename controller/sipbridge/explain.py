@@ -1,0 +1,87 @@
+"""A call that nobody makes is decided by the live decision code, and the decision told step by step. Pure.
+
+Nothing runs, so every account counts as registered and free: what is explained is the file, not the moment.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from sipbridge.config.load import BridgeConfig
+from sipbridge.core.account_pool import AccountPool
+from sipbridge.core.call import CallRequest
+from sipbridge.core.dial_string import format_dial_string
+from sipbridge.core.gateway import GatewayName, Registration, RegistrationStatus, gateway_stem
+from sipbridge.core.provider import FindInPool, SqlLoader
+from sipbridge.core.routing import Bridge, DeclineReason, MediaDefaults, RoutingTable, TraceStep, Verdict, route
+
+_REGISTERED = Registration(RegistrationStatus.REGISTERED)
+
+
+def routing_table(config: BridgeConfig, media: MediaDefaults) -> RoutingTable:
+    """Providers and pools as the configuration has them, nothing registered yet; pools with an SQL loader are empty."""
+    keys: dict[str, list[Any]] = {name: [] for name in config.pools}
+    for provider in config.providers:
+        if isinstance(provider.account_to_use, FindInPool):
+            keys[provider.account_pool].append(provider.account_to_use.by)
+    pools: dict[str, AccountPool] = {}
+    for name, pool_config in config.pools.items():
+        pool = pools[name] = AccountPool(pool_config.policy, keys[name])
+        for account in () if isinstance(pool_config.loader, SqlLoader) else pool_config.loader:
+            pool.add(account)
+    return RoutingTable(config.providers, pools, media)
+
+
+def explain(
+    config: BridgeConfig,
+    call: CallRequest,
+    media: MediaDefaults,
+    status_lines: Mapping[DeclineReason, str],
+    sofia_profile: str,
+) -> dict[str, Any]:
+    """Decide a call and tell how.
+
+    Returns:
+        ``decision`` (``bridge`` or ``decline``), ``provider``, ``account``, ``request_uri``, ``to``, ``from``,
+        ``next_hop``, ``dial_string``, ``sip_status`` (of a decline) and ``trace``; what does not apply is None.
+    """
+    table = routing_table(config, media)
+    for pool in table.pools.values():
+        for line in pool:
+            line.set_registration(_REGISTERED)
+    decision = route(call, table, secrets.randbelow)
+    told: dict[str, Any] = {
+        "decision": "bridge" if isinstance(decision, Bridge) else "decline",
+        "provider": decision.provider.name if decision.provider else None,
+        "account": decision.line.account.uri.text if decision.line else None,
+        "request_uri": None,
+        "to": None,
+        "from": None,
+        "next_hop": None,
+        "dial_string": None,
+        "sip_status": None,
+        "trace": [_step(step) for step in decision.trace],
+    }
+    if isinstance(decision, Bridge):
+        # In FreeSWITCH a keyed hash follows; the key is FreeSWITCH's.
+        gateway = GatewayName(f"{gateway_stem(decision.line.account)}.*")
+        told |= {
+            "request_uri": decision.to.uri.text,
+            "to": str(decision.to),
+            "from": str(decision.from_),
+            "next_hop": decision.next_hop.text,
+            "dial_string": format_dial_string(decision, gateway, sofia_profile),
+        }
+    else:
+        told["sip_status"] = status_lines[decision.reason]
+        told["trace"].append({"provider": None, "verdict": decision.reason.value, "detail": decision.detail})
+    return told
+
+
+def _step(step: TraceStep) -> dict[str, Any]:
+    detail = step.detail
+    if step.verdict in (Verdict.NO_ACCOUNT, Verdict.BRIDGE) and detail:
+        detail = f"looked for {detail}"
+    return {"provider": step.provider, "verdict": step.verdict.value, "detail": detail}
