@@ -1,0 +1,240 @@
+"""The argument of ``bridge`` becomes what FreeSWITCH makes of it: variables, endpoints, and whatever it expanded. Pure.
+
+An independent reading of FreeSWITCH's grammar. It is deliberately not lenient: a value that could slip out of its place
+in FreeSWITCH slips out of its place here, where a test can see it.
+
+Source: switch_channel.c (expansion), switch_event.c (brackets), switch_utils.c (separating), switch_ivr_originate.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+_UNESCAPED = {"n": "\n", "r": "\r", "t": "\t", "s": " "}
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """A text after expansion.
+
+    Attributes:
+        injections: every ``${…}`` that was evaluated, inside out: a variable's name or an API call.
+    """
+
+    text: str
+    injections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One destination.
+
+    Attributes:
+        text: ``sofia/gateway/NAME/alice@example.org``
+        variables: those in ``[…]`` before it.
+    """
+
+    text: str
+    variables: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class DialString:
+    """A dial string, read.
+
+    Attributes:
+        variables: those in ``{…}`` and ``<…>``.
+        alternatives: tried one after the other, the endpoints of each at once. A well-formed dial string of ours has
+            one alternative with one endpoint: more means that a value leaked.
+    """
+
+    variables: Mapping[str, str]
+    alternatives: tuple[tuple[Endpoint, ...], ...]
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Every endpoint that could be called."""
+        return tuple(endpoint for alternative in self.alternatives for endpoint in alternative)
+
+
+class DialStringError(ValueError):
+    """FreeSWITCH cannot read the dial string: the call fails with DESTINATION_OUT_OF_ORDER."""
+
+
+def expand(text: str, lookup: Callable[[str], str | None]) -> Expansion:
+    r"""What FreeSWITCH makes of an application's argument before the application sees it.
+
+    A backslash escapes ``$`` and itself; ``\'`` disappears. API calls are answered as with ``api-expansion=false``.
+
+    Args:
+        lookup: the value of a channel variable or, failing that, of a global one.
+    """
+    if not _is_expanded(text):
+        return Expansion(text)
+    output: list[str] = []
+    injections: list[str] = []
+    i = 0
+    while i < len(text):
+        character, following = text[i], text[i + 1 : i + 2]
+        if character == "\\" and following in ("$", "\\"):
+            output.append(following)
+            i += 2
+            if following == "$" and text[i : i + 1] == "$":
+                i += 1
+        elif character == "\\" and following == "'":
+            i += 2
+        elif character == "$" and text.startswith(("${", "$${"), i):
+            start = i + (2 if following == "{" else 3)
+            end = _end_of_expression(text, start)
+            value = _evaluate(text[start:end], lookup, injections)
+            output.append(value)
+            i = end + 1
+        else:
+            output.append(character)
+            i += 1
+    return Expansion("".join(output), tuple(injections))
+
+
+def _is_expanded(text: str) -> bool:
+    return "${" in text or any(f"\\{character}" in text for character in "\\nst'$")
+
+
+def _end_of_expression(text: str, start: int) -> int:
+    """Index of the brace that closes the expression, or the end of the text."""
+    depth = 1
+    for i in range(start, len(text)):
+        if text[i] == "{" and i > start:
+            depth += 1
+        elif text[i] == "}":
+            depth -= 1
+            if not depth:
+                return i
+    return len(text)
+
+
+def _evaluate(expression: str, lookup: Callable[[str], str | None], injections: list[str]) -> str:
+    inner = expand(expression, lookup)
+    injections.extend(inner.injections)
+    injections.append(inner.text)
+    if "(" in inner.text or " " in inner.text:
+        return "<API Execute Permission Denied>"
+    return lookup(inner.text) or ""
+
+
+def read_dial_string(text: str) -> DialString:
+    """Read an expanded argument of ``bridge``.
+
+    Raises:
+        DialStringError: a bracket does not close, or there is no endpoint.
+    """
+    variables: dict[str, str] = {}
+    rest = text.lstrip(" ")
+    for opening, closing in ("<>", "{}"):
+        while rest.startswith(opening):
+            group, rest = _cut_brackets(rest, opening, closing)
+            variables |= group
+            rest = rest.lstrip(" ")
+    alternatives = tuple(
+        tuple(_read_endpoint(part) for part in separate(_protect(alternative), ","))
+        for thread in rest.split(":_:")
+        for alternative in separate(thread, "|")
+    )
+    if not any(alternatives):
+        raise DialStringError("no endpoint")
+    return DialString(variables, alternatives)
+
+
+def _cut_brackets(text: str, opening: str, closing: str) -> tuple[dict[str, str], str]:
+    """The variables in the brackets that `text` begins with, and what follows them."""
+    depth = 0
+    for i, character in enumerate(text):
+        depth += (character == opening) - (character == closing)
+        if not depth:
+            return _read_variables(text[1:i]), text[i + 1 :]
+    raise DialStringError(f"no {closing} for {opening}")
+
+
+def _read_variables(text: str, delimiter: str = ",") -> dict[str, str]:
+    if text.startswith("^^"):
+        delimiter, text = text[2:3], text[3:]
+    variables = {}
+    for item in separate(text, delimiter):
+        pair = separate(item, "=", 2)
+        if len(pair) == 2:
+            variables[pair[0]] = pair[1]
+    return variables
+
+
+# Commas between square brackets separate variables, not endpoints: FreeSWITCH hides them for the while, and so do we.
+_HIDDEN_COMMA = "\x01"
+
+
+def _protect(text: str) -> str:
+    output, inside = [], False
+    for character in text:
+        inside = (inside or character == "[") and character != "]"
+        output.append(_HIDDEN_COMMA if inside and character == "," else character)
+    return "".join(output)
+
+
+def _read_endpoint(text: str) -> Endpoint:
+    variables: dict[str, str] = {}
+    while text.startswith("["):
+        end = text.find("]")
+        if end < 0:
+            raise DialStringError("no ] for [")
+        variables |= _read_variables(text[1:end], _HIDDEN_COMMA)
+        text = text[end + 1 :].lstrip(" ")
+    return Endpoint(text.replace(_HIDDEN_COMMA, ","), variables)
+
+
+def separate(text: str, delimiter: str, limit: int = 1024) -> list[str]:
+    """Split at `delimiter`, except between single quotes and after a backslash; then strip quotes and escapes.
+
+    Args:
+        limit: the last of so many pieces holds all the rest.
+    """
+    pieces: list[str] = []
+    start = i = 0
+    quoted = False
+    while i < len(text) and len(pieces) < limit - 1:
+        if text[i] == "\\":
+            i += 1
+        elif text[i] == "'" and (quoted or "'" in text[i + 1 :]):
+            quoted = not quoted
+        elif text[i] == delimiter and not quoted:
+            pieces.append(text[start:i])
+            start = i + 1
+        i += 1
+    if start < len(text):
+        pieces.append(text[start:])
+    return [_clean(piece, delimiter) for piece in pieces]
+
+
+def _clean(piece: str, delimiter: str) -> str:
+    """A piece without its quotes, escapes and outer spaces."""
+    piece = piece.lstrip(" ")
+    output: list[str] = []
+    kept = 0
+    quoted = False
+    i = 0
+    while i < len(piece):
+        character, following = piece[i], piece[i + 1 : i + 2]
+        if (
+            character == "\\"
+            and following
+            and (following in "'\"\\" or following == delimiter or following in _UNESCAPED)
+        ):
+            output.append(_UNESCAPED.get(following, following))
+            kept = len(output)
+            i += 1
+        elif character == "'" and (quoted or "'" in piece[i + 1 :]):
+            quoted = not quoted
+            kept = max(kept, len(output)) if quoted else kept
+        else:
+            output.append(character)
+            if character != " " or quoted:
+                kept = len(output)
+        i += 1
+    return "".join(output[:kept])

@@ -1,0 +1,116 @@
+"""Event Socket bytes become commands; replies and events become Event Socket bytes. Pure.
+
+Source: mod_event_socket.c, and the recordings in tests/recordings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import orjson
+
+GREETING = b"Content-Type: auth/request\n\n"
+
+_GOODBYE = b"Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
+DISCONNECT_NOTICE = b"Content-Type: text/disconnect-notice\nContent-Length: %d\n\n%s" % (len(_GOODBYE), _GOODBYE)
+
+EventValue = str | list[str]
+Event = dict[str, EventValue]
+"""An event's headers in the order they are sent; a body, if any, under ``_body``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a client sent up to one blank line.
+
+    Attributes:
+        line: ``sendmsg 3f2c…``
+        headers: the lines below it, names in lower case.
+        body: as many bytes as ``content-length`` said.
+    """
+
+    line: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+
+    @property
+    def verb(self) -> str:
+        """The first word: ``sendmsg``."""
+        return self.line.partition(" ")[0].lower()
+
+    @property
+    def argument(self) -> str:
+        """What follows the first word."""
+        return self.line.partition(" ")[2].strip(" ")
+
+
+class CommandReader:
+    """Cuts what arrives on one connection into commands."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    def feed(self, received: bytes) -> Iterator[Command]:
+        """The commands that `received` completes."""
+        self._buffer = (self._buffer + received).replace(b"\r\n", b"\n")
+        while command := self._next():
+            yield command
+
+    def _next(self) -> Command | None:
+        self._buffer = self._buffer.lstrip(b"\n")
+        head, blank_line, rest = self._buffer.partition(b"\n\n")
+        if not blank_line:
+            return None
+        line, *lines = head.decode("utf-8", "surrogateescape").split("\n")
+        headers = {
+            name.lower(): value.lstrip(" ") for name, colon, value in (text.partition(":") for text in lines) if colon
+        }
+        # atoi() reads what is not a number as 0.
+        length = headers.get("content-length", "0").strip()
+        size = int(length) if length.isdigit() else 0
+        if len(rest) < size:
+            return None
+        self._buffer = rest[size:]
+        return Command(line, headers, rest[:size].decode("utf-8", "surrogateescape"))
+
+
+def format_command_reply(text: str, job_uuid: str = "") -> bytes:
+    """The answer to a command that is not ``api``."""
+    job = f"Job-UUID: {job_uuid}\n" if job_uuid else ""
+    return f"Content-Type: command/reply\nReply-Text: {text}\n{job}\n".encode("utf-8", "surrogateescape")
+
+
+def format_api_response(text: str) -> bytes:
+    """The answer to ``api``; FreeSWITCH never sends an empty one."""
+    if not text:
+        return b"Content-Type: api/response\nContent-Length: 0\nReply-Text: -ERR no reply\n\n"
+    body = text.encode("utf-8", "surrogateescape")
+    return b"Content-Type: api/response\nContent-Length: %d\n\n%s" % (len(body), body)
+
+
+def format_json_event(event: Event) -> bytes:
+    """An event as ``event json`` delivers it: real arrays, no percent-encoding."""
+    try:
+        body = orjson.dumps(event)
+    except orjson.JSONEncodeError:
+        # A byte that a caller sent and that is not UTF-8 goes out as it came in, as FreeSWITCH does it.
+        body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogateescape")
+    return b"Content-Length: %d\nContent-Type: text/event-json\n\n%s" % (len(body), body)
+
+
+def format_plain_event(event: Event) -> bytes:
+    """An event as ``event plain`` delivers it: percent-encoded values, arrays behind ``ARRAY::``."""
+    lines = [f"{name}: {_plain_value(value)}\n" for name, value in event.items() if name != "_body"]
+    text = "".join(lines) + "\n"
+    if isinstance(content := event.get("_body"), str):
+        text += content
+    body = text.encode("utf-8", "surrogateescape")
+    return b"Content-Length: %d\nContent-Type: text/event-plain\n\n%s" % (len(body), body)
+
+
+def _plain_value(value: EventValue) -> str:
+    text = value if isinstance(value, str) else "ARRAY::" + "|:".join(value)
+    return quote(text, safe="!()*'$+-._/:;=?@&,[]~", errors="surrogateescape")

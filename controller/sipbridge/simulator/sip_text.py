@@ -1,0 +1,94 @@
+"""SIP addresses as text become the pieces that FreeSWITCH puts into channel variables. Pure.
+
+An independent, forgiving reading: what a real caller could send, hostile or not, goes through as FreeSWITCH lets it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+
+@dataclass(frozen=True, slots=True)
+class SipAddress:
+    """A From or To header, or a Request-URI, in pieces.
+
+    Attributes:
+        text: the header as it was sent.
+        display: the display name as it was sent, without its outer quotes.
+        uri: from its scheme to its last parameter.
+        user: as sent, escaped.
+        params: of the URI: ``transport=tcp;x-y=1``.
+        tag: of the header.
+    """
+
+    text: str
+    display: str
+    uri: str
+    user: str
+    host: str
+    port: str
+    params: str
+    tag: str
+
+    @property
+    def decoded_user(self) -> str:
+        """The user part with its escapes resolved, as FreeSWITCH shows it."""
+        return unquote(self.user, errors="surrogateescape")
+
+    @property
+    def decoded_display(self) -> str:
+        """The display name with its escapes resolved, which FreeSWITCH does although no RFC says so."""
+        return unquote(self.display, errors="surrogateescape")
+
+    def variables(self, prefix: str) -> dict[str, str]:
+        """The channel variables about it, in FreeSWITCH's order: no scheme, no escapes, and what is empty left out."""
+        user = self.decoded_user
+        at = f"{user}@" if user else ""
+        hostport = f"{self.host}:{self.port}" if self.port else self.host
+        pieces = {"params": self.params, "user": user, "port": self.port, "uri": f"{at}{hostport}", "host": self.host}
+        return {f"variable_{prefix}_{name}": value for name, value in pieces.items() if value}
+
+
+def read_address(text: str) -> SipAddress:
+    r"""Take a header apart: ``"Zoé \"Z\"" <sip:alice%40home@example.org;transport=tcp>;tag=1``."""
+    display, uri, header_params = _split_header(text)
+    rest = uri.partition(":")[2]
+    before_at, at, after_at = rest.rpartition("@")
+    user = before_at.partition(":")[0] if at else ""
+    hostport, _, params = after_at.partition(";")
+    host, port = _split_port(hostport.partition("?")[0])
+    tag = next(
+        (value for name, _, value in (p.partition("=") for p in header_params.split(";")) if name.strip() == "tag"), ""
+    )
+    return SipAddress(text, display, uri, user, host, port, params.partition("?")[0], tag.strip())
+
+
+def _split_header(text: str) -> tuple[str, str, str]:
+    """Display name, URI, and the parameters after it."""
+    text = text.strip()
+    end_of_name = _end_of_quoted(text) if text.startswith('"') else 0
+    opening = text.find("<", end_of_name)
+    if opening < 0:
+        # Without angle brackets the parameters belong to the header.
+        uri, _, header_params = text.partition(";")
+        return "", uri.strip(), header_params
+    display = text[1 : end_of_name - 1] if end_of_name else text[:opening].strip()
+    uri, _, header_params = text[opening + 1 :].partition(">")
+    return display, uri, header_params
+
+
+def _end_of_quoted(text: str) -> int:
+    """Index behind the quote that closes the one `text` begins with."""
+    i = 1
+    while i < len(text) and text[i] != '"':
+        i += 2 if text[i] == "\\" else 1
+    return i + 1
+
+
+def _split_port(hostport: str) -> tuple[str, str]:
+    if hostport.startswith("["):
+        host, _, port = hostport.partition("]")
+        return f"{host}]", port.lstrip(":")
+    host, _, port = hostport.partition(":")
+    return host, port

@@ -1,0 +1,96 @@
+"""The file with the new gateways becomes gateway definitions, or FreeSWITCH's error about it. Reads the file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+_NAME = re.compile(r"[\w.\-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayDefinition:
+    """One ``<gateway>`` element: its name and its parameters, as they are."""
+
+    name: str
+    parameters: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def registers(self) -> bool:
+        """Whether it sends REGISTER; FreeSWITCH does unless told not to."""
+        return self.parameters.get("register", "true") == "true"
+
+    @property
+    def username(self) -> str:
+        """The user part of its address."""
+        return self.parameters.get("username", "")
+
+    @property
+    def password(self) -> str:
+        """In clear text: FreeSWITCH knows no other."""
+        return self.parameters.get("password", "")
+
+    @property
+    def realm(self) -> str:
+        """The digest realm, by default the gateway's name."""
+        return self.parameters.get("realm", self.name)
+
+    @property
+    def proxy(self) -> str:
+        """The domain, with its port."""
+        return self.parameters.get("proxy", self.realm)
+
+    @property
+    def register_proxy(self) -> str:
+        """Next hop of REGISTER."""
+        return self.parameters.get("register-proxy", self.proxy)
+
+    @property
+    def transport(self) -> str:
+        """``udp``, ``tcp`` or ``tls``."""
+        return self.parameters.get("register-transport", "udp")
+
+    def seconds(self, parameter: str, default: int) -> int:
+        """A parameter that is a number of seconds."""
+        return int(self.parameters.get(parameter, default))
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """What a rescan found.
+
+    Attributes:
+        outcome: ``Success``, or ``[error near line 3]: …``; with an error the old configuration stays.
+    """
+
+    outcome: str
+    gateways: tuple[GatewayDefinition, ...] = ()
+
+
+def load_spool(path: Path) -> Spool:
+    """Read the gateways that a profile's ``<gateways>`` would include now; a file that is not there includes none."""
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return Spool("Success")
+    # The preprocessor looks for these line by line, and drops whatever else is on the line.
+    lines = ["" if re.search(r"</?include\s*>", line) else line for line in text.split("\n")]
+    try:
+        # The file is our own controller's.
+        root = ET.fromstring("<gateways>" + "\n".join(lines) + "</gateways>")  # noqa: S314
+    except ET.ParseError as error:
+        return Spool(f"[error near line {error.position[0]}]: {error.msg}")
+    return Spool("Success", tuple(definition for element in root.iter("gateway") if (definition := _read(element))))
+
+
+def _read(element: ET.Element) -> GatewayDefinition | None:
+    """The gateway, or None for one that FreeSWITCH would refuse."""
+    parameters = {param.get("name", ""): param.get("value", "") for param in element.iter("param")}
+    definition = GatewayDefinition(element.get("name", ""), parameters)
+    if not _NAME.fullmatch(definition.name):
+        return None
+    if definition.registers and not (definition.username and definition.password):
+        return None
+    return definition

@@ -1,0 +1,249 @@
+"""One run of the simulated FreeSWITCH: everything that a restart loses. Uses timers."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from sipbridge.simulator.call import CallState, SimulatedCall
+from sipbridge.simulator.call_report import Times
+from sipbridge.simulator.channel import Channel
+from sipbridge.simulator.clock import Clock
+from sipbridge.simulator.events import EventBus, Origin, now_us
+from sipbridge.simulator.far_side import FarSide
+from sipbridge.simulator.incoming import incoming_variables
+from sipbridge.simulator.profile import Profile
+from sipbridge.simulator.registrar import Registrar
+from sipbridge.simulator.schedule import Schedule
+from sipbridge.simulator.sip_text import read_address
+
+HEARTBEAT_S = 20
+"""Simulated seconds between two HEARTBEAT events."""
+
+_HEARTBEAT = Origin("switch_core.c", "send_heartbeat", 94)
+_SHUTDOWN = Origin("switch_core.c", "switch_core_destroy", 3173)
+
+
+class Switch:
+    """Global variables, scheduled commands, profiles with their gateways, channels.
+
+    Args:
+        clock: runs what is scheduled; a new run needs a new one.
+        variables: global variables that the configuration sets.
+        injections: collects every ``${…}`` that was evaluated in what a controller sent.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        profiles: Mapping[str, Path | None],
+        variables: Mapping[str, str],
+        tick_s: float,
+        registrar: Registrar,
+        far_side: FarSide,
+        injections: list[str],
+    ) -> None:
+        self.core_uuid = str(uuid.uuid4())
+        self.clock = clock
+        self.far_side = far_side
+        self.injections = injections
+        self.variables = {"hostname": "simulator", "local_ip_v4": "127.0.0.1", "core_uuid": self.core_uuid, **variables}
+        self.bus = EventBus(self.core_uuid)
+        self.schedule = Schedule(clock)
+        self.started_us = now_us()
+        self.session_count = 0
+        self.peak_calls = 0
+        self.calls: dict[str, SimulatedCall] = {}
+        self._channels: dict[str, Channel] = {}
+        self._leg_owners: dict[str, SimulatedCall] = {}
+        ports = itertools.count(5060, 20)
+        self.profiles = {
+            name: Profile(name, next(ports), spool, self.bus, clock, registrar, tick_s)
+            for name, spool in profiles.items()
+        }
+        self.stopped_profiles: dict[str, Profile] = {}
+
+    def start(self) -> None:
+        """Load the profiles and begin to tick."""
+        for profile in self.profiles.values():
+            profile.start()
+        self.clock.after(HEARTBEAT_S, self._beat)
+
+    # Channels.
+
+    @property
+    def channels(self) -> Iterator[Channel]:
+        """Every leg, oldest first."""
+        return iter(self._channels.values())
+
+    def channel(self, channel_uuid: str) -> Channel | None:
+        """The leg of that UUID."""
+        return self._channels.get(channel_uuid)
+
+    def call_of(self, channel_uuid: str) -> SimulatedCall | None:
+        """The call that has a leg of that UUID."""
+        return self._leg_owners.get(channel_uuid)
+
+    def add_leg(self, channel: Channel, call: SimulatedCall) -> None:
+        """A leg comes into being."""
+        self.session_count += 1
+        self._channels[channel.uuid] = channel
+        self._leg_owners[channel.uuid] = call
+        self.peak_calls = max(self.peak_calls, len(self._channels))
+
+    def remove_legs(self, call: SimulatedCall) -> None:
+        """A call is over."""
+        self.calls.pop(call.uuid, None)
+        for channel in (call.channel, call.b_channel):
+            if channel is not None:
+                self._channels.pop(channel.uuid, None)
+                self._leg_owners.pop(channel.uuid, None)
+
+    def take_call(
+        self,
+        profile: str,
+        request_uri: str,
+        from_header: str,
+        to_header: str,
+        call_id: str,
+        headers: Mapping[str, str],
+        gateway: str | None,
+    ) -> SimulatedCall:
+        """An INVITE arrives: make its channel and run the dialplan on it."""
+        channel = self._make_channel(profile, request_uri, from_header, to_header, call_id, headers, gateway)
+        call = SimulatedCall(self, channel)
+        self.calls[channel.uuid] = call
+        self.add_leg(channel, call)
+        self._run_dialplan(call)
+        return call
+
+    def _make_channel(
+        self,
+        profile_name: str,
+        request_uri: str,
+        from_header: str,
+        to_header: str,
+        call_id: str,
+        headers: Mapping[str, str],
+        gateway_name: str | None,
+    ) -> Channel:
+        profile = self.profiles[profile_name]
+        request, from_, to = (read_address(text) for text in (f"<{request_uri}>", from_header, to_header))
+        gateway = profile.gateways.find(gateway_name) if gateway_name else None
+        channel_uuid = str(uuid.uuid4())
+        created_us = now_us()
+        caller = from_.decoded_user
+        if identity := headers.get("P-Asserted-Identity"):
+            caller = read_address(identity).decoded_user
+        name = f"sofia/{profile_name}/{from_.variables('x').get('variable_x_uri', '')}"
+        channel = Channel(
+            uuid=channel_uuid,
+            direction="inbound",
+            profile=profile_name,
+            name=name,
+            destination=gateway.definition.username if gateway else request.decoded_user,
+            caller_name=from_.decoded_display or caller,
+            caller_number=caller,
+            username=caller,
+            context="public",
+            times=Times(created_us),
+        )
+        channel.variables = incoming_variables(
+            channel_name=name,
+            uuid=channel_uuid,
+            session=self.session_count + 1,
+            profile=profile_name,
+            profile_url=profile.url,
+            call_id=call_id,
+            request=request,
+            from_=from_,
+            to=to,
+            headers=headers,
+            gateway=gateway.name if gateway else None,
+            created_us=created_us,
+        )
+        return channel
+
+    def _run_dialplan(self, call: SimulatedCall) -> None:
+        """No lease: refuse at once. Otherwise mark the call as ours, and park it."""
+        if self.variables.get("sipbridge_lease") != "true":
+            call.refuse(503)
+            return
+        call.channel.set("sip_bridge", "true")
+        call.channel.set("hangup_after_bridge", "true")
+        call.channel.set("continue_on_fail", "false")
+        call.park()
+
+    # The whole.
+
+    def restart_profile(self, name: str, down_ticks: int) -> None:
+        """Stop a profile, lose its gateways, and start it again from the configuration."""
+        profile = self.profiles.pop(name)
+        profile.stop()
+
+        def start_again() -> None:
+            self.profiles[name] = profile
+            profile.start()
+
+        self.clock.after_real(down_ticks * profile.tick_s, start_again)
+
+    def shut_down(self) -> None:
+        """Say SHUTDOWN."""
+        self.bus.fire("SHUTDOWN", _SHUTDOWN, {"Event-Info": "System Shutting Down"})
+
+    def lose_calls(self) -> None:
+        """Every call is gone, and nothing tells."""
+        for call in tuple(self.calls.values()):
+            call.lose()
+        self.calls.clear()
+        self._channels.clear()
+        self._leg_owners.clear()
+
+    def hang_up_all(self, cause: str) -> None:
+        """End every call with the same cause."""
+        for call in tuple(self.calls.values()):
+            if call.state is not CallState.ENDED:
+                call.kill(cause)
+
+    def _beat(self) -> None:
+        up_ms = (now_us() - self.started_us) // 1000
+        fields = {
+            "Event-Info": "System Ready",
+            "Up-Time": format_uptime(now_us() - self.started_us),
+            "FreeSWITCH-Version": "1.10.12-release+git~20240802T210227Z~a88d069d6f~64bit",
+            "Uptime-msec": str(up_ms),
+            "Session-Count": str(len(self._channels)),
+            "Max-Sessions": "20000",
+            "Session-Per-Sec": "10000",
+            "Session-Per-Sec-Last": "0",
+            "Session-Per-Sec-Max": "0",
+            "Session-Per-Sec-FiveMin": "0",
+            "Session-Since-Startup": str(self.session_count),
+            "Session-Peak-Max": str(self.peak_calls),
+            "Session-Peak-FiveMin": str(self.peak_calls),
+            "Idle-CPU": "98.000000",
+        }
+        self.bus.fire("HEARTBEAT", _HEARTBEAT, fields)
+        self.clock.after(HEARTBEAT_S, self._beat)
+
+
+def format_uptime(us: int) -> str:
+    """``0 years, 0 days, 0 hours, 2 minutes, 4 seconds, 463 milliseconds, 297 microseconds``."""
+    ms, microseconds = divmod(us, 1000)
+    seconds, milliseconds = divmod(ms, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    years, days = divmod(days, 365)
+    numbers = {
+        "year": years,
+        "day": days,
+        "hour": hours,
+        "minute": minutes,
+        "second": seconds,
+        "millisecond": milliseconds,
+        "microsecond": microseconds,
+    }
+    return ", ".join(f"{number} {unit}{'' if number == 1 else 's'}" for unit, number in numbers.items())
