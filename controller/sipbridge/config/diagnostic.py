@@ -21,7 +21,8 @@ class Diagnostic:
     """One finding about one place of a file: ``providers.json:14:17: error: …``.
 
     Attributes:
-        line: from 1.
+        file: its name; the name of a variable when it is about the environment.
+        line: from 1; 0 when there is no line to point at.
         column: in characters, not bytes, from 1.
         message: what is wrong and what to write instead, on one line; it never holds a secret.
     """
@@ -33,7 +34,8 @@ class Diagnostic:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.severity.value}: {self.message}"
+        place = f":{self.line}:{self.column}" if self.line else ""
+        return f"{self.file}{place}: {self.severity.value}: {self.message}"
 
     @property
     def is_error(self) -> bool:

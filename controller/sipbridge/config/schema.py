@@ -146,12 +146,15 @@ def _report_error(path: Path, error: ValidationError, report: Report) -> list[Pa
     return [path]
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") -> str:
     """The message for a name that is none of `known`: the nearest one is suggested, or all are listed."""
     by_folded = {candidate.casefold(): candidate for candidate in known}
     nearest = difflib.get_close_matches(name.casefold(), by_folded, n=1)
-    hint = f'did you mean "{by_folded[nearest[0]]}"?' if nearest else f"known are {_listed(by_folded.values())}"
-    return f'unknown {kind} "{name}": {hint}'
+    if nearest:
+        hint = f'did you mean "{by_folded[nearest[0]]}"?'
+    else:
+        hint = f"known are {_listed(by_folded.values())}" if by_folded else "there is none"
+    return f'unknown {kind} "{name}"{where}: {hint}'
 
 
 def _wrong_type(path: Path, instance: Any, wanted: list[str]) -> str:

@@ -1,0 +1,301 @@
+"""``sipbridge.toml`` and ``SIPBRIDGE_*`` variables become `Settings`. Reads the file and the password file.
+
+A table of the file is a dataclass here, a key is a field: ``port`` in ``[event_socket]`` is `EventSocketSettings.port`,
+and the variable ``SIPBRIDGE_EVENT_SOCKET__PORT``, which goes before the file. Units are in the names: ``_s`` is
+seconds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+from sipbridge.config.diagnostic import Diagnostic, Severity
+from sipbridge.config.json_text import Path as KeyPath
+from sipbridge.config.setting_files import read_password_file, read_settings_file
+from sipbridge.config.setting_sources import SettingSources
+from sipbridge.config.setting_values import Between, Matches, build, settings_of
+from sipbridge.core.errors import SipBridgeError
+from sipbridge.core.media import MediaEncryption, media_variables, why_not_offered
+from sipbridge.core.routing import DeclineReason, MediaDefaults
+
+PREFIX = "SIPBRIDGE_"
+"""Variables of the environment that begin so are settings."""
+
+FILE_VARIABLE = "SIPBRIDGE_SETTINGS"
+"""The one variable that is not: it names the settings file, for the command line."""
+
+_SipStatus = Annotated[
+    str,
+    # FreeSWITCH expands ${…} in what it executes, a response included.
+    Matches(
+        r"[4-6][0-9]{2} (?! )[^\x00-\x1f\x7f-\x9f\u2028\u2029${}\\]+",
+        'a SIP status from 400 to 699 and its phrase, such as "503 Service Unavailable"',
+    ),
+]
+_Profile = Annotated[str, Matches(r"[A-Za-z0-9_.\-]+", "the name of a sofia profile: letters, digits and _ . -")]
+_Host = Annotated[str, Matches(r"[A-Za-z0-9_.:%\-]+", "a host name or an IP address")]
+_Password = Annotated[str, Matches(r"[^\x00-\x1f\x7f]+", "a text without control characters, and not empty")]
+
+
+class LogLevel(Enum):
+    """The least serious message that is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class EventSocketSettings:
+    """``[event_socket]``: the way to FreeSWITCH's mod_event_socket, and how patient to be with it."""
+
+    host: _Host = "127.0.0.1"
+    """Where FreeSWITCH listens. The Event Socket is neither encrypted nor limited in what it may do: one controller
+    runs beside each FreeSWITCH and uses loopback."""
+
+    port: Annotated[int, Between(1, 65535)] = 8021
+    """TCP port; FreeSWITCH's own default."""
+
+    password: _Password = field(default="", repr=False)
+    """The password of ``event_socket.conf.xml``. This or `password_file` is required to run; there is no default,
+    because FreeSWITCH's is known to everyone."""
+
+    password_file: Path | None = None
+    """A file that holds the password alone, so that it is neither here nor in the environment; for example a
+    credential of systemd. It should not be readable by everyone."""
+
+    connect_timeout_s: Annotated[float, Between(0.1, 300)] = 5.0
+    """Longest time for a connection to be made and the password to be accepted. On loopback it takes milliseconds;
+    seconds mean that FreeSWITCH hangs, and then trying again is all there is to do."""
+
+    command_timeout_s: Annotated[float, Between(0.1, 300)] = 10.0
+    """Longest time for the answer to a command. The slowest one, a rescan that adds hundreds of gateways, takes well
+    under a second; after this time the connection counts as broken."""
+
+    heartbeat_timeout_s: Annotated[float, Between(25, 600)] = 45.0
+    """Longest silence on the event connection. FreeSWITCH sends a HEARTBEAT every 20 s, so two of them are missing
+    before the connection counts as broken."""
+
+    backoff_min_s: Annotated[float, Between(0.05, 60)] = 0.2
+    """Pause before the first attempt to connect again; it doubles with every failure. Short, because FreeSWITCH is
+    often back at once, and no call is taken until then."""
+
+    backoff_max_s: Annotated[float, Between(0.05, 600)] = 30.0
+    """Longest such pause. Long enough to cost nothing, short enough that nobody waits for it after a repair."""
+
+
+@dataclass(frozen=True, slots=True)
+class SofiaSettings:
+    """``[sofia]``: the SIP profiles of FreeSWITCH that are used."""
+
+    provider_profile: _Profile = "providers"
+    """The profile that accounts register from and calls go out on. The name in ``freeswitch/sip_profiles``."""
+
+    inside_profile: _Profile = "inside"
+    """The profile that the calls of the own proxy come in on. The name in ``freeswitch/sip_profiles``."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """``[gateways]``: how accounts become gateways of FreeSWITCH, and how these register."""
+
+    spool_file: Path = Path("/etc/freeswitch/spool/gateways.xml")
+    """The file through which gateways are added: the one that ``sipbridge_spool`` in FreeSWITCH's ``vars.xml`` names.
+    It holds passwords while FreeSWITCH reads it: nobody but the two should be able to read its folder."""
+
+    expires_s: Annotated[int, Between(60, 86400)] = 3600
+    """Mean lifetime of a registration to ask for. Each gateway gets its own within 10 %, because FreeSWITCH refreshes
+    without jitter. The usual hour; shorter finds a lost registration sooner and costs more REGISTERs."""
+
+    retry_s: Annotated[int, Between(1, 3600)] = 30
+    """Pause before a failed registration is tried again; FreeSWITCH multiplies it by the number of failures.
+    FreeSWITCH's own default."""
+
+    max_registrations_per_s: Annotated[int, Between(1, 2000)] = 300
+    """Most gateways that a pool adds in a second, where its ``registrationThrottlingRateMs`` does not ask for fewer.
+    FreeSWITCH sends what is due in one burst a second: at 300 all of them register, 3,000 at once time out."""
+
+    confirm_timeout_s: Annotated[float, Between(1, 600)] = 10.0
+    """Longest time for the event that confirms that a gateway was added or is gone, before FreeSWITCH is asked. A
+    gateway that unregisters is gone when the far side has answered, or has not answered for a few seconds."""
+
+    unregister_timeout_s: Annotated[float, Between(0, 600)] = 10.0
+    """Longest time that stopping waits for accounts to unregister. Those that are left expire at the far side; keep
+    it below the stop timeout of systemd, which is 90 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclineSettings:
+    """``[calls.decline]``: the SIP status of a declined call, by reason.
+
+    All are 488 unless set, as in the reference. A proxy in front that tries other ways on 5xx wants other ones.
+    """
+
+    no_provider: _SipStatus = "488 Not Acceptable Here"
+    """No provider takes the call."""
+
+    account_not_found: _SipStatus = "488 Not Acceptable Here"
+    """The provider's pool has no account for the call, and ``onAccountNotFound`` is ``decline``."""
+
+    not_registered: _SipStatus = "488 Not Acceptable Here"
+    """The account was found, but is not registered although it has to be."""
+
+    lines_taken: _SipStatus = "488 Not Acceptable Here"
+    """The account was found, but carries ``maxCallsPerLine`` calls already."""
+
+    bad_address: _SipStatus = "488 Not Acceptable Here"
+    """What a template comes to, or an address of the call, is no SIP URI."""
+
+    media_not_offered: _SipStatus = "488 Not Acceptable Here"
+    """FreeSWITCH cannot offer the media protection that is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettings:
+    """``[calls]``: what calls get.
+
+    How long a call waits parked for a decision is not set here but in FreeSWITCH's dialplan (``park_timeout``), because
+    it matters just when there is no controller.
+    """
+
+    lease_s: Annotated[int, Between(2, 60)] = 6
+    """How long FreeSWITCH goes on parking calls after the last sign of life of the controller; then it answers 503
+    itself. Renewed three times in this span. Shorter refuses calls after a short pause, longer lets calls wait in
+    vain."""
+
+    media_encryption: MediaEncryption = MediaEncryption.NONE
+    """How RTP is protected when a provider does not say (``mediaEncryption``). None, as in the reference."""
+
+    enable_avpf: bool | None = None
+    """Whether RTP feedback is offered when a provider does not say (``enableAvpf``). Unset, it follows from the
+    encryption."""
+
+    decline: DeclineSettings = DeclineSettings()
+    """The SIP status of a declined call, by reason."""
+
+    @property
+    def status_lines(self) -> Mapping[DeclineReason, str]:
+        """The status line for each reason to decline."""
+        return {reason: getattr(self.decline, reason.value.replace("-", "_")) for reason in DeclineReason}
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSettings:
+    """``[control]``: how commands such as ``sipbridge info`` reach the daemon."""
+
+    socket: Path = Path("/run/sipbridge/control.sock")
+    """The UNIX socket, which owner and group may use (mode 0660). In /run, because it is worth nothing after a
+    restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingSettings:
+    """``[logging]``: what is logged; it goes to standard error."""
+
+    level: LogLevel = LogLevel.INFO
+    """The least serious message that is logged. ``info`` has a line or two for each call, ``debug`` every event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one daemon.
+
+    Attributes:
+        warnings: what was found that does not keep it from running.
+    """
+
+    providers_file: Path | None = None
+    """The providers file: JSON, as the Flexisip B2BUA reads it. Required to run. A path in the settings file that is
+    not absolute begins at the folder of that file; this holds for all paths."""
+
+    event_socket: EventSocketSettings = EventSocketSettings()
+    """The way to FreeSWITCH."""
+
+    sofia: SofiaSettings = SofiaSettings()
+    """The SIP profiles that are used."""
+
+    gateways: GatewaySettings = GatewaySettings()
+    """How accounts become gateways."""
+
+    calls: CallSettings = CallSettings()
+    """What calls get."""
+
+    control: ControlSettings = ControlSettings()
+    """How commands reach the daemon."""
+
+    logging: LoggingSettings = LoggingSettings()
+    """What is logged."""
+
+    warnings: tuple[Diagnostic, ...] = field(default=(), metadata={"not_a_setting": True})
+
+    @property
+    def media_defaults(self) -> MediaDefaults:
+        """What a provider that says nothing about media gets."""
+        return MediaDefaults(self.calls.media_encryption, self.calls.enable_avpf)
+
+
+class SettingsError(SipBridgeError):
+    """The settings cannot be used; each diagnostic says where and why.
+
+    Attributes:
+        diagnostics: all errors and warnings.
+    """
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(map(str, self.diagnostics)))
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str], *, for_run: bool = False) -> Settings:
+    """Read the settings; the environment goes before the file.
+
+    Args:
+        path: the TOML file; None for the environment and the defaults alone.
+        environ: such as `os.environ`.
+        for_run: whether everything that the daemon cannot do without has to be there.
+
+    Raises:
+        SettingsError: with everything that is wrong.
+    """
+    sources = SettingSources(dict(settings_of(Settings)), PREFIX)
+    if path is not None:
+        read_settings_file(path, sources, _PASSWORD)
+    if _PASSWORD_VARIABLES & environ.keys():
+        sources.drop(_PASSWORD, _PASSWORD_FILE)
+    sources.read_environment(environ, ignored=FILE_VARIABLE)
+    read_password_file(sources, _PASSWORD, _PASSWORD_FILE)
+    _check_together(sources, for_run)
+    found = tuple(sorted(sources.diagnostics, key=lambda one: (one.line == 0, one.line, one.column)))
+    if any(diagnostic.is_error for diagnostic in found):
+        raise SettingsError(found)
+    return dataclasses.replace(build(Settings, sources.values), warnings=found)
+
+
+_PROVIDERS_FILE: KeyPath = ("providers_file",)
+_PASSWORD: KeyPath = ("event_socket", "password")
+_PASSWORD_FILE: KeyPath = ("event_socket", "password_file")
+_PASSWORD_VARIABLES = {f"{PREFIX}EVENT_SOCKET__PASSWORD", f"{PREFIX}EVENT_SOCKET__PASSWORD_FILE"}
+
+
+def _check_together(sources: SettingSources, for_run: bool) -> None:
+    """Check what no setting can be checked for alone."""
+    # Made with defaults in the place of what is wrong: the checks below then say nothing more about that.
+    settings = build(Settings, sources.values)
+    link, media = settings.event_socket, settings.media_defaults
+    if link.backoff_min_s > link.backoff_max_s:
+        message = f"must not be more than backoff_max_s, which is {link.backoff_max_s}"
+        sources.tell(("event_socket", "backoff_min_s"), Severity.ERROR, message)
+    if media_variables(media.encryption, media.enable_avpf) is None:
+        key = "enable_avpf" if ("calls", "enable_avpf") in sources.values else "media_encryption"
+        sources.tell(("calls", key), Severity.ERROR, why_not_offered(media.encryption))
+    if for_run and settings.providers_file is None:
+        sources.tell(_PROVIDERS_FILE, Severity.ERROR, 'missing: set it, or "providers_file" in the settings file')
+    if for_run and not {_PASSWORD, _PASSWORD_FILE} & sources.values.keys():
+        message = 'missing: set it, or "password" or "password_file" in [event_socket] of the settings file'
+        sources.tell(_PASSWORD, Severity.ERROR, message)
