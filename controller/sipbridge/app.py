@@ -65,7 +65,19 @@ class App:
             self._switch, self._calls, self._registrar, table.pools, clock, lease_renewal_s=settings.calls.lease_s / 3
         )
         self._control = ControlServer(settings.control.socket, {"info": lambda: bridge_info(table)})
+        self._greenlets: list[gevent.Greenlet[..., None]] = []
         self._stop_wanted = gevent.event.Event()
+        self.table = table
+
+    @property
+    def takes_calls(self) -> bool:
+        """Whether calls are decided now."""
+        return self._dispatch.is_ready
+
+    @property
+    def calls_in_progress(self) -> int:
+        """Calls that hold a line now."""
+        return self._calls.calls_in_progress
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT, then stop in order.
@@ -74,23 +86,48 @@ class App:
             OSError: the spool or the control socket cannot be made.
             ControlError: another daemon runs already.
         """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            gevent.signal_handler(number, self._stop_wanted.set)
+        self.start()
+        self._stop_wanted.wait()
+        self.stop()
+
+    def start(self) -> None:
+        """Start everything, and return at once.
+
+        Raises:
+            OSError: the spool or the control socket cannot be made.
+            ControlError: another daemon runs already.
+        """
         self._control.start()
-        try:
-            # A daemon that was killed may have left secrets there.
-            self._spool.clear()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                gevent.signal_handler(number, self._stop_wanted.set)
-            greenlets = [gevent.spawn(self._switch.run, self._dispatch), gevent.spawn(self._steps)]
-            for greenlet in greenlets:
-                greenlet.link_exception(self._on_greenlet_failed)
-            self._stop_wanted.wait()
-            self._stop()
-            failed = [greenlet.exception for greenlet in greenlets if greenlet.exception is not None]
-            gevent.killall(greenlets)
-        finally:
-            self._control.stop()
-        if failed:
-            raise failed[0]
+        # A daemon that was killed may have left secrets there.
+        self._spool.clear()
+        self._greenlets = [gevent.spawn(self._switch.run, self._dispatch), gevent.spawn(self._steps)]
+        for greenlet in self._greenlets:
+            greenlet.link_exception(self._on_greenlet_failed)
+
+    def stop(self) -> None:
+        """Stop in order: no new calls, unregister what is to be unregistered, disconnect.
+
+        Raises:
+            Exception: what made the daemon stop, where it stopped by itself.
+        """
+        _log.info("stopping: new calls get 503, those in progress go on")
+        if self._dispatch.is_ready:
+            self._dispatch.stop_taking_calls()
+            self._registrar.begin_shutdown()
+            deadline = time.monotonic() + self._settings.gateways.unregister_timeout_s
+            while self._registrar.pending_removals and self._dispatch.is_ready and time.monotonic() < deadline:
+                gevent.sleep(_STEP_S)
+        if self._registrar.pending_removals:
+            _log.warning("%d gateways are still in FreeSWITCH", self._registrar.pending_removals)
+        self._switch.stop()
+        self._control.stop()
+        gevent.killall(self._greenlets)
+        _log.info("stopped")
+        for greenlet in self._greenlets:
+            if greenlet.exception is not None:
+                raise greenlet.exception
 
     def _steps(self) -> None:
         while True:
@@ -102,19 +139,6 @@ class App:
         # A defect. Better to stop, in order, and be started again by systemd than to go on lame.
         _log.critical("stopping: %r failed", greenlet)
         self._stop_wanted.set()
-
-    def _stop(self) -> None:
-        _log.info("stopping: new calls get 503, those in progress go on")
-        if self._dispatch.is_ready:
-            self._dispatch.stop_taking_calls()
-            self._registrar.begin_shutdown()
-            with gevent.Timeout(self._settings.gateways.unregister_timeout_s, False):
-                while self._registrar.pending_removals and self._dispatch.is_ready:
-                    gevent.sleep(_STEP_S)
-        if self._registrar.pending_removals:
-            _log.warning("%d gateways are still in FreeSWITCH", self._registrar.pending_removals)
-        self._switch.stop()
-        _log.info("stopped")
 
 
 def _link_settings(settings: Settings) -> LinkSettings:

@@ -20,6 +20,7 @@ from sipbridge.config.diagnostic import Diagnostic, Severity
 from sipbridge.config.load import BridgeConfig, LoadResult, load_providers
 from sipbridge.core.call import CallRequest
 from sipbridge.core.errors import SipBridgeError
+from sipbridge.demo import run_demo
 from sipbridge.explain import explain as explain_call
 from sipbridge.settings import Settings, load_settings
 
@@ -53,12 +54,16 @@ def cli() -> None:
 @_settings_option
 def run(settings_file: Path | None) -> None:
     """Run the bridge, until SIGTERM."""
-    settings = _settings(settings_file)
+    settings = _settings(settings_file, for_run=True)
+    for warning in settings.warnings:
+        _print_diagnostic(warning)
     logging.basicConfig(
-        level=settings.logging.level, stream=sys.stderr, format="%(asctime)s %(levelname)-8s %(name)s: %(message)s"
+        level=settings.logging.level.name,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)-8s %(name)s: %(message)s",
     )
     if settings.providers_file is None:
-        raise _Failed("sipbridge: error: no providers file: set providers_file, or SIPBRIDGE_PROVIDERS_FILE")
+        raise AssertionError("settings for run without a providers file")
     config = _config(load_providers(settings.providers_file, settings.media_defaults))
     try:
         App(settings, config).run()
@@ -78,7 +83,9 @@ def check(files: tuple[Path, ...], as_json: bool, settings_file: Path | None) ->
     defaults = _settings(settings_file).media_defaults
     results = {file: load_providers(file, defaults) for file in files}
     if as_json:
-        click.echo(json.dumps([_as_json(found) for result in results.values() for found in result.diagnostics], indent=2))
+        click.echo(
+            json.dumps([_as_json(found) for result in results.values() for found in result.diagnostics], indent=2)
+        )
     else:
         for file, result in results.items():
             for found in result.diagnostics:
@@ -128,8 +135,8 @@ def info(settings_file: Path | None) -> None:
 @click.option("--rate", default=50.0, show_default=True, type=click.FloatRange(0.1, 2_000), help="Calls per second.")
 def demo(calls: int, rate: float) -> None:
     """Carry calls through a simulated FreeSWITCH, and show what became of them."""
-    from sipbridge.demo import run_demo
-
+    # What goes wrong on purpose is a warning, and shown in the tables.
+    logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
     sys.exit(0 if run_demo(calls, rate) else 1)
 
 
@@ -138,10 +145,10 @@ def main() -> None:
     cli(prog_name="sipbridge")
 
 
-def _settings(file: Path | None) -> Settings:
+def _settings(file: Path | None, *, for_run: bool = False) -> Settings:
     path = file or (_SETTINGS_FILE if _SETTINGS_FILE.exists() else None)
     try:
-        return load_settings(path, os.environ)
+        return load_settings(path, os.environ, for_run=for_run)
     except SipBridgeError as error:
         raise _Failed(str(error)) from error
 

@@ -1,0 +1,130 @@
+"""The calls of the demo, and what has to become of each. Pure, but for placing them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sipbridge.core.gateway import GATEWAY_PREFIX
+from sipbridge.simulator.call import SimulatedCall
+from sipbridge.simulator.far_side import BUSY, CalleeRule, SimulatedInvite
+from sipbridge.simulator.registrar import Accept, RegistrarRule
+from sipbridge.simulator.simulator import Simulator
+
+PASSWORD = "demo"  # noqa: S105 - of accounts that exist in demo/providers.json only
+TALK_S = 0.5
+ANSWER_AFTER_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A kind of call.
+
+    Attributes:
+        weight: how often it is placed, relative to the others.
+        place: makes one.
+        expected: the final SIP status that its caller must see.
+        request_uri: of the INVITE that must arrive at the far side, ``{}`` being any account; empty for none.
+    """
+
+    name: str
+    weight: int
+    place: Callable[[Simulator, int], SimulatedCall]
+    expected: int
+    request_uri: str = ""
+
+    def went_right(self, call: SimulatedCall) -> bool:
+        """Whether a call that is answered or over became what it should."""
+        arrived = call.invite.request_uri if call.invite else ""
+        return call.sip_status == self.expected and arrived == self.request_uri
+
+
+def _from_inside(caller: str, callee: str) -> Callable[[Simulator, int], SimulatedCall]:
+    def place(simulator: Simulator, number: int) -> SimulatedCall:
+        return simulator.place_call(
+            f"sip:{callee}@bridge.example.org",
+            f'"{caller.capitalize()}" <sip:{caller}@flexisip.example.org>;tag={number}',
+            f"<sip:{callee}@flexisip.example.org>",
+        )
+
+    return place
+
+
+def _from_jabiru(callee: str) -> Callable[[Simulator, int], SimulatedCall]:
+    """From the far side to the contact that the account registered, which only FreeSWITCH and the registrar know."""
+
+    def place(simulator: Simulator, number: int) -> SimulatedCall:
+        contact = next(name for name in simulator.registrar.bindings if name.startswith(f"{GATEWAY_PREFIX}{callee}."))
+        return simulator.place_call_to_gateway(
+            contact, f'"Zed" <sip:zed@jabiru.example.org>;tag={number}', f"<sip:{callee}@jabiru.example.org>"
+        )
+
+    return place
+
+
+SCENARIOS = (
+    Scenario(
+        "Flexisip → Jabiru, by the caller's alias",
+        40,
+        _from_inside("alice", "yvonne"),
+        200,
+        "sip:yvonne@jabiru.example.org",
+    ),
+    Scenario(
+        "Jabiru → Flexisip, by the callee's account",
+        30,
+        _from_jabiru("bob"),
+        200,
+        "sip:bob@flexisip.example.org",
+    ),
+    Scenario(
+        "a phone number, one of two accounts",
+        20,
+        _from_inside("anyone", "+33612345678"),
+        200,
+        "sip:+33612345678@some.provider.example.com",
+    ),
+    Scenario(
+        "the callee is busy",
+        4,
+        _from_inside("bob", "busy"),
+        486,
+        "sip:busy@jabiru.example.org",
+    ),
+    Scenario(
+        "the account's password is wrong",
+        3,
+        _from_inside("mallory", "yvonne"),
+        488,
+    ),
+    Scenario(
+        "the account's only line is taken",
+        2,
+        _from_inside("carol", "yvonne"),
+        488,
+    ),
+    Scenario(
+        "no provider knows the caller",
+        1,
+        _from_inside("stranger", "yvonne"),
+        488,
+    ),
+)
+
+
+def occupy_the_line(simulator: Simulator) -> SimulatedCall:
+    """Place carol's first call, which lasts as long as the demo."""
+    return _from_inside("carol", "hold")(simulator, 0)
+
+
+def script(simulator: Simulator) -> None:
+    """Teach the far side its part: passwords, a busy callee, calls that end after a while."""
+    simulator.registrar.rules.append(RegistrarRule(Accept(PASSWORD)))
+    busy = CalleeRule(_calls("busy"), rings_s=BUSY.rings_s, status=BUSY.status, phrase=BUSY.phrase)
+    stays = CalleeRule(_calls("hold"))
+    answers = CalleeRule(final_s=ANSWER_AFTER_S, hangs_up_s=TALK_S)
+    simulator.far_side.rules += [busy, stays, answers]
+
+
+def _calls(user: str) -> Callable[[SimulatedInvite], bool]:
+    return lambda invite: invite.request_uri.startswith(f"sip:{user}@")
