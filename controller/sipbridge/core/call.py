@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NewType
 
-from sipbridge.core.uri import NameAddr, parse_header_address
+from sipbridge.core.uri import NameAddr, parse_header_address, parse_sip_uri
 
 ChannelUuid = NewType("ChannelUuid", str)
 """A FreeSWITCH channel's Unique-ID."""
@@ -40,7 +40,7 @@ class CallRequest:
             UriError: it is not a SIP or SIPS URI.
         """
         if self._request_uri is None:
-            self._request_uri = parse_header_address(f"<{self.request_uri_text}>")
+            self._request_uri = NameAddr(parse_sip_uri(self.request_uri_text))
         return self._request_uri
 
     @property
