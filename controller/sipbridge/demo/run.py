@@ -177,8 +177,8 @@ def _print_verdict(console: Console, results: dict[str, _Results], lines_free: b
     table.add_column("call", footer="all of them", no_wrap=True)
     table.add_column("gets", justify="right")
     table.add_column("calls", justify="right", footer=str(placed))
-    table.add_column("as expected", justify="right", footer=str(right))
-    table.add_column("first answer", justify="right")
+    table.add_column("expected", justify="right", footer=str(right))
+    table.add_column("after", justify="right")
     for scenario in SCENARIOS:
         result = results[scenario.name]
         table.add_row(

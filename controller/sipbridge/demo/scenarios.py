@@ -64,14 +64,14 @@ def _from_jabiru(callee: str) -> Callable[[Simulator, int], SimulatedCall]:
 
 SCENARIOS = (
     Scenario(
-        "Flexisip → Jabiru, by the caller's alias",
+        "Flexisip → Jabiru, by caller's alias",
         40,
         _from_inside("alice", "yvonne"),
         200,
         "sip:yvonne@jabiru.example.org",
     ),
     Scenario(
-        "Jabiru → Flexisip, by the callee's account",
+        "Jabiru → Flexisip, by callee's URI",
         30,
         _from_jabiru("bob"),
         200,
