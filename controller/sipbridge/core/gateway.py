@@ -43,25 +43,23 @@ _NONE = Registration()
 _IN_PROGRESS = Registration(RegistrationStatus.IN_PROGRESS)
 _REGISTERED = Registration(RegistrationStatus.REGISTERED)
 
-# What each gateway state of FreeSWITCH means for the registration; None: nothing new. A registered gateway that
-# refreshes passes TRYING and REGISTER and can be called all the while; a failed one passes UNREGED and TRYING before
-# every retry and stays failed until one succeeds. Source: sofia_reg.c, sofia_reg_check_gateway.
-_STATES: dict[str, Registration | None] = {
+# What each gateway state of FreeSWITCH means for the registration. REGISTER is not in it: the answer was 200, but the
+# gateway can be called only from REGED on, a second later. Source: sofia_reg.c, sofia_reg_check_gateway.
+_STATES: dict[str, Registration] = {
     "NOREG": _REGISTERED,
     "REGED": _REGISTERED,
     "UNREGED": _IN_PROGRESS,
     "TRYING": _IN_PROGRESS,
-    "REGISTER": None,
-    "FAIL_WAIT": None,
     "EXPIRED": _IN_PROGRESS,
-    "TIMEOUT": _IN_PROGRESS,
     "UNREGISTER": _NONE,
     "DOWN": _NONE,
 }
-_KEPT_WHILE = {
-    "TRYING": (RegistrationStatus.REGISTERED, RegistrationStatus.FAILED),
-    "UNREGED": (RegistrationStatus.FAILED,),
-}
+# What these say when they bring no status. TIMEOUT brings none, and neither does the FAILED that follows it.
+_FAILURES = {"FAILED": "", "TIMEOUT": "no answer", "FAIL_WAIT": ""}
+# Every REGISTER starts with these, a refresh and a retry as well: a registered gateway can be called all the while, and
+# a failed one stays failed until one succeeds.
+_ATTEMPTS = ("UNREGED", "TRYING")
+_SETTLED = (RegistrationStatus.REGISTERED, RegistrationStatus.FAILED)
 
 
 def next_registration(current: Registration, state: str, sip_status: str = "", phrase: str = "") -> Registration:
@@ -73,11 +71,12 @@ def next_registration(current: Registration, state: str, sip_status: str = "", p
         sip_status: its ``Status``, which only some states carry.
         phrase: its ``Phrase``, likewise.
     """
-    if state == "FAILED":
-        return Registration(RegistrationStatus.FAILED, f"{sip_status} {phrase}".strip())
-    if current.status in _KEPT_WHILE.get(state, ()):
+    if state in _FAILURES:
+        reason = f"{sip_status} {phrase}".strip() or _FAILURES[state]
+        return Registration(RegistrationStatus.FAILED, reason or current.reason)
+    if state in _ATTEMPTS and current.status in _SETTLED:
         return current
-    return _STATES.get(state) or current
+    return _STATES.get(state, current)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,258 @@
+"""Gateways: what FreeSWITCH was seen to say about them, their names, and the plan."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from core_examples import account, policy, sip_uris, uri
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sipbridge.core.account import Account, account_id
+from sipbridge.core.gateway import (
+    GATEWAY_PREFIX,
+    Gateway,
+    Registration,
+    RegistrationStatus,
+    gateway_for,
+    next_registration,
+    plan_gateways,
+)
+from sipbridge.core.provider import PoolPolicy
+from sipbridge.core.uri import SipUri
+
+RECORDING = Path(__file__).parents[1] / "recordings" / "gateway_lifecycle.jsonl"
+NONE, IN_PROGRESS, OK, FAILED = RegistrationStatus
+SALT = b"a key of the hash"
+
+
+def recorded_states(gateway: str) -> Iterator[dict[str, str]]:
+    """The ``sofia::gateway_state`` events of `gateway`, in order."""
+    for line in RECORDING.read_text("utf-8").splitlines():
+        chunk = json.loads(line)["data"]
+        for start in (match.start() for match in re.finditer(r'\{"Event-Subclass"', chunk)):
+            event, _ = json.JSONDecoder().raw_decode(chunk, start)
+            if event["Event-Subclass"] == "sofia::gateway_state" and event["Gateway"] == gateway:
+                yield event
+
+
+@pytest.mark.parametrize(
+    ("gateway", "expected"),
+    [
+        # Registers; `unregister`, `register` and `killgw` follow.
+        (
+            "acc-ok",
+            [
+                ("TRYING", IN_PROGRESS, ""),
+                ("REGISTER", IN_PROGRESS, ""),
+                ("REGED", OK, ""),
+                ("DOWN", NONE, ""),
+                ("TRYING", IN_PROGRESS, ""),
+                ("REGISTER", IN_PROGRESS, ""),
+                ("REGED", OK, ""),
+                ("DOWN", NONE, ""),
+            ],
+        ),
+        # Wrong password, retried once; then `killgw`.
+        (
+            "acc-badpw",
+            [
+                ("TRYING", IN_PROGRESS, ""),
+                *[
+                    (state, FAILED, "904 Operation has no matching challenge")
+                    for state in (
+                        "FAILED",
+                        "FAIL_WAIT",
+                        "UNREGED",
+                        "TRYING",
+                        "TRYING",
+                        "FAILED",
+                        "FAIL_WAIT",
+                        "UNREGED",
+                    )
+                ],
+                ("DOWN", NONE, ""),
+            ],
+        ),
+        # Nobody there, retried twice; then `killgw`.
+        (
+            "acc-dead",
+            [
+                ("TRYING", IN_PROGRESS, ""),
+                *[
+                    (state, FAILED, "503 Service Unavailable")
+                    for state in [*["FAILED", "FAIL_WAIT", "UNREGED", "TRYING"] * 2, "FAILED", "FAIL_WAIT", "UNREGED"]
+                ],
+                ("DOWN", NONE, ""),
+            ],
+        ),
+        # register=false: FreeSWITCH says nothing at all about it.
+        ("acc-noreg", []),
+    ],
+)
+def test_recorded_gateways(gateway: str, expected: list[tuple[str, RegistrationStatus, str]]) -> None:
+    registration = Registration()
+    seen = []
+    for event in recorded_states(gateway):
+        registration = next_registration(registration, event["State"], event.get("Status", ""), event.get("Phrase", ""))
+        seen.append((event["State"], registration.status, registration.reason))
+    assert seen == expected
+
+
+# Seen in no recording, read in sofia_reg.c.
+@pytest.mark.parametrize(
+    ("before", "states", "after"),
+    [
+        pytest.param(
+            Registration(OK), ["UNREGED", "TRYING", "REGISTER", "REGED"], [Registration(OK)] * 4, id="refresh"
+        ),
+        pytest.param(
+            Registration(OK),
+            ["UNREGED", "TRYING", "TIMEOUT", "FAILED", "FAIL_WAIT", "UNREGED"],
+            [Registration(OK)] * 2 + [Registration(FAILED, "no answer")] * 4,
+            id="refresh without an answer",
+        ),
+        pytest.param(
+            Registration(FAILED, "403 Forbidden"),
+            ["TRYING", "REGISTER", "REGED"],
+            [Registration(FAILED, "403 Forbidden")] * 2 + [Registration(OK)],
+            id="retry that succeeds",
+        ),
+        pytest.param(Registration(OK), ["FAIL_WAIT"], [Registration(FAILED)], id="FAILED was missed"),
+        pytest.param(Registration(OK), ["UNREGISTER", "DOWN"], [Registration()] * 2, id="unregister"),
+        pytest.param(Registration(OK), ["EXPIRED"], [Registration(IN_PROGRESS)], id="expired"),
+        pytest.param(Registration(), ["NOREG"], [Registration(OK)], id="need not register"),
+        pytest.param(Registration(OK), ["LATER_STATE", ""], [Registration(OK)] * 2, id="unknown states"),
+    ],
+)
+def test_states(before: Registration, states: list[str], after: list[Registration]) -> None:
+    seen = []
+    for state in states:
+        before = next_registration(before, state)
+        seen.append(before)
+    assert seen == after
+
+
+def gateway(
+    an_account: Account, of_policy: PoolPolicy | None = None, salt: bytes = SALT, mean_expires_s: int = 600
+) -> Gateway:
+    of_policy = of_policy or policy(registration_required=True)
+    return gateway_for(account_id(of_policy.name, an_account.uri), an_account, of_policy, salt, mean_expires_s)
+
+
+ALICE = dataclasses.replace(account("sip:alice@example.org"), user_id="a17", secret="pw", realm="r")
+
+
+def test_gateway_holds_what_the_account_says() -> None:
+    made = gateway(dataclasses.replace(ALICE, outbound_proxy=uri("sip:proxy2.example.org")))
+    assert (made.username, made.domain, made.auth_username, made.password) == ("alice", "example.org", "a17", "pw")
+    assert made.outbound_proxy == made.registrar == uri("sip:proxy2.example.org")
+    assert made.register
+    assert made.account_id == account_id("Pool", ALICE.uri)
+    assert "pw" not in repr(made)
+
+
+@pytest.mark.parametrize(
+    ("of_account", "of_pool", "registrar"),
+    [
+        (None, None, "sip:proxy.example.org;transport=tls"),
+        (None, "sip:pool-registrar.example.org", "sip:pool-registrar.example.org"),
+        ("sip:own-registrar.example.org", "sip:pool-registrar.example.org", "sip:own-registrar.example.org"),
+    ],
+    ids=["proxy", "pool", "account"],
+)
+def test_register_goes_to(of_account: str | None, of_pool: str | None, registrar: str) -> None:
+    an_account = dataclasses.replace(ALICE, registrar=uri(of_account) if of_account else None)
+    of_policy = dataclasses.replace(policy(), registrar=uri(of_pool) if of_pool else None)
+    assert gateway(an_account, of_policy).registrar == uri(registrar)
+
+
+@given(sip_uris(), st.text(max_size=5))
+def test_names_are_valid_for_freeswitch_and_ours(account_uri: SipUri, pool_name: str) -> None:
+    name = gateway(Account(account_uri), policy(pool_name)).name
+    assert re.fullmatch(r"[\w.\-_]+", name, re.ASCII)
+    assert name.startswith(GATEWAY_PREFIX)
+    assert len(name) <= 64
+
+
+def test_names_are_the_same_after_a_restart() -> None:
+    assert gateway(ALICE).name == "sipbridge.alice.d7d33e40362fa7175e42"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param(gateway(ALICE, salt=b"another"), id="key"),
+        pytest.param(gateway(ALICE, mean_expires_s=601), id="expires"),
+        pytest.param(gateway(ALICE, policy("Other", registration_required=True)), id="pool"),
+        pytest.param(gateway(ALICE, policy(registration_required=False)), id="register"),
+        *[
+            pytest.param(gateway(dataclasses.replace(ALICE, **{field: value})), id=field)
+            for field, value in {
+                "uri": uri("sip:bob@example.org"),
+                "user_id": None,
+                "secret": "pw2",
+                "realm": None,
+                "outbound_proxy": uri("sip:example.org"),
+                "registrar": uri("sip:example.org"),
+            }.items()
+        ],
+        *[
+            pytest.param(gateway(ALICE, dataclasses.replace(policy(registration_required=True), **change)), id=field)
+            for field, change in {
+                "outbound_proxy of the pool": {"outbound_proxy": uri("sip:example.org")},
+                "registrar of the pool": {"registrar": uri("sip:example.org")},
+            }.items()
+        ],
+    ],
+)
+def test_another_definition_has_another_name(changed: Gateway) -> None:
+    assert changed.name != gateway(ALICE).name
+
+
+@pytest.mark.parametrize(
+    ("an_account", "of_policy"),
+    [
+        (dataclasses.replace(ALICE, alias=uri("sip:alice@ours.example.org")), policy(registration_required=True)),
+        (ALICE, policy(registration_required=True, max_calls_per_line=1)),
+        (ALICE, dataclasses.replace(policy(registration_required=True), registration_interval_ms=100)),
+    ],
+    ids=["alias", "lines", "pace"],
+)
+def test_what_freeswitch_need_not_know_leaves_the_name_alone(an_account: Account, of_policy: PoolPolicy) -> None:
+    assert gateway(an_account, of_policy).name == gateway(ALICE).name
+
+
+def test_registrations_expire_spread_over_a_fifth_of_their_time() -> None:
+    expires = [
+        gateway(account(f"sip:user{number}@example.org"), mean_expires_s=3600).expires_s for number in range(2000)
+    ]
+    assert min(expires) >= 3240
+    assert max(expires) <= 3960
+    in_each_tenth = [sum(3240 + 72 * tenth <= e < 3240 + 72 * (tenth + 1) for e in expires) for tenth in range(10)]
+    assert min(in_each_tenth) > 150
+
+
+_GATEWAYS = [gateway(account(f"sip:user{number}@example.org")) for number in range(6)]
+_OTHERS = ["external-trunk", "sipbridge", "sipbridg.e", ""]
+
+
+@given(
+    st.lists(st.sampled_from(_GATEWAYS), unique_by=lambda each: each.name),
+    st.sets(st.sampled_from([*[each.name for each in _GATEWAYS], "sipbridge.gone.0", *_OTHERS])),
+)
+def test_a_plan_makes_what_is_desired_touches_no_others_and_is_done_after_once(
+    desired: list[Gateway], present: set[str]
+) -> None:
+    plan = plan_gateways(desired, present)
+    assert set(plan.remove) <= present
+    assert not {each.name for each in plan.add} & present
+    after = (present - set(plan.remove)) | {each.name for each in plan.add}
+    assert after == {each.name for each in desired} | (present & set(_OTHERS))
+    assert bool(plan) == (after != present)
+    assert not plan_gateways(desired, after)
