@@ -89,6 +89,7 @@ def _loader(value: Any, path: Path, registers: bool, report: Report) -> tuple[Ac
 
 def _accounts(values: list[Any], path: Path, registers: bool, report: Report) -> tuple[Account, ...]:
     accounts = []
+    hashed: list[int] = []
     first: dict[str, int] = {}
     for index, value in enumerate(values):
         account = _account(value or {}, (*path, index), report)
@@ -102,7 +103,12 @@ def _accounts(values: list[Any], path: Path, registers: bool, report: Report) ->
             )
         if registers:
             _check_can_register(account, value, (*path, index), report)
+        elif account.secret and account.secret_type is not SecretType.CLEAR_TEXT:
+            hashed.append(index)
         accounts.append(account)
+    if hashed:
+        others = f" (and {len(hashed) - 1} more accounts of the pool)" if len(hashed) > 1 else ""
+        report.warning((*path, hashed[0], "secret"), f"of no use when a call is challenged{others}: {_DIGEST_HASH}")
     return tuple(accounts)
 
 
@@ -131,12 +137,15 @@ def _check_can_register(account: Account, value: Mapping[str, Any], path: Path, 
     if not account.uri.user:
         report.error((*path, "uri"), "an account that registers needs a user, as in sip:user@example.org")
     if account.secret is None:
+        if report.knows((*path, "secret")):
+            return
         report.error(
             (*path, "secret"),
-            'an account that registers needs a "secret": FreeSWITCH does not register without a password '
-            '(set "registrationRequired" to false if the far side wants no registration)',
+            "an account that registers needs a secret: FreeSWITCH does not register without a password; "
+            'if the far side asks for no registration, set "registrationRequired" to false',
         )
     elif "secretType" not in value:
-        report.error((*path, "secret"), f'without "secretType" the secret is read as "ha1", and {_DIGEST_HASH}')
+        report.error((*path, "secret"), f'a secret without "secretType" is read as "ha1", but {_DIGEST_HASH}')
     elif account.secret_type is not SecretType.CLEAR_TEXT:
-        report.error((*path, "secretType"), f'"{value["secretType"]}" on an account that registers: {_DIGEST_HASH}')
+        written = value["secretType"]
+        report.error((*path, "secretType"), f'"{written}" does not do for an account that registers, as {_DIGEST_HASH}')

@@ -59,6 +59,7 @@ class Report:
         self.source = source
         self.original_path: Callable[[Path], Path] = lambda path: path
         self._found: list[Diagnostic] = []
+        self._indexes: set[int] = set()
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -76,7 +77,12 @@ class Report:
     def add(self, severity: Severity, index: int, message: str) -> None:
         """Note something about the character at `index` of the text."""
         line, column = self.source.line_and_column(index)
+        self._indexes.add(index)
         self._found.append(Diagnostic(self.file, line, column, severity, message))
+
+    def knows(self, path: Path) -> bool:
+        """Whether something was noted about the value at `path` already."""
+        return self._index_of(path) in self._indexes
 
     def line_of(self, path: Path) -> int:
         """The line on which the value at `path` begins."""

@@ -7,6 +7,7 @@ tokens are white space (they come from web pages), and mistakes inside strings a
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from bisect import bisect_right
@@ -123,7 +124,7 @@ class JsonText:
 
     @cached_property
     def _line_starts(self) -> Sequence[int]:
-        return [0, *(match.end() for match in re.finditer("\n", self.text))]
+        return line_starts(self.text)
 
     def _index_in_string(self, quote: int, offset: int) -> int:
         index = quote + 1
@@ -141,6 +142,11 @@ def parse_json(text: str) -> JsonText:
     Bad escapes, control characters in strings and duplicate keys are all found; any other mistake ends the reading.
     """
     return _Reader(text).read()
+
+
+def line_starts(text: str) -> list[int]:
+    """The index at which each line of `text` begins."""
+    return [0, *(match.end() for match in re.finditer("\n", text))]
 
 
 def _index(place: _Place) -> int:
@@ -239,7 +245,8 @@ class _Reader:
         if separator is None:
             self._skip(_BLANK)
             self._stop_at_end_of_file(start)
-            self._stop(f'{self._found()} where "," or "{closing}" is expected: is a comma missing before it?')
+            hint = "is a comma missing before it, or a backslash before a quotation mark in a text?"
+            self._stop(f'{self._found()} where "," or "{closing}" is expected: {hint}')
         if separator[1] == closing:
             # Not past the blanks after it: the next separator takes those.
             self._at = separator.end(1)
@@ -286,7 +293,7 @@ class _Reader:
                     self._at = start
                     self._stop("the string that begins here has no closing quotation mark on its line")
                 case control:
-                    self._note(f"U+{ord(control):04X} inside a string: write \\u{ord(control):04x}")
+                    self._note(f"{_named(control)} inside a string: write {json.dumps(control)[1:-1]}")
                     parts.append(control)
                     self._at += 1
         self._at += 1
@@ -333,7 +340,7 @@ class _Reader:
         if number is None:
             self._stop(_not_a_value(token))
         if len(token) > _MAX_NUMBER_LENGTH:
-            self._stop(f"a number of {len(token)} digits")
+            self._stop(f"this number has {len(token)} digits; no more than {_MAX_NUMBER_LENGTH} are read")
         self._at = word.end()
         return int(token) if number[1] is None and number[2] is None else float(token)
 
@@ -353,20 +360,28 @@ class _Reader:
             self._stop(f'the file ends before the "{self._text[start]}" of line {self._line_of(start)} is closed')
 
     def _line_of(self, index: int) -> int:
-        return self._text.count("\n", 0, index) + 1
+        return bisect_right(self._line_starts, index)
+
+    @cached_property
+    def _line_starts(self) -> Sequence[int]:
+        return line_starts(self._text)
 
     def _found(self) -> str:
         """What stands where something else is expected."""
         if self._text.startswith(("//", "/*", "#"), self._at):
             return "a comment (JSON has none)"
-        if word := _WORD.match(self._text, self._at):
-            return f'"{word[0][:40]}"'
+        if _WORD.match(self._text, self._at):
+            return "text"  # not shown: it may be the rest of a secret
         return _named(self._text[self._at])
 
 
 def _named(character: str) -> str:
     """How a message calls a character: itself where it can be seen, otherwise by its name."""
-    if unicodedata.category(character) in ("Pi", "Pf", "Ps") and "QUOTATION" in unicodedata.name(character):
+    if (
+        character in "\"'"
+        or unicodedata.category(character) in ("Pi", "Pf", "Ps")
+        and "QUOTATION" in unicodedata.name(character)
+    ):
         return f"a quotation mark {character}"
     if character.isprintable() and not character.isspace():
         return character
@@ -378,6 +393,7 @@ def _not_a_value(token: str) -> str:
     meant = token.lower() if token.lower() in _WORDS else _MEANT.get(token.lower())
     if meant:
         return f"write {meant} instead of {token}"
+    # What was found is not shown: it may be a secret that lacks its quotation marks.
     if token[0] in "+-.0123456789":
-        return f"{token[:40]} is not a JSON number: they look like 20 or 0.5, without a sign + or a leading 0"
-    return f'write a text in double quotation marks: "{token[:40]}"'
+        return "not a number as JSON writes them, such as 20 or 0.5; a text stands in double quotation marks"
+    return "not a value: a text stands in double quotation marks"

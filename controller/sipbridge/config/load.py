@@ -79,11 +79,11 @@ def parse_providers(text: str | bytes, file: str, defaults: MediaDefaults = _NO_
         file: its name, for the messages.
         defaults: what a provider that says nothing about media gets.
     """
-    if isinstance(text, bytes):
-        try:
-            text = text.decode("utf-8")
-        except UnicodeDecodeError as error:
-            return _not_utf8(file, error)
+    try:
+        # The encoding of a text is checked too: half a surrogate pair cannot be printed, nor can a regex hold it.
+        text = (text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")).decode("utf-8")
+    except UnicodeDecodeError as error:
+        return _not_utf8(file, error)
     report = Report(file, parse_json(text.removeprefix("\ufeff")))
     config = _read(report, defaults)
     diagnostics = report.diagnostics
@@ -113,9 +113,9 @@ def _read(report: Report, defaults: MediaDefaults) -> BridgeConfig | None:
 
 
 def _warn_of_unused_pools(root: Mapping[str, Any], report: Report) -> None:
-    used = {(provider or {}).get("accountPool") for provider in root.get("providers", ())}
+    used = {(provider or {}).get("accountPool") for provider in root.get("providers", (None,))}
     if None in used:
-        return  # which pool that provider means is not known
+        return  # which pools are meant is not known
     for name in root.get("accountPools", ()):
         if name not in used:
             report.warning(("accountPools", name), f'no provider uses the account pool "{name}"', at_key=True)

@@ -94,10 +94,10 @@ def is_never_a_request_uri(pattern: str) -> bool:
 
 def suggestion(pattern: str) -> str:
     r"""How to write what a pattern that does not begin with ``sip:``, such as ``+33.*``, seems to mean."""
-    meant = pattern.removeprefix("^")
-    if meant.startswith("+"):
-        meant = "\\" + meant
-    meant = f"sip:{meant}"
+    number = pattern.removeprefix("^")
+    if not number.startswith(("+", "\\+")) and not number[:1].isdigit():
+        return 'a Request-URI begins with "sip:"'
+    meant = "sip:" + ("\\" if number.startswith("+") else "") + number
     in_json = json.dumps(meant, ensure_ascii=False)
     return f'a Request-URI begins with "sip:", as in {meant}, which JSON writes as {in_json}'
 
@@ -146,7 +146,7 @@ def _explained(pattern: str, reason: str) -> PatternError:
                 has_atom = False
             case "close":
                 if not opened:
-                    return PatternError(r'")" without its "("; a parenthesis itself is written \\)', at)
+                    return PatternError(r'")" without its "("; a parenthesis itself is written \\) in JSON', at)
                 opened.pop()
                 has_atom = True
             case "quantifier" | "lazy":
@@ -159,8 +159,8 @@ def _explained(pattern: str, reason: str) -> PatternError:
                 has_atom = True
         at = token.end()
     if opened:
-        return PatternError(r'"(" without its ")"; a parenthesis itself is written \\(', opened[-1])
-    return PatternError(reason[:1].lower() + reason[1:], None)
+        return PatternError(r'"(" without its ")"; a parenthesis itself is written \\( in JSON', opened[-1])
+    return PatternError(reason[:1].lower() + reason[1:].rstrip("."), None)
 
 
 def _end_of_brackets(pattern: str, start: int) -> int | None:
@@ -177,4 +177,4 @@ def _nothing_to_repeat(pattern: str, offset: int) -> str:
     message = f'nothing to repeat before "{character}"'
     if offset == 0 and character == "+":
         return f"{message}; {suggestion(pattern)}"
-    return f"{message}; the character itself is written \\\\{character}"
+    return f"{message}; the character itself is written \\\\{character} in JSON"

@@ -20,13 +20,20 @@ from sipbridge.config.diagnostic import Report
 from sipbridge.config.json_text import Path
 
 _EXPECTED = {
-    "string": "a text in quotation marks",
+    "string": "a text",
     "boolean": "true or false",
     "integer": "a whole number",
     "array": "an array [...]",
     "object": "an object {...}",
 }
-_FOUND = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "an array", dict: "an object"}
+_FOUND = {
+    str: "a text",
+    bool: "true or false",
+    int: "a number",
+    float: "a fraction",
+    list: "an array",
+    dict: "an object",
+}
 
 
 @cache
@@ -134,7 +141,7 @@ def _report_error(path: Path, error: ValidationError, report: Report) -> list[Pa
         case "enum":
             report.error(path, _wrong_choice(path, instance, wanted))
         case "const":
-            report.error(path, f"{_name(path)} must be {wanted}, the version whose fields are known here")
+            report.error(path, f"{_name(path)} must be the number {wanted}")
         case "minimum":
             report.error(path, f"{_name(path)} must be {wanted} or more, not {instance}")
         case "minLength":
@@ -153,7 +160,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") ->
     if nearest:
         hint = f'did you mean "{by_folded[nearest[0]]}"?'
     else:
-        hint = f"known are {_listed(by_folded.values())}" if by_folded else "there is none"
+        hint = f"known: {_listed(by_folded.values())}" if by_folded else "there is none"
     return f'unknown {kind} "{name}"{where}: {hint}'
 
 
@@ -164,7 +171,7 @@ def _wrong_type(path: Path, instance: Any, wanted: list[str]) -> str:
         hint = ": leave the quotation marks out"
     elif isinstance(instance, (int, float)) and wanted == ["string"]:
         hint = ": put it in quotation marks"
-    found = "null (leave it out instead)" if instance is None else _FOUND[type(instance)]
+    found = "null" if instance is None else _FOUND[type(instance)]
     return f"{_name(path)} must be {expected}, not {found}{hint}"
 
 
@@ -172,8 +179,8 @@ def _wrong_choice(path: Path, instance: Any, choices: list[str]) -> str:
     message = f"{_name(path)} must be {_listed(choices, 'or')}"
     if isinstance(instance, str):
         by_folded = {choice.casefold(): choice for choice in choices}
-        nearest = difflib.get_close_matches(instance.casefold(), by_folded, n=1)
-        message += f': did you mean "{by_folded[nearest[0]]}"?' if nearest else f', not "{instance}"'
+        nearest = difflib.get_close_matches(instance.casefold(), by_folded, n=1, cutoff=0.8)
+        message += f', not "{instance}"' + (f': did you mean "{by_folded[nearest[0]]}"?' if nearest else "")
     return message
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sipbridge.config.json_text import Mistake, Path
+from sipbridge.config.json_text import Mistake, Path, line_starts
 
 _KEY = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
 _DOTTED_KEY = rf"{_KEY}(?:[ \t]*\.[ \t]*{_KEY})*"
@@ -76,8 +76,7 @@ def _mistake(text: str, message: str) -> Mistake:
     place = _PLACE_IN_MESSAGE.search(message)
     at = len(text)
     if place and place[1]:
-        line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
-        at = line_starts[int(place[1]) - 1] + int(place[2]) - 1
+        at = line_starts(text)[int(place[1]) - 1] + int(place[2]) - 1
     reason = message[: place.start()] if place else message
     return Mistake(at, reason[:1].lower() + reason[1:])
 

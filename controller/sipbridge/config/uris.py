@@ -63,14 +63,16 @@ def parse_uri(text: str, protocol: str | None = None) -> SipUri:
 def why_no_uri(text: str) -> str:
     """What is wrong with a `text` that `parse_uri` refuses; the text, which may hold a password, is not shown."""
     bare = text.strip()
+    if not bare:
+        return "empty: write a SIP URI such as sip:user@example.org"
     if bare.startswith("<") != bare.endswith(">"):
-        return 'not a SIP URI: "<" and ">" go together, as in "<sip:proxy.example.org;transport=tcp>"'
+        return 'not a SIP URI: "<" and ">" go together, as in <sip:proxy.example.org;transport=tcp>'
     bare = bare.removeprefix("<").removesuffix(">").strip()
     scheme = _SCHEME.match(bare)
     if scheme is None:
-        return 'not a SIP URI: it begins with "sip:", as in "sip:user@example.org"'
+        return 'not a SIP URI: write "sip:" before it, as in sip:user@example.org'
     if scheme[1].lower() not in ("sip", "sips"):
-        return f'not a SIP URI: it begins with "sip:", not with "{scheme[1]}:"'
+        return f'not a SIP URI: it must begin with "sip:", not with "{scheme[1]}:"'
     if re.search(r"\s", bare):
-        return "not a SIP URI: it has no spaces inside"
-    return 'not a SIP URI such as "sip:user@example.org:5060;transport=tcp"'
+        return "not a SIP URI: it must not hold spaces"
+    return "not a SIP URI such as sip:user@example.org:5060;transport=tcp"
