@@ -10,7 +10,7 @@ from typing import Any
 
 from sipbridge.config.accounts import PoolConfig, read_pools
 from sipbridge.config.diagnostic import Diagnostic, Report, Severity
-from sipbridge.config.json_text import parse_json
+from sipbridge.config.json_reader import parse_json
 from sipbridge.config.providers import read_providers
 from sipbridge.config.schema import check_schema
 from sipbridge.config.version1 import to_version1_path, to_version2

@@ -19,6 +19,7 @@ from jsonschema.exceptions import ValidationError
 from sipbridge.config.diagnostic import Report
 from sipbridge.config.json_text import Path
 
+_MOST_LISTED = 12
 _EXPECTED = {
     "string": "a text",
     "boolean": "true or false",
@@ -159,8 +160,10 @@ def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") ->
     nearest = difflib.get_close_matches(name.casefold(), by_folded, n=1)
     if nearest:
         hint = f'did you mean "{by_folded[nearest[0]]}"?'
+    elif by_folded:
+        hint = f"there {'is' if len(by_folded) == 1 else 'are'} only {_listed(by_folded.values())}"
     else:
-        hint = f"known: {_listed(by_folded.values())}" if by_folded else "there is none"
+        hint = "there is none"
     return f'unknown {kind} "{name}"{where}: {hint}'
 
 
@@ -195,8 +198,11 @@ def _name(path: Path) -> str:
 
 
 def _listed(names: Iterable[str], conjunction: str = "and") -> str:
-    """``"a", "b" and "c"``."""
-    *others, last = [f'"{name}"' for name in names]
+    """``"a", "b" and "c"``; of many, the first ones."""
+    quoted = [f'"{name}"' for name in names]
+    if len(quoted) > _MOST_LISTED:
+        quoted[_MOST_LISTED - 1 :] = [f"{len(quoted) - _MOST_LISTED + 1} more"]
+    *others, last = quoted
     return f"{', '.join(others)} {conjunction} {last}" if others else last
 
 
