@@ -78,8 +78,10 @@ class AccountPool:
     def __init__(self, policy: PoolPolicy, keys: Iterable[Template] = ()) -> None:
         self.policy = policy
         self._lines: dict[AccountId, Line] = {}
-        # Nearly every key has one line, so a list is made only for the second.
-        self._indexes: dict[Template, dict[str, Line | list[Line]]] = {by: {} for by in keys}
+        self._keys = {by.text: by for by in keys}
+        # By the text of a key, whose hash is at hand. Nearly every value has one line, so a list is made only for the
+        # second.
+        self._indexes: dict[str, dict[str, Line | list[Line]]] = {text: {} for text in self._keys}
         self._available: list[Line] = []
 
     def __len__(self) -> int:
@@ -96,14 +98,15 @@ class AccountPool:
         """Add an account.
 
         Raises:
-            ValueError: the pool has an account with an equivalent URI.
+            ValueError: the pool has an account with an equivalent URI, or one that differs only in parameters that
+                some URIs lack, such as ``transport``.
         """
         id_ = account_id(self.policy.name, account.uri)
         if id_ in self._lines:
             raise ValueError(f"account {account.uri} is already in pool {self.policy.name}")
         line = self._lines[id_] = Line(id_, account, self)
-        for by, index in self._indexes.items():
-            if key := _index_key(by, account):
+        for text, index in self._indexes.items():
+            if key := _index_key(self._keys[text], account):
                 present = index.get(key)
                 if present is None:
                     index[key] = line
@@ -119,14 +122,14 @@ class AccountPool:
 
         Args:
             by: one of the `keys` given when the pool was made.
-            wanted: a URI, compared as RFC 3261 §19.1.4 says, or any text, compared as it is.
+            wanted: a URI, compared as RFC 3261 §19.1.4 says, or any text, whose escapes alone are resolved.
         """
         uri = wanted if isinstance(wanted, SipUri) else _uri_or_none(wanted)
         key = uri.lookup_key if uri else normalize_escapes(str(wanted))
-        found = self._indexes[by].get(key)
+        found = self._indexes[by.text].get(key)
         if found is None:
             return None
-        candidates = found if isinstance(found, list) else [found]
+        candidates = found if isinstance(found, list) else (found,)
         if uri is None or not uri.parameters:
             return candidates[0]
         return next((line for line in candidates if _matches(by, line.account, uri)), None)

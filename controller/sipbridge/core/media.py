@@ -19,11 +19,13 @@ class MediaEncryption(Enum):
 
 # (encryption, AVPF) → channel variables of the B leg. The SDES suite is pinned because an unpinned offer ends with one
 # that does not authenticate. Source: mod_sofia and switch_core_media.c, seen on the wire.
-_OFFERED: dict[tuple[MediaEncryption, bool], tuple[tuple[str, str], ...]] = {
+_OFFERED: dict[tuple[MediaEncryption, bool | None], tuple[tuple[str, str], ...]] = {
     (MediaEncryption.NONE, False): (("rtp_secure_media", "forbidden"),),
     (MediaEncryption.SDES, False): (("rtp_secure_media", "mandatory:AES_CM_128_HMAC_SHA1_80"),),
     (MediaEncryption.DTLS_SRTP, True): (("media_webrtc", "true"),),
 }
+# Each encryption goes with one choice of AVPF only, which is then the one when nobody chooses.
+_OFFERED |= {(encryption, None): variables for (encryption, _), variables in _OFFERED.items()}
 
 _NO_AVPF = "FreeSWITCH offers AVPF only together with DTLS-SRTP: leave enableAvpf out or set it to false"
 _NOT_OFFERED = {
@@ -41,8 +43,6 @@ def media_variables(encryption: MediaEncryption, enable_avpf: bool | None) -> tu
         encryption: what the provider, or the settings, ask for.
         enable_avpf: None leaves the choice to what `encryption` needs.
     """
-    if enable_avpf is None:
-        enable_avpf = encryption is MediaEncryption.DTLS_SRTP
     return _OFFERED.get((encryption, enable_avpf))
 
 

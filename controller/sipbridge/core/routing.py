@@ -48,8 +48,7 @@ class DeclineReason(Enum):
     MEDIA_NOT_OFFERED = "media-not-offered"
 
 
-@dataclass(frozen=True, slots=True)
-class Bridge:
+class Bridge(NamedTuple):
     """The call goes out.
 
     Attributes:
@@ -122,10 +121,7 @@ def route(call: CallRequest, table: RoutingTable, random_below: Callable[[int], 
             trace.append(TraceStep(provider.name, Verdict.NOT_TRIGGERED, trigger.pattern))
             continue
         pool = table.pools[provider.account_pool]
-        try:
-            line, step = _choose(provider, pool, call, random_below)
-        except UriError as error:
-            return _decline(DeclineReason.BAD_ADDRESS, str(error), provider, None, trace)
+        line, step = _choose(provider, pool, call, random_below)
         if line is None:
             trace.append(step)
             if provider.on_account_not_found is OnAccountNotFound.NEXT_PROVIDER:
@@ -140,9 +136,13 @@ def _choose(
 ) -> tuple[Line | None, TraceStep]:
     """The account that the provider's strategy names, available or not."""
     match provider.account_to_use:
-        case FindInPool(by, source):
-            wanted, text = _render_source(source, call)
-            line = pool.find(by, wanted)
+        case FindInPool() as find:
+            try:
+                wanted, text = _render_source(find.source, call)
+            except UriError as error:
+                # A caller without a SIP URI, such as <tel:+33612345678>, has no account here: a later provider may.
+                return None, TraceStep(provider.name, Verdict.NO_ACCOUNT, str(error))
+            line = pool.find(find.by, wanted)
             return line, TraceStep(provider.name, Verdict.BRIDGE if line else Verdict.NO_ACCOUNT, text)
         case RandomAccount():
             line = pool.pick(random_below)
@@ -152,8 +152,7 @@ def _choose(
 
 
 def _render_source(source: Template, call: CallRequest) -> tuple[SipUri | str, str]:
-    if source.address is not None and (address := source.address(call, NO_ACCOUNT)) is not None:
-        uri = address.uri if isinstance(address, NameAddr) else address
+    if source.uri is not None and (uri := source.uri(call, NO_ACCOUNT)) is not None:
         return uri, uri.text
     text = source.render(call, NO_ACCOUNT)
     return text, text
@@ -188,14 +187,13 @@ def _use(
 
 
 def _render_address(template: Template, call: CallRequest, line: Line) -> NameAddr:
-    if template.address is not None:
-        address = template.address(call, line.account)
-        if isinstance(address, NameAddr):
-            # {incoming.from} is the URI: a display name goes out only where the template asks for it.
-            return NameAddr(address.uri) if address.display_name else address
-        if address is not None:
-            return NameAddr(address)
-    return parse_name_addr(template.render(call, line.account))
+    if template.uri is not None and (uri := template.uri(call, line.account)) is not None:
+        return NameAddr(uri)
+    text = template.render(call, line.account)
+    try:
+        return parse_name_addr(text)
+    except UriError:
+        raise UriError(text, f"the SIP address that {template.text!r} should give") from None
 
 
 def _registration(line: Line) -> str:

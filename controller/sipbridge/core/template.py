@@ -10,14 +10,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from operator import attrgetter
 
 from sipbridge.core.account import Account
 from sipbridge.core.call import CallRequest
 from sipbridge.core.errors import TemplateError
-from sipbridge.core.uri import NameAddr, SipUri, quote_display_name
+from sipbridge.core.uri import SipUri, quote_display_name
 
-_Address = NameAddr | SipUri | None
-_AddressGetter = Callable[[CallRequest, Account], _Address]
+_UriGetter = Callable[[CallRequest, Account], SipUri | None]
 _Getter = Callable[[CallRequest, Account], str]
 
 
@@ -32,42 +32,39 @@ class TemplateScope(Enum):
     """The account alone: ``{alias}``, or ``{account.alias}``."""
 
 
-_CALL: dict[str, _AddressGetter] = {
-    "to": lambda call, _: call.to,
-    "from": lambda call, _: call.from_,
-    "requestUri": lambda call, _: call.request_uri,
-    "requestAddress": lambda call, _: call.request_uri,
+_CALL: dict[str, _UriGetter] = {
+    "to": lambda call, _: call.to.uri,
+    "from": lambda call, _: call.from_.uri,
+    "requestUri": lambda call, _: call.request_uri.uri,
+    "requestAddress": lambda call, _: call.request_uri.uri,
 }
-_ACCOUNT: dict[str, _AddressGetter] = {
+_ACCOUNT: dict[str, _UriGetter] = {
     "uri": lambda _, account: account.uri,
     "sipIdentity": lambda _, account: account.uri,
     "alias": lambda _, account: account.alias,
 }
+# Only From and To come with a display name.
+_DISPLAY_NAMES: dict[str, _Getter] = {
+    "to": lambda call, _: quote_display_name(call.to.display_name),
+    "from": lambda call, _: quote_display_name(call.from_.display_name),
+}
 _INCOMING_CALL = {f"incoming.{name}": get for name, get in _CALL.items()}
 _THE_ACCOUNT = {f"account.{name}": get for name, get in _ACCOUNT.items()}
-_ADDRESSES: dict[TemplateScope, Mapping[str, _AddressGetter]] = {
+_ADDRESSES: dict[TemplateScope, Mapping[str, _UriGetter]] = {
     TemplateScope.INVITE: _INCOMING_CALL | _THE_ACCOUNT,
     TemplateScope.SOURCE: _CALL | _INCOMING_CALL,
     TemplateScope.BY: _ACCOUNT | _THE_ACCOUNT,
 }
 
-
-def _display_name(address: NameAddr | SipUri) -> str:
-    return quote_display_name(address.display_name) if isinstance(address, NameAddr) else ""
-
-
-def _uri(address: NameAddr | SipUri) -> SipUri:
-    return address.uri if isinstance(address, NameAddr) else address
-
-
-_FIELDS: dict[str, Callable[[NameAddr | SipUri], str]] = {
-    "": lambda address: _uri(address).text,
-    "user": lambda address: _uri(address).user,
-    "hostport": lambda address: _uri(address).hostport,
-    "uriParameters": lambda address: _uri(address).parameters,
-    "displayName": _display_name,
+_URI_FIELDS: dict[str, Callable[[SipUri], str]] = {
+    "": attrgetter("text"),
+    "user": attrgetter("user"),
+    "hostport": attrgetter("hostport"),
+    "uriParameters": attrgetter("parameters"),
 }
+_FIELDS = (*_URI_FIELDS, "displayName")
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
+_ASSEMBLED = re.compile(r"(sips?):\{([^{}]+)\.user\}@\{([^{}]+)\.hostport\}(?:\{([^{}]+)\.uriParameters\})?")
 
 NO_CALL = CallRequest("", "", "")
 """Stands in where a template cannot name the call."""
@@ -82,20 +79,21 @@ class Template:
     Attributes:
         text: as it stands in the providers file.
         parts: literal text and getters, in order.
-        address: set when the template is one whole address and nothing else, such as ``{from}``: it need not be
-            rendered and parsed again.
+        uri: makes the URI that the rendered text would be parsed to, or None where only parsing can tell. Set when the
+            template is one whole address, such as ``{from}``, or puts one together from the parts of others, such as
+            ``sip:{to.user}@{from.hostport}``. A call's URIs then need not be parsed a second time.
     """
 
     text: str
     scope: TemplateScope
     parts: tuple[str | _Getter, ...] = ()
-    address: _AddressGetter | None = None
+    uri: _UriGetter | None = None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Template) and (self.text, self.scope) == (other.text, other.scope)
 
     def __hash__(self) -> int:
-        return hash((self.text, self.scope))
+        return hash(self.text)
 
     def render(self, call: CallRequest, account: Account) -> str:
         """The text with every variable replaced; a field of an absent alias becomes ``""``.
@@ -123,8 +121,7 @@ def parse_template(text: str, scope: TemplateScope) -> Template:
         parts.append(_getter(match[1], scope, match.start(1)))
         end = match.end()
     _literal(text, end, len(text), parts)
-    whole = _ADDRESSES[scope].get(text[1:-1]) if len(parts) == 1 and not isinstance(parts[0], str) else None
-    return Template(text, scope, tuple(parts), whole)
+    return Template(text, scope, tuple(parts), _uri_getter(text, scope))
 
 
 def _literal(text: str, start: int, end: int, parts: list[str | _Getter]) -> None:
@@ -139,25 +136,54 @@ def _literal(text: str, start: int, end: int, parts: list[str | _Getter]) -> Non
 
 def _getter(name: str, scope: TemplateScope, offset: int) -> _Getter:
     addresses = _ADDRESSES[scope]
-    if name in addresses:
-        address, field = name, ""
-    else:
-        address, _, field = name.rpartition(".")
-    if address not in addresses or field not in _FIELDS or (field == "" and name not in addresses):
+    address, field = (name, "") if name in addresses else name.rpartition(".")[::2]
+    if address not in addresses or field not in _FIELDS or name.endswith("."):
         raise TemplateError(_unknown(name, scope), offset)
-    return _reader(addresses[address], _FIELDS[field])
+    if field == "displayName":
+        return _DISPLAY_NAMES.get(address.removeprefix("incoming."), lambda _call, _account: "")
+    return _reader(addresses[address], _URI_FIELDS[field])
 
 
-def _reader(get_address: _AddressGetter, read: Callable[[NameAddr | SipUri], str]) -> _Getter:
+def _reader(get_uri: _UriGetter, read: Callable[[SipUri], str]) -> _Getter:
     def get(call: CallRequest, account: Account) -> str:
-        address = get_address(call, account)
-        return "" if address is None else read(address)
+        uri = get_uri(call, account)
+        return "" if uri is None else read(uri)
 
     return get
 
 
+def _uri_getter(text: str, scope: TemplateScope) -> _UriGetter | None:
+    addresses = _ADDRESSES[scope]
+    if (match := _VARIABLE.fullmatch(text)) and match[1] in addresses:
+        return addresses[match[1]]
+    if match := _ASSEMBLED.fullmatch(text):
+        scheme, *names = match.groups()
+        user_from, hostport_from, parameters_from = (addresses[name] if name else _no_uri for name in names)
+        return _assembler(scheme, user_from, hostport_from, parameters_from)
+    return None
+
+
+def _assembler(
+    scheme: str, user_from: _UriGetter, hostport_from: _UriGetter, parameters_from: _UriGetter
+) -> _UriGetter:
+    def assemble(call: CallRequest, account: Account) -> SipUri | None:
+        with_user = user_from(call, account)
+        with_hostport = hostport_from(call, account)
+        if with_user is None or with_hostport is None or not (user := with_user.user):
+            return None
+        with_parameters = parameters_from(call, account)
+        return SipUri(scheme, user, with_hostport.hostport, with_parameters.parameters if with_parameters else "")
+
+    return assemble
+
+
+def _no_uri(_call: CallRequest, _account: Account) -> None:
+    """Stands in for the address of a part that the template leaves out."""
+
+
 def _unknown(name: str, scope: TemplateScope) -> str:
     known = [f"{address}.{field}".rstrip(".") for address in _ADDRESSES[scope] for field in _FIELDS]
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    in_full = [variable for variable in known if variable.endswith(f".{name}")]
+    nearest = in_full or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {{{nearest[0]}}}?" if nearest else "known are " + ", ".join(f"{{{k}}}" for k in known[::5])
     return f"unknown variable {{{name}}} in {scope.value}: {hint}"
