@@ -1,0 +1,115 @@
+"""A real FreeSWITCH, started with the configuration of this repository in a directory of its own. I/O: a process.
+
+Each has an address of its own in 127.0.0.0/8, so any number of them, and of tests, run side by side on the usual ports.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from support.event_socket import EventSocket
+from support.processes import Program, free_tcp_port, wait_until
+
+CONFIGURATION = Path(__file__).parents[2] / "freeswitch"
+PROGRAM = shutil.which("freeswitch")
+PROFILES = ("inside", "providers")
+
+
+class FreeSwitch:
+    """A FreeSWITCH that runs.
+
+    Args:
+        directory: for configuration, logs and data; made if it is not there.
+        variables: for ``local/``, on top of the addresses and ports.
+
+    Attributes:
+        inside: ``ip:port`` of the profile for the proxy's side.
+        providers: ``ip:port`` of the profile for the providers' side.
+        spool: the file that new gateways are read from.
+    """
+
+    password = "secret-of-a-test"
+
+    def __init__(self, directory: Path, **variables: str) -> None:
+        a, b, c = (secrets.randbelow(250) + 1 for _ in range(3))
+        self.ip = f"127.{a}.{b}.{c}"
+        self.inside = f"{self.ip}:5060"
+        self.providers = f"{self.ip}:5080"
+        self.event_socket_port = free_tcp_port()
+        self.directory = directory
+        self.spool = directory / "spool" / "gateways.xml"
+        self._configure(variables)
+        self.start()
+
+    def _configure(self, variables: dict[str, str]) -> None:
+        shutil.copytree(CONFIGURATION, self.directory / "conf", ignore=shutil.ignore_patterns("local"))
+        for name in ("log", "db", "run", "spool", "conf/local"):
+            (self.directory / name).mkdir()
+        everything = {
+            "sipbridge_inside_ip": self.ip,
+            "sipbridge_providers_ip": self.ip,
+            "sipbridge_event_socket_port": str(self.event_socket_port),
+            "sipbridge_event_socket_password": self.password,
+            "sipbridge_spool": str(self.spool),
+            **variables,
+        }
+        lines = (f'<X-PRE-PROCESS cmd="set" data="{name}={value}"/>' for name, value in everything.items())
+        text = "\n".join(["<include>", *lines, "</include>", ""])
+        (self.directory / "conf/local/test.xml").write_text(text)
+
+    def start(self) -> None:
+        """Start it, and wait until both profiles run."""
+        if PROGRAM is None:
+            raise AssertionError("a test that needs FreeSWITCH ran without")
+        command = [PROGRAM, "-nonat", "-nonatmap", "-nf", "-nc", "-np"]
+        for name in ("conf", "log", "db", "run"):
+            command += [f"-{name}", str(self.directory / name)]
+        self._program = Program(command, self.directory / "output.txt")
+        self.event_socket = wait_until("FreeSWITCH answers", self._try_to_connect, timeout_s=30)
+        wait_until("both profiles run", lambda: self.event_socket.api("sofia status").count("RUNNING") == len(PROFILES))
+
+    def _try_to_connect(self) -> EventSocket | None:
+        if not self._program.is_running:
+            raise AssertionError(f"FreeSWITCH did not start: {self._program.text()}{self.log()}")
+        try:
+            return EventSocket(self.event_socket_port, self.password)
+        except (OSError, EOFError):  # not there yet, or closed again while it starts
+            return None
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self._program.kill()
+        self.event_socket.close()
+
+    def log(self) -> str:
+        """Its log file, which has warnings and worse."""
+        file = self.directory / "log/freeswitch.log"
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    def channels(self) -> list[dict[str, Any]]:
+        """The rows of ``show channels as json``."""
+        rows: list[dict[str, Any]] = json.loads(self.event_socket.api("show channels as json")).get("rows", [])
+        return rows
+
+    def gateways_up(self) -> set[str]:
+        """Names of the gateways that can be called through."""
+        return set(self.event_socket.api("sofia profile providers gwlist up").split()) - {"+OK"}
+
+    def add_gateway(self, name: str, **parameters: str) -> str:
+        """Add one through the spool; return the answer to the rescan.
+
+        Args:
+            parameters: ``from_domain`` for ``from-domain``.
+        """
+        gateway = ElementTree.Element("gateway", name=name)
+        for parameter, value in parameters.items():
+            ElementTree.SubElement(gateway, "param", name=parameter.replace("_", "-"), value=value)
+        self.spool.write_text(f"<include>\n{ElementTree.tostring(gateway, encoding='unicode')}\n</include>\n")
+        answer = self.event_socket.api("sofia profile providers rescan")
+        self.spool.write_text("<include>\n</include>\n")
+        return answer

@@ -1,0 +1,96 @@
+"""Programs that tests start: each in a process group of its own, its output in a file, and gone at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+_T = TypeVar("_T")
+_POLL_S = 0.05
+
+
+def wait_until(what: str, found: Callable[[], _T], *, timeout_s: float = 15.0, poll_s: float = _POLL_S) -> _T:
+    """The first true result of `found`, asked for again and again.
+
+    Raises:
+        TimeoutError: naming `what` and the last result.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not (result := found()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {timeout_s:g} s: {what} (last: {result!r})")
+        time.sleep(poll_s)
+    return result
+
+
+def free_tcp_port(ip: str = "127.0.0.1") -> int:
+    """A port that nothing listens on now."""
+    with socket.socket() as sock:
+        sock.bind((ip, 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+class Program:
+    """A running program.
+
+    Args:
+        output: the file that gets its standard output and error.
+        environment: added to ours.
+    """
+
+    def __init__(self, command: Sequence[str], output: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.output = output
+        with output.open("ab") as file:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, **(environment or {})},
+            )
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
+    @property
+    def exit_status(self) -> int | None:
+        """Its exit status; None while it runs, negative after a signal."""
+        return self._process.poll()
+
+    def text(self) -> str:
+        """What it has printed."""
+        return self.output.read_text(errors="replace")
+
+    def wait(self, timeout_s: float) -> int:
+        """Wait for its end; return the exit status.
+
+        Raises:
+            subprocess.TimeoutExpired: it still runs.
+        """
+        return self._process.wait(timeout_s)
+
+    def terminate(self, timeout_s: float = 20.0) -> int:
+        """Ask it to end and wait for that; return the exit status.
+
+        Raises:
+            subprocess.TimeoutExpired: it still runs.
+        """
+        self._process.terminate()
+        return self._process.wait(timeout_s)
+
+    def kill(self) -> None:
+        """End it, and all that it started, at once; harmless when it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
