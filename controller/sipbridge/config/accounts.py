@@ -107,7 +107,8 @@ def _accounts(values: list[Any], path: Path, registers: bool, report: Report) ->
             hashed.append(index)
         accounts.append(account)
     if hashed:
-        others = f" (and {len(hashed) - 1} more accounts of the pool)" if len(hashed) > 1 else ""
+        more = len(hashed) - 1
+        others = f" (and {more} more account{'s' if more > 1 else ''} of the pool)" if more else ""
         report.warning((*path, hashed[0], "secret"), f"of no use when a call is challenged{others}: {_DIGEST_HASH}")
     return tuple(accounts)
 

@@ -201,7 +201,7 @@ def _listed(names: Iterable[str], conjunction: str = "and") -> str:
     """``"a", "b" and "c"``; of many, the first ones."""
     quoted = [f'"{name}"' for name in names]
     if len(quoted) > _MOST_LISTED:
-        quoted[_MOST_LISTED - 1 :] = [f"{len(quoted) - _MOST_LISTED + 1} more"]
+        quoted[_MOST_LISTED:] = [f"{len(quoted) - _MOST_LISTED} more"]
     *others, last = quoted
     return f"{', '.join(others)} {conjunction} {last}" if others else last
 

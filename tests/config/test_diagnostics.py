@@ -1,0 +1,366 @@
+"""What is said, and where, about every way in which a providers file can be wrong."""
+
+from __future__ import annotations
+
+import pytest
+from config_examples import GOOD, SECRETS, edited, without_marks
+
+from sipbridge.config.load import parse_providers
+
+HASH = 'FreeSWITCH cannot authenticate with a digest hash: put the password in "secret" and set "secretType": "clrtxt"'
+ONLY_DTLS_HAS_AVPF = "FreeSWITCH offers AVPF only together with DTLS-SRTP: leave enableAvpf out or set it to false"
+
+
+def said_about(text: str) -> list[str]:
+    return [str(diagnostic) for diagnostic in parse_providers(text, "p.json").diagnostics]
+
+
+# Each edit spoils the good file; ▲ stands before what each message is to point at, in the order of the file.
+CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
+    # What the schema says
+    "missing field": (
+        ('"outgoingInvite": { "to": "{incoming.requestUri}", ', '"outgoingInvite": ▲{ '),
+        ['error: missing here: "to"'],
+    ),
+    "several missing fields": (
+        ('{ "strategy": "FindInPool", "by": "alias", "source": "{from}" }', '▲{ "strategy": "FindInPool" }'),
+        ['error: missing here: "by" and "source"'],
+    ),
+    "unknown field": (
+        ('"maxCallsPerLine": 20', '"maxCallsPerLine": 20, ▲"registerThrottlingRateMs": 5'),
+        ['error: unknown field "registerThrottlingRateMs": did you mean "registrationThrottlingRateMs"?'],
+    ),
+    "unknown field, wrong case": (
+        ('"secret": "Mellon1"', '"secret": "Mellon1", ▲"userId": "x"'),
+        ['error: unknown field "userId": did you mean "userid"?'],
+    ),
+    "unknown field that resembles none": (
+        ('"strategy": "Always"', '"strategy": "Always", ▲"priority": 1'),
+        ['error: unknown field "priority": there is only "strategy"'],
+    ),
+    "field of the other strategy": (
+        ('"strategy": "Random"', '"strategy": "Random", ▲"by": "uri"'),
+        ['error: unknown field "by": there is only "strategy"'],
+    ),
+    "unknown strategy": (
+        ('"strategy": "FindInPool"', '"strategy": ▲"FindInPol"'),
+        ['error: "strategy" must be "Random" or "FindInPool", not "FindInPol": did you mean "FindInPool"?'],
+    ),
+    "strategy of the other field": (
+        ('"strategy": "Always"', '"strategy": ▲"Random"'),
+        ['error: "strategy" must be "MatchRegex" or "Always", not "Random"'],
+    ),
+    "number in quotation marks": (
+        ('"maxCallsPerLine": 20', '"maxCallsPerLine": ▲"20"'),
+        ['error: "maxCallsPerLine" must be a whole number, not a text: leave the quotation marks out'],
+    ),
+    "text without quotation marks": (
+        ('"name": "people"', '"name": ▲5'),
+        ['error: "name" must be a text, not a number: put it in quotation marks'],
+    ),
+    "fraction": (
+        ('"maxCallsPerLine": 20', '"maxCallsPerLine": ▲2.5'),
+        ['error: "maxCallsPerLine" must be a whole number, not a fraction'],
+    ),
+    "negative": (
+        ('"maxCallsPerLine": 20', '"maxCallsPerLine": ▲-1'),
+        ['error: "maxCallsPerLine" must be 0 or more, not -1'],
+    ),
+    "null": (
+        ('"registrationRequired": true', '"registrationRequired": ▲null'),
+        ['error: "registrationRequired" must be true or false, not null'],
+    ),
+    "text instead of an object": (
+        ('{ "strategy": "Always" }', '▲"Always"'),
+        ['error: "triggerCondition" must be an object {...}, not a text'],
+    ),
+    "account that is no object": (
+        ('{ "uri": "sip:line2@example.org", "secretType": "clrtxt", "secret": "Mellon2" }', '▲"sip:line2@example.org"'),
+        ['error: item 2 of "loader" must be an object {...}, not a text'],
+    ),
+    "later schema": (
+        ('"schemaVersion": 2', '"schemaVersion": ▲3'),
+        ['error: "schemaVersion" must be the number 2'],
+    ),
+    "unknown database": (
+        ('"dbBackend": "sqlite3"', '"dbBackend": ▲"sqlite"'),
+        ['error: "dbBackend" must be "mysql" or "sqlite3", not "sqlite": did you mean "sqlite3"?'],
+    ),
+    "update query without identifier": (
+        ('"SELECT * FROM users WHERE id = :identifier"', '▲"SELECT * FROM users WHERE id = :identifiers"'),
+        ['error: "updateQuery" must use ":identifier", which stands for the account to update'],
+    ),
+    "empty connection": (
+        ("\"db=users password='Mellon3'\"", '▲""'),
+        ['error: "connection" must not be empty'],
+    ),
+    "secret that is a number": (
+        ('"secret": "Mellon1"', '"secret": ▲271828'),
+        ['error: "secret" must be a text, not a number: put it in quotation marks'],
+    ),
+    # Names
+    "unknown pool": (
+        ('"accountPool": "people"', '"accountPool": ▲"poeple"'),
+        [
+            'error: unknown account pool "poeple": did you mean "people"?',
+            'warning: no provider uses the account pool "people"',
+        ],
+    ),
+    "unused pool": (
+        ('"accountPool": "people"', '"accountPool": "lines"'),
+        ['warning: no provider uses the account pool "people"'],
+    ),
+    "two providers of one name": (
+        ('"name": "people"', '"name": ▲"numbers"'),
+        ['warning: another provider is named "numbers" too, on line 5'],
+    ),
+    "duplicate key": (
+        ('"schemaVersion": 2', '"schemaVersion": 2, ▲"schemaVersion": 2'),
+        ['error: "schemaVersion" is already set on line 2: keep one of the two'],
+    ),
+    # Patterns
+    "pattern that begins with +": (
+        (r'"sip:\\+33.*"', '"▲+33.*"'),
+        [
+            'error: "pattern" is no regular expression: nothing to repeat before "+"; a Request-URI begins '
+            r'with "sip:", as in sip:\+33.*, which JSON writes as "sip:\\+33.*"'
+        ],
+    ),
+    "pattern that repeats a repetition": (
+        (r'"sip:\\+33.*"', r'"sip:\\+33*▲*"'),
+        [
+            r'error: "pattern" is no regular expression: nothing to repeat before "*"; the character itself '
+            r"is written \\* in JSON"
+        ],
+    ),
+    "pattern with an open parenthesis": (
+        (r'"sip:\\+33.*"', r'"sip:\\+▲(33.*"'),
+        [
+            r'error: "pattern" is no regular expression: "(" without its ")"; a parenthesis itself is '
+            r"written \\( in JSON"
+        ],
+    ),
+    "pattern with a closing parenthesis": (
+        (r'"sip:\\+33.*"', r'"sip:\\+33▲).*"'),
+        [
+            r'error: "pattern" is no regular expression: ")" without its "("; a parenthesis itself is '
+            r"written \\) in JSON"
+        ],
+    ),
+    "pattern with an open bracket": (
+        (r'"sip:\\+33.*"', r'"sip:▲[+33.*"'),
+        ['error: "pattern" is no regular expression: "[" without its "]"'],
+    ),
+    "pattern with a collating element": (
+        (r'"sip:\\+33.*"', r'"sip:[▲[.a.]].*"'),
+        [
+            'error: "pattern" is no regular expression: "[." begins a collating element, which is not '
+            "supported: name the characters"
+        ],
+    ),
+    "pattern with another fault": (
+        (r'"sip:\\+33.*"', '▲"sip:[z-a]"'),
+        [
+            'error: "pattern" is no regular expression: range values reversed, start char code is greater '
+            "than end char code"
+        ],
+    ),
+    "pattern that no Request-URI matches": (
+        (r'"sip:\\+33.*"', r'▲"\\+33.*"'),
+        [
+            'warning: this pattern matches no call: a Request-URI begins with "sip:", '
+            r'as in sip:\+33.*, which JSON writes as "sip:\\+33.*"'
+        ],
+    ),
+    "pattern of another scheme": (
+        (r'"sip:\\+33.*"', '▲"tel:.*"'),
+        ['warning: this pattern matches no call: a Request-URI begins with "sip:"'],
+    ),
+    "source of a pattern that is not the Request-URI": (
+        ('"source": "{requestUri}"', '"source": ▲"{to}"'),
+        ['warning: ignored: a pattern is always held against the Request-URI; write "{requestUri}" to say so'],
+    ),
+    # Templates
+    "unknown variable": (
+        ('"{incoming.to}"', '"sip:{▲incoming.to.usr}@x.example"'),
+        ["error: unknown variable {incoming.to.usr} in outgoingInvite: did you mean {incoming.to.user}?"],
+    ),
+    "variable after escapes and letters of several bytes": (
+        ('"{incoming.to}"', r'"\"\u00e9é😀\ud83d\ude00\\\" <{▲incomin.to}>"'),
+        ["error: unknown variable {incomin.to} in outgoingInvite: did you mean {incoming.to}?"],
+    ),
+    "open brace": (
+        ('"{incoming.to}"', '"sip:▲{incoming.to.user@x.example"'),
+        ['error: "{" without its "}": write variables as {name}'],
+    ),
+    "closing brace": (
+        ('"sip:{account.uri.user}@example.org"', '"sip:account.uri.user▲}@example.org"'),
+        ['error: "}" without its "{": write variables as {name}'],
+    ),
+    "variable that resembles none": (
+        ('"{from}"', '"{▲callId}"'),
+        [
+            "error: unknown variable {callId} in accountToUse.source: known are {to}, {from}, {requestUri}, "
+            "{requestAddress}, {incoming.to}, {incoming.from}, {incoming.requestUri}, {incoming.requestAddress}"
+        ],
+    ),
+    "source without a variable": (
+        ('"{from}"', '▲"from"'),
+        ['warning: the same for every call: a part of the call is written in braces, as in "{from}"'],
+    ),
+    "key that is no field": (
+        ('"by": "alias"', '"by": ▲"user"'),
+        ['error: "by" must be "uri", "alias" or a template over the account, such as "{alias.user}"'],
+    ),
+    "template that comes to no URI": (
+        ('"{incoming.to}"', '▲"{incoming.to.user}@{account.uri.hostport}"'),
+        [
+            'warning: comes to "callee@c.example", which is no SIP URI, because it does not begin with "sip:": '
+            "every call will be declined"
+        ],
+    ),
+    # URIs
+    "bare host": (
+        ('"sip:proxy.example.org"', '▲"proxy.example.org"'),
+        ['error: "outboundProxy" is not a SIP URI: write "sip:" before it, as in sip:user@example.org'],
+    ),
+    "half of the angle brackets": (
+        ('"sip:proxy.example.org"', '▲"<sip:proxy.example.org"'),
+        [
+            'error: "outboundProxy" is not a SIP URI: "<" and ">" go together, as in '
+            "<sip:proxy.example.org;transport=tcp>"
+        ],
+    ),
+    "another scheme": (
+        ('"sip:line2@example.org"', '▲"tel:+33612345678"'),
+        ['error: "uri" is not a SIP URI: it must begin with "sip:", not with "tel:"'],
+    ),
+    "space in a URI": (
+        ('"sip:line2@example.org"', '▲"sip:line 2@example.org"'),
+        ['error: "uri" is not a SIP URI: it must not hold spaces'],
+    ),
+    "empty URI": (
+        ('"sip:line2@example.org"', '▲""'),
+        ['error: "uri" is empty: write a SIP URI such as sip:user@example.org'],
+    ),
+    "other fault in a URI": (
+        ('"sip:line2@example.org"', '▲"sip:line2@exa_mple!.org"'),
+        ['error: "uri" is not a SIP URI such as sip:user@example.org:5060;transport=tcp'],
+    ),
+    "bad URI of notifications": (
+        ('"name": "people"', '"name": "people", "outgoingNotify": { "outboundProxy": ▲"x" }'),
+        ['error: "outboundProxy" is not a SIP URI: write "sip:" before it, as in sip:user@example.org'],
+    ),
+    # Accounts
+    "same account twice": (
+        ('"sip:line2@example.org"', '▲"sip:%6cine1@EXAMPLE.org;transport=tcp"'),
+        ["error: sip:%6cine1@EXAMPLE.org;transport=tcp is already an account of this pool, on line 27"],
+    ),
+    "hash on an account that registers": (
+        ('"secretType": "clrtxt", "secret": "Mellon2"', '"secretType": ▲"sha-256", "secret": "Mellon2"'),
+        [f'error: "sha-256" does not do for an account that registers, as {HASH}'],
+    ),
+    "no secretType on an account that registers": (
+        ('"secretType": "clrtxt", "secret": "Mellon2"', '"secret": ▲"Mellon2"'),
+        [f'error: a secret without "secretType" is read as "ha1", but {HASH}'],
+    ),
+    "no secret on an account that registers": (
+        (
+            '{ "uri": "sip:line2@example.org", "secretType": "clrtxt", "secret": "Mellon2" }',
+            '▲{ "uri": "sip:line2@x.example" }',
+        ),
+        [
+            "error: an account that registers needs a secret: FreeSWITCH does not register without a password; "
+            'if the far side asks for no registration, set "registrationRequired" to false'
+        ],
+    ),
+    "no user on an account that registers": (
+        ('"sip:line2@example.org"', '▲"sip:example.org"'),
+        ["error: an account that registers needs a user, as in sip:user@example.org"],
+    ),
+    "no calls": (
+        ('"maxCallsPerLine": 20', '"maxCallsPerLine": ▲0'),
+        ["warning: 0 means that these accounts never carry a call"],
+    ),
+    # Media
+    "encryption that FreeSWITCH lacks": (
+        ('"mediaEncryption": "sdes"', '"mediaEncryption": ▲"zrtp"'),
+        ['error: FreeSWITCH has no ZRTP since 1.10.9: use "sdes", "dtls-srtp" or "none"'],
+    ),
+    "AVPF without DTLS": (
+        ('"mediaEncryption": "sdes"', '"enableAvpf": true, "mediaEncryption": ▲"sdes"'),
+        [f"error: {ONLY_DTLS_HAS_AVPF}"],
+    ),
+    "DTLS without AVPF": (
+        ('"mediaEncryption": "sdes"', '"enableAvpf": false, "mediaEncryption": ▲"dtls-srtp"'),
+        ["error: FreeSWITCH offers DTLS-SRTP only with AVPF: leave enableAvpf out or set it to true"],
+    ),
+    "AVPF with the default encryption": (
+        ('"mediaEncryption": "sdes"', '"enableAvpf": ▲true'),
+        [f"error: {ONLY_DTLS_HAS_AVPF}"],
+    ),
+}
+# The pool's name is where a pool that nobody uses is shown.
+_SECOND_MARK = {"unknown pool", "unused pool"}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_diagnostic(case: str) -> None:
+    edit, expected = CASES[case]
+    marked = edited(edit, *([('    "people": {', '    ▲"people": {')] if case in _SECOND_MARK else []))
+    text, places = without_marks(marked)
+    assert said_about(text) == [f"p.json:{place}: {message}" for place, message in zip(places, expected, strict=True)]
+    is_wrong = any(message.startswith("error") for message in expected)
+    assert (parse_providers(text, "p.json").config is None) == is_wrong
+
+
+def test_all_at_once_in_the_order_of_the_file() -> None:
+    text, places = without_marks(
+        edited(
+            ('"name": "numbers"', '"name": ▲7, ▲"nmae": "numbers"'),
+            (r'"sip:\\+33.*"', r'"▲*33.*"'),
+            ('"{incoming.to}"', '"sip:{▲x}"'),
+            ('"maxCallsPerLine": 20', '"maxCallsPerLine": ▲"20"'),
+            ('"sip:line1@example.org"', '▲"line1"'),
+            ('"secretType": "clrtxt", "secret": "Mellon2"', '"secretType": ▲"ha1", "secret": "Mellon2"'),
+            ('"SELECT * FROM users WHERE id = :identifier"', '▲"SELECT * FROM users"'),
+        )
+    )
+    result = parse_providers(text, "p.json")
+    assert [f"{found.line}:{found.column}" for found in result.errors] == places
+    assert result.warnings == ()
+    assert result.config is None
+
+
+def test_many_names_are_not_all_listed() -> None:
+    pools = ", ".join(f'"{n:04}": {{}}' for n in range(1000))
+    text = edited(
+        ('"accountPools": {', f'"accountPools": {{ {pools},'), ('"accountPool": "people"', '"accountPool": "?"')
+    )
+    (message,) = [found.message for found in parse_providers(text, "p.json").errors if "account pool" in found.message]
+    assert message.endswith('"0010", "0011" and 990 more')
+
+
+def test_hash_without_registration_is_one_warning_for_the_pool() -> None:
+    text, places = without_marks(
+        edited(
+            ('"registrationRequired": true', '"registrationRequired": false'),
+            ('"secretType": "clrtxt", "secret": "Mellon1"', '"secret": ▲"Mellon1"'),
+            ('"secretType": "clrtxt", "secret": "Mellon2"', '"secretType": "sha256", "secret": "Mellon2"'),
+        )
+    )
+    more = "(and 1 more account of the pool)"
+    assert said_about(text) == [f"p.json:{places[0]}: warning: of no use when a call is challenged {more}: {HASH}"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_message_holds_a_secret(case: str) -> None:
+    result = parse_providers(without_marks(edited(CASES[case][0]))[0], "p.json")
+    assert not [secret for secret in SECRETS if secret in repr(result)]
+
+
+@pytest.mark.parametrize("cut", [pytest.param(text, id=text) for text in ("Mellon1", "Mellon2", "Mellon3")])
+@pytest.mark.parametrize("damage", ['"{}', "{}", '"a"{}"', '"{}\\', "[{}]", "'{}'", "0{}"])
+def test_no_message_about_json_holds_a_secret(cut: str, damage: str) -> None:
+    result = parse_providers(GOOD.replace(f'"{cut}"', damage.format(cut)), "p.json")
+    assert cut not in repr(result)

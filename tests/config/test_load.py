@@ -1,0 +1,188 @@
+"""Providers files that are in order, and what they become."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from config_examples import GOOD, edited
+
+from sipbridge.config.load import BridgeConfig, load_providers, parse_providers
+from sipbridge.core.account import Account, SecretType
+from sipbridge.core.media import MediaEncryption
+from sipbridge.core.provider import (
+    Always,
+    FindInPool,
+    MatchRegex,
+    OnAccountNotFound,
+    OutgoingInvite,
+    PoolPolicy,
+    RandomAccount,
+    SqlLoader,
+)
+from sipbridge.core.routing import MediaDefaults
+from sipbridge.core.template import TemplateScope, parse_template
+from sipbridge.core.uri import parse_sip_uri
+
+
+def config_of(text: str) -> BridgeConfig:
+    result = parse_providers(text, "p.json")
+    assert result.diagnostics == ()
+    assert result.config is not None
+    return result.config
+
+
+def test_good_file() -> None:
+    config = config_of(GOOD)
+    numbers, people = config.providers
+    assert (numbers.name, numbers.account_pool) == ("numbers", "lines")
+    assert isinstance(numbers.trigger, MatchRegex)
+    assert numbers.trigger.pattern == r"sip:\+33.*"
+    assert numbers.trigger.matches("sip:+33612345678@x")
+    assert not numbers.trigger.matches("sip:+44612345678@x")
+    assert numbers.account_to_use == RandomAccount()
+    assert numbers.on_account_not_found is OnAccountNotFound.DECLINE
+    assert numbers.outgoing_invite == OutgoingInvite(
+        to=parse_template("{incoming.requestUri}", TemplateScope.INVITE),
+        from_=parse_template("{account.uri}", TemplateScope.INVITE),
+        media_encryption=MediaEncryption.SDES,
+    )
+    assert people.trigger == Always()
+    assert people.account_to_use == FindInPool(
+        by=parse_template("{alias}", TemplateScope.BY), source=parse_template("{from}", TemplateScope.SOURCE)
+    )
+    assert people.on_account_not_found is OnAccountNotFound.NEXT_PROVIDER
+    assert list(config.pools) == ["lines", "people"]
+    assert config.pools["lines"].policy == PoolPolicy(
+        name="lines",
+        outbound_proxy=parse_sip_uri("sip:proxy.example.org;transport=tls"),
+        registration_required=True,
+        max_calls_per_line=20,
+    )
+    assert config.pools["lines"].loader == tuple(
+        Account(parse_sip_uri(f"sip:line{n}@example.org"), secret=f"Mellon{n}", secret_type=SecretType.CLEAR_TEXT)
+        for n in (1, 2)
+    )
+    loader = config.pools["people"].loader
+    assert isinstance(loader, SqlLoader)
+    assert loader.connection == "db=users password='Mellon3'"
+
+
+def test_every_field() -> None:
+    text = edited(
+        (
+            '"secret": "Mellon1"',
+            '"secret": "Mellon1", "alias": "<sip:me@home.example>", "userid": "id", "realm": "realm.example", '
+            '"outboundProxy": "edge.example:5061", "registrar": "sip:registrar.example", "protocol": "tls"',
+        ),
+        (
+            '"maxCallsPerLine": 20,',
+            '"maxCallsPerLine": 2.0, "registrar": "<sip:registrar.example>", "registrationThrottlingRateMs": 50, '
+            '"unregisterOnServerShutdown": false, "mwiServerUri": "sip:mwi.example",',
+        ),
+        (
+            '"mediaEncryption": "sdes" }',
+            '"mediaEncryption": "dtls-srtp", "enableAvpf": true, "outboundProxy": "<sip:edge.example>" }, '
+            '"outgoingNotify": { "outboundProxy": "sip:edge.example" }',
+        ),
+        ('"by": "alias"', '"by": "{alias.user}"'),
+        ('"dbBackend": "sqlite3"', '"dbBackend": "mysql", "threadPoolSize": 4'),
+    )
+    config = config_of(text)
+    lines, people = config.pools.values()
+    assert lines.policy == PoolPolicy(
+        name="lines",
+        outbound_proxy=parse_sip_uri("sip:proxy.example.org;transport=tls"),
+        registration_required=True,
+        max_calls_per_line=2,
+        registration_interval_ms=50,
+        unregister_on_shutdown=False,
+        registrar=parse_sip_uri("sip:registrar.example"),
+    )
+    assert isinstance(lines.loader, tuple)
+    assert lines.loader[0] == Account(
+        uri=parse_sip_uri("sip:line1@example.org"),
+        alias=parse_sip_uri("sip:me@home.example"),
+        user_id="id",
+        secret="Mellon1",
+        secret_type=SecretType.CLEAR_TEXT,
+        realm="realm.example",
+        outbound_proxy=parse_sip_uri("sip:edge.example:5061;transport=tls"),
+        registrar=parse_sip_uri("sip:registrar.example"),
+    )
+    invite = config.providers[0].outgoing_invite
+    assert (invite.media_encryption, invite.enable_avpf) == (MediaEncryption.DTLS_SRTP, True)
+    assert invite.outbound_proxy == parse_sip_uri("sip:edge.example")
+    to_use = config.providers[1].account_to_use
+    assert isinstance(to_use, FindInPool)
+    assert to_use.by == parse_template("{alias.user}", TemplateScope.BY)
+    assert isinstance(people.loader, SqlLoader)
+    assert (people.loader.backend, people.loader.thread_pool_size) == ("mysql", 4)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("ha1", SecretType.HA1),
+        ("md5", SecretType.HA1),
+        ("sha256", SecretType.SHA256),
+        ("sha-256", SecretType.SHA256),
+        ("clrtxt", SecretType.CLEAR_TEXT),
+    ],
+)
+def test_secret_types(written: str, read: SecretType) -> None:
+    first = '"secretType": "clrtxt", "secret": "Mellon1"'
+    text = edited(
+        (first, f'"secretType": "{written}"'), ('"registrationRequired": true', '"registrationRequired": false')
+    )
+    loader = config_of(text).pools["lines"].loader
+    assert isinstance(loader, tuple)
+    assert loader[0].secret_type is read
+
+
+def test_empty_optional_texts_are_absent() -> None:
+    text = edited(
+        ('"secret": "Mellon1"', '"secret": "Mellon1", "alias": "", "userid": "", "realm": "", "registrar": ""')
+    )
+    assert config_of(text) == config_of(GOOD)
+
+
+def test_defaults_count_for_media() -> None:
+    text = edited(('"mediaEncryption": "sdes"', '"enableAvpf": true'))
+    assert parse_providers(text, "p.json", MediaDefaults(MediaEncryption.DTLS_SRTP)).diagnostics == ()
+    assert len(parse_providers(text, "p.json", MediaDefaults(MediaEncryption.SDES)).errors) == 1
+
+
+@pytest.mark.parametrize(
+    "source", ["{requestUri}", "{incoming.requestUri}", "{requestAddress}", "{incoming.requestAddress}"]
+)
+def test_sources_that_are_the_request_uri(source: str) -> None:
+    config_of(edited(('"source": "{requestUri}"', f'"source": "{source}"')))
+
+
+class TestFiles:
+    def test_missing(self, tmp_path: Path) -> None:
+        path = tmp_path / "none.json"
+        result = load_providers(path)
+        assert [str(found) for found in result.diagnostics] == [
+            f"{path}:1:1: error: cannot be read: No such file or directory"
+        ]
+        assert result.config is None
+
+    def test_not_utf8(self, tmp_path: Path) -> None:
+        path = tmp_path / "latin1.json"
+        path.write_bytes('[\n"\u20ac", "é"]'.encode() + b"\xe9")
+        (error,) = load_providers(path).errors
+        assert (error.line, error.column, error.message) == (2, 10, "byte 0xE9 is not UTF-8: save the file as UTF-8")
+
+    def test_byte_order_mark_is_skipped(self) -> None:
+        assert parse_providers("\ufeff" + GOOD, "p.json").diagnostics == ()
+        (error,) = parse_providers(b"\xef\xbb\xbf" + b"5", "p.json").errors
+        assert (error.line, error.column) == (1, 1)
+
+    def test_carriage_returns(self) -> None:
+        assert parse_providers(GOOD.replace("\n", "\r\n"), "p.json").diagnostics == ()
+
+    def test_no_break_spaces_inside_strings_stay(self) -> None:
+        text = edited(('"name": "people"', '"name": "two\u00a0words"'))
+        assert config_of(text).providers[1].name == "two\u00a0words"
