@@ -86,8 +86,6 @@ def _sched_api(switch: Switch, argument: str) -> str:
 
 
 def _sched_del(switch: Switch, argument: str) -> str:
-    if not argument:
-        return "-ERR Invalid syntax\n"
     return f"+OK Deleted: {switch.schedule.remove(argument)}\n"
 
 
@@ -146,19 +144,21 @@ def _show_channels(switch: Switch) -> str:
     # FreeSWITCH writes an empty answer by hand, and with a space.
     if not rows:
         return '{"row_count": 0}\n'
-    return orjson.dumps({"row_count": len(rows), "rows": rows}).decode() + "\n"
+    return orjson.dumps({"row_count": len(rows), "rows": rows}).decode()
 
 
 def _channel_row(channel: Channel) -> dict[str, str]:
     created_s = channel.times.created // 1_000_000
     application, argument = channel.application
+    is_bridged = bool(channel.callee_number) or channel.direction == "outbound"
+    callee = channel.callee_number or (channel.destination if channel.direction == "outbound" else "")
     row = {
         "uuid": channel.uuid,
         "direction": channel.direction,
         "created": format_stamp(channel.times.created),
         "created_epoch": str(created_s),
         "name": channel.name,
-        "state": "CS_EXECUTE" if channel.direction == "inbound" else "CS_CONSUME_MEDIA",
+        "state": "CS_EXECUTE" if channel.direction == "inbound" else "CS_EXCHANGE_MEDIA",
         "cid_name": channel.caller_name,
         "cid_num": channel.caller_number,
         "ip_addr": "127.0.0.1",
@@ -176,10 +176,10 @@ def _channel_row(channel: Channel) -> dict[str, str]:
         "presence_data": "",
         "accountcode": channel.accountcode,
         "callstate": channel.call_state,
-        "callee_name": "Outbound Call" if channel.callee_number else "",
-        "callee_num": channel.callee_number,
+        "callee_name": "Outbound Call" if callee else "",
+        "callee_num": callee,
         "callee_direction": "",
-        "call_uuid": channel.get("call_uuid") or channel.uuid,
+        "call_uuid": str(channel.get("call_uuid")) if is_bridged else "",
         "sent_callee_name": "",
         "sent_callee_num": "",
         "initial_cid_name": channel.caller_name,

@@ -1,12 +1,11 @@
-"""One simulated call: it runs the dialplan, is parked, obeys the controller, and ends. Uses timers.
+"""One simulated call: parked by the dialplan, it obeys the controller and the caller until it ends. Uses timers.
 
-The A leg is the caller's; the B leg exists from the INVITE that a ``bridge`` sends until it ends.
+This is the A leg, the caller's; `outgoing_leg` is the other one.
 """
 
 from __future__ import annotations
 
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
@@ -14,15 +13,16 @@ from typing import TYPE_CHECKING
 
 from gevent.event import Event as Flag
 
-from sipbridge.simulator.call_report import Times
 from sipbridge.simulator.causes import cause_of_status, known_cause, status_of_cause
 from sipbridge.simulator.channel import ANSWER, BRIDGE, HANGUP_COMPLETE, PARK, UNBRIDGE, Channel
 from sipbridge.simulator.clock import Timer
 from sipbridge.simulator.dial_string import DialString, DialStringError, expand, read_dial_string
 from sipbridge.simulator.events import Origin, now_us
-from sipbridge.simulator.far_side import CalleeRule, SimulatedInvite
-from sipbridge.simulator.outgoing import BridgeError, plan_invite
+from sipbridge.simulator.far_side import SimulatedInvite
+from sipbridge.simulator.outgoing_invite import BridgeError, plan_invite
+from sipbridge.simulator.outgoing_leg import OutgoingLeg
 from sipbridge.simulator.protocol import Event
+from sipbridge.simulator.sip_variables import acknowledgement_variables, media_variables
 
 if TYPE_CHECKING:
     from sipbridge.simulator.switch import Switch
@@ -30,22 +30,18 @@ if TYPE_CHECKING:
 PARK_TIMEOUT_S = 3
 """Simulated seconds that a call waits for somebody to control it; the dialplan sets it."""
 
-_ORIGINATE_TIMEOUT_S = 60
-_INVITE_TIMEOUT_S = 32
-
 _DIALSTATUS = {
-    "USER_BUSY": "BUSY",
+    "CALL_REJECTED": "DONTCALL",
+    "DESTINATION_OUT_OF_ORDER": "INVALIDARGS",
+    "INVALID_PROFILE": "INVALIDARGS",
     "NO_ANSWER": "NOANSWER",
     "ORIGINATOR_CANCEL": "CANCEL",
-    "INVALID_GATEWAY": "INVALID_GATEWAY",
-    "GATEWAY_DOWN": "GATEWAY_DOWN",
-    "INVALID_PROFILE": "INVALID_PROFILE",
-    "NORMAL_TEMPORARY_FAILURE": "TEMPORARY_FAILURE",
+    "USER_BUSY": "BUSY",
 }
 
 
 class CallState(Enum):
-    """Where a call stands, seen from the caller."""
+    """Where a call stands."""
 
     TRYING = "trying"
     PARKED = "parked"
@@ -60,8 +56,6 @@ class SimulatedCall:
     Attributes:
         state: where it stands.
         responses: every SIP status that the caller has seen, in order: ``[100, 180, 200]``.
-        hangup_cause: of the A leg; empty until it ends.
-        invite: what was sent to the far side; None as long as nothing was.
         dial_string: the argument of ``bridge``, read; None before.
         injections: every ``${…}`` that FreeSWITCH would have evaluated in what the controller sent.
     """
@@ -69,15 +63,13 @@ class SimulatedCall:
     def __init__(self, switch: Switch, channel: Channel) -> None:
         self.state = CallState.TRYING
         self.responses = [100]
-        self.hangup_cause = ""
-        self.invite: SimulatedInvite | None = None
         self.dial_string: DialString | None = None
         self.injections: list[str] = []
         self.channel = channel
-        self.b_channel: Channel | None = None
+        self.outgoing_leg: OutgoingLeg | None = None
         self._switch = switch
         self._changed = Flag()
-        self._timers: list[Timer] = []
+        self._is_bridged = False
         self._waiting: deque[tuple[str, str]] = deque()
         self._park_timer: Timer | None = None
 
@@ -92,6 +84,16 @@ class SimulatedCall:
     def sip_status(self) -> int:
         """The last status that the caller has seen."""
         return self.responses[-1]
+
+    @property
+    def hangup_cause(self) -> str:
+        """Of the A leg; empty until it ends."""
+        return self.channel.hangup_cause
+
+    @property
+    def invite(self) -> SimulatedInvite | None:
+        """What was sent to the far side; None as long as nothing was."""
+        return self.outgoing_leg.invite if self.outgoing_leg else None
 
     def wait(self, is_reached: Callable[[SimulatedCall], bool], timeout_s: float = 5.0) -> SimulatedCall:
         """Wait until the call is as `is_reached` says.
@@ -130,6 +132,7 @@ class SimulatedCall:
     def hang_up(self) -> None:
         """The caller hangs up: BYE, or CANCEL before the answer."""
         if self.state is CallState.ANSWERED:
+            self._note({"sip_term_status": "200", "proto_specific_hangup_cause": "sip:200", "sip_term_cause": "16"})
             self._end("NORMAL_CLEARING", "recv_bye")
         elif self.state is not CallState.ENDED:
             self._end("ORIGINATOR_CANCEL", "recv_cancel")
@@ -137,19 +140,22 @@ class SimulatedCall:
     def hang_up_callee(self) -> None:
         """The callee hangs up; before the answer this does nothing."""
         if self.state is CallState.ANSWERED:
-            self._end("NORMAL_CLEARING", "send_bye")
+            self._note({"sip_hangup_phrase": "OK", "last_bridge_hangup_cause": "NORMAL_CLEARING"})
+            self._note({"last_bridge_proto_specific_hangup_cause": "sip:200"})
+            self._end("NORMAL_CLEARING", "send_bye", is_callees_end=True)
 
     def lose(self) -> None:
         """FreeSWITCH is gone, and its calls with it: no event tells."""
         self._become(CallState.ENDED)
-        self._cancel_timers()
+        self._stop_timers()
 
     # What FreeSWITCH does with it.
 
     def refuse(self, status: int) -> None:
         """Answer with a final response, as the application ``respond`` does."""
-        self.responses.append(status)
-        self._end(cause_of_status(status))
+        if self.state is not CallState.ENDED:
+            self.responses.append(status)
+            self._end(cause_of_status(status))
 
     def park(self) -> None:
         """Wait for the controller."""
@@ -168,16 +174,15 @@ class SimulatedCall:
         self._switch.clock.after(0, self._execute_next)
 
     def _execute_next(self) -> None:
-        if self.state is CallState.PARKED and self._waiting:
-            application, argument = self._waiting.popleft()
-            expansion = expand(argument, self._lookup)
-            self.injections.extend(expansion.injections)
-            self._switch.injections.extend(expansion.injections)
-            self.channel.start_application(application, expansion.text)
-            self._run(application, expansion.text)
-
-    def _lookup(self, name: str) -> str | None:
-        return self.channel.get(name) or self._switch.variables.get(name)
+        if self.state is not CallState.PARKED or not self._waiting:
+            return
+        application, argument = self._waiting.popleft()
+        expansion = expand(argument, lambda name: self.channel.get(name) or self._switch.variables.get(name))
+        self.injections.extend(expansion.injections)
+        self._switch.injections.extend(expansion.injections)
+        self._note({"current_loop": "1", "total_loops": "1"})
+        self.channel.start_application(application, expansion.text)
+        self._run(application, expansion.text)
 
     def _run(self, application: str, argument: str) -> None:
         match application:
@@ -194,169 +199,127 @@ class SimulatedCall:
             case _:
                 self._end("DESTINATION_OUT_OF_ORDER")
 
-    # The B leg.
-
     def _bridge(self, argument: str) -> None:
-        self._stop_park_timer()
+        if self._park_timer is not None:
+            self._park_timer.cancel()
         try:
             self.dial_string = read_dial_string(argument)
             endpoint = self.dial_string.endpoints[0]
-            self.invite, profile = plan_invite(endpoint, self.dial_string.variables, self.channel, self._switch)
-        except DialStringError:
-            self._fail_bridge("DESTINATION_OUT_OF_ORDER")
-        except BridgeError as error:
-            self._fail_bridge(error.cause)
-        else:
-            self._call(self.invite, profile)
-
-    def _call(self, invite: SimulatedInvite, profile: str) -> None:
-        self._become(CallState.CALLING)
-        b_leg = self.b_channel = self._make_b_leg(invite, profile)
-        self._switch.add_leg(b_leg, self)
-        self.channel.callee_number = b_leg.destination
-        self.channel.set("originate_signal_bond", b_leg.uuid)
-        self.channel.set("originated_legs", f"{b_leg.uuid};Outbound Call;{b_leg.destination}")
-        rule = self._switch.far_side.take_invite(invite)
-        if rule.rings_s is not None:
-            self._later(rule.rings_s, lambda: self._progress(180))
-        if rule.early_media_s is not None:
-            self._later(rule.early_media_s, lambda: self._progress(183))
-        if rule.final_s is not None:
-            self._later(rule.final_s, lambda: self._finish_calling(rule))
-        elif rule.rings_s is None and rule.early_media_s is None:
-            self._later(
-                _INVITE_TIMEOUT_S, lambda: self._fail_bridge("RECOVERY_ON_TIMER_EXPIRE", 408, "Request Timeout")
-            )
-        else:
-            self._later(_ORIGINATE_TIMEOUT_S, lambda: self._fail_bridge("NO_ANSWER"))
-
-    def _make_b_leg(self, invite: SimulatedInvite, profile: str) -> Channel:
-        a_leg = self.channel
-        destination = invite.request_uri.partition(":")[2].partition("@")[0]
-        address = invite.request_uri.partition(":")[2].partition(";")[0]
-        b_leg = Channel(
-            uuid=str(uuid.uuid4()),
-            direction="outbound",
-            profile=profile,
-            name=f"sofia/{profile}/{address}",
-            destination=destination,
-            caller_name=a_leg.caller_name,
-            caller_number=a_leg.caller_number,
-            username=a_leg.username,
-            context=a_leg.context,
-            times=Times(now_us()),
-            application=("", ""),
-        )
-        b_leg.variables = {
-            "variable_direction": "outbound",
-            "variable_uuid": b_leg.uuid,
-            "variable_call_uuid": a_leg.uuid,
-        }
-        for name, value in invite.variables.items():
-            b_leg.set(name, value)
-        b_leg.set("sip_gateway_name", invite.gateway)
-        return b_leg
-
-    def _progress(self, status: int) -> None:
-        if self.state is not CallState.CALLING or self.b_channel is None:
+            invite, profile = plan_invite(endpoint, self.dial_string.variables, self.channel, self._switch)
+        except (DialStringError, BridgeError) as error:
+            self.take_failure(error.cause)
             return
-        for channel in (self.channel, self.b_channel):
-            if status == 183:
-                channel.times.progress_media = channel.times.progress_media or now_us()
-            else:
-                channel.times.progress = channel.times.progress or now_us()
+        self._become(CallState.CALLING)
+        leg = self.outgoing_leg = OutgoingLeg(self, invite, profile, self._switch)
+        number = leg.channel.destination
+        self._note({"originate_signal_bond": leg.channel.uuid})
+        self._note({"originated_legs": f"{leg.channel.uuid};Outbound Call;{number}"})
+        leg.start()
+
+    # What the B leg tells.
+
+    def take_progress(self, status: int) -> None:
+        """180 or 183 came back; 183 brings early media, which bridges the two legs before any answer."""
+        self.channel.note_progress(status)
+        self._show_callee()
         self.responses.append(status)
+        if status == 183:
+            self._note({"endpoint_disposition": "EARLY MEDIA"})
+            self._become_bridged()
         self._changed.set()
 
-    def _finish_calling(self, rule: CalleeRule) -> None:
-        if self.state is not CallState.CALLING:
-            return
-        if rule.status >= 300:
-            self._fail_bridge(cause_of_status(rule.status), rule.status, rule.phrase)
-            return
-        self._answer()
-        if rule.hangs_up_s is not None:
-            self._later(rule.hangs_up_s, self.hang_up_callee)
-
-    def _answer(self) -> None:
-        assert self.b_channel is not None  # noqa: S101  # it was made when the INVITE went out
-        a_leg, b_leg = self.channel, self.b_channel
-        a_leg.times.answered = b_leg.times.answered = now_us()
+    def take_answer(self) -> None:
+        """200 came back."""
+        self._show_callee()
+        if not self._is_bridged:
+            self._note({"originate_disposition": "failure", "DIALSTATUS": "INVALIDARGS"})
+        self.channel.times.answered = now_us()
+        self._note(media_variables())
         self.responses.append(200)
-        a_leg.variables.pop("variable_originate_signal_bond", None)
-        self._fire("CHANNEL_ANSWER", ANSWER, lambda: a_leg.event(call_state="RINGING"))
-        a_leg.times.bridged = now_us()
-        a_leg.set("originate_disposition", "SUCCESS")
-        a_leg.set("DIALSTATUS", "SUCCESS")
-        a_leg.set("originate_causes", f"{b_leg.uuid};NONE")
-        a_leg.set("endpoint_disposition", "ANSWER")
-        a_leg.set("last_bridge_to", b_leg.uuid)
-        a_leg.set("bridge_channel", b_leg.name)
-        a_leg.set("bridge_uuid", b_leg.uuid)
-        a_leg.set("signal_bond", b_leg.uuid)
-        self._fire("CHANNEL_BRIDGE", BRIDGE, self._bridge_event)
+        self._fire("CHANNEL_ANSWER", ANSWER, lambda: self.channel.event(call_state="RINGING"))
+        self._note({"endpoint_disposition": "ANSWER"})
+        self._note(acknowledgement_variables(self.channel.variables))
+        if not self._is_bridged:
+            self._become_bridged()
         self._become(CallState.ANSWERED)
 
-    def _bridge_event(self) -> Event:
-        assert self.b_channel is not None  # noqa: S101  # only bridged calls come here
-        event: Event = {"Bridge-A-Unique-ID": self.uuid, "Bridge-B-Unique-ID": self.b_channel.uuid}
-        state = ("CS_EXECUTE", "10" if self.channel.hangup_cause else "4")
-        event.update(self.channel.event(self.b_channel, state=state))
-        return event
-
-    def _fail_bridge(self, cause: str, status: int = 0, phrase: str = "") -> None:
-        """The B leg did not come about: with hangup_after_bridge the A leg ends with its cause."""
-        a_leg = self.channel
+    def take_failure(self, cause: str, status: int = 0, phrase: str = "") -> None:
+        """The B leg did not come about, or not to an answer: with hangup_after_bridge its cause is the A leg's."""
+        if status >= 400:
+            self._note({"sip_invite_failure_status": str(status), "sip_invite_failure_phrase": phrase})
+            self._note({"sip_hangup_phrase": phrase})
         if status:
-            a_leg.set("sip_invite_failure_status", str(status))
-            a_leg.set("sip_invite_failure_phrase", phrase)
-            a_leg.set("sip_hangup_phrase", phrase)
-            a_leg.set("last_bridge_hangup_cause", cause)
-            a_leg.set("last_bridge_proto_specific_hangup_cause", f"sip:{status}")
-        a_leg.set("originate_disposition", cause)
-        a_leg.set("DIALSTATUS", _DIALSTATUS.get(cause, cause))
-        if self.b_channel is not None:
-            a_leg.set("originate_causes", f"{self.b_channel.uuid};{cause}")
-        a_leg.set("originate_failed_cause", cause)
-        self._end(cause, status=status)
+            self._note({"last_bridge_hangup_cause": cause})
+            self._note({"last_bridge_proto_specific_hangup_cause": f"sip:{status}"})
+        if not self._is_bridged:
+            self._note({"originate_disposition": cause, "DIALSTATUS": _DIALSTATUS.get(cause, cause)})
+            if self.outgoing_leg:
+                self._note({"originate_causes": f"{self.outgoing_leg.channel.uuid};{cause}"})
+            self._note({"originate_failed_cause": cause})
+        self._end(cause, status=status, is_callees_end=True)
+
+    def _become_bridged(self) -> None:
+        assert self.outgoing_leg is not None  # noqa: S101  # it is the one who says so
+        b_leg = self.outgoing_leg.channel
+        self._is_bridged = True
+        self.channel.times.bridged = now_us()
+        self._note({"originate_signal_bond": "", "originate_disposition": "SUCCESS", "DIALSTATUS": "SUCCESS"})
+        self._note({"originate_causes": f"{b_leg.uuid};NONE", "signal_bond": b_leg.uuid})
+        self._fire("CHANNEL_BRIDGE", BRIDGE, self._bridge_event)
+        self._note({"last_bridge_to": b_leg.uuid, "bridge_channel": b_leg.name, "bridge_uuid": b_leg.uuid})
+        self._note({"signal_bond": b_leg.uuid})
+
+    def _bridge_event(self) -> Event:
+        assert self.outgoing_leg is not None  # noqa: S101  # only bridged calls come here
+        b_leg = self.outgoing_leg.channel
+        event: Event = {"Bridge-A-Unique-ID": self.uuid, "Bridge-B-Unique-ID": b_leg.uuid}
+        event.update(self.channel.event(b_leg, state=("CS_EXECUTE", "10" if self.hangup_cause else "4")))
+        return event
 
     # The end.
 
-    def _end(self, cause: str, disposition: str = "", status: int = 0) -> None:
+    def _end(self, cause: str, disposition: str = "", status: int = 0, is_callees_end: bool = False) -> None:
+        """Both legs end, and say so: the B leg first, unless the caller gave up before the answer."""
         if self.state is CallState.ENDED:
             return
         was_answered = self.state is CallState.ANSWERED
-        self._cancel_timers()
-        self.hangup_cause = self.channel.hangup_cause = cause
-        if self.sip_status < 200 and not was_answered:
-            self.responses.append(status or status_of_cause(cause))
-        if was_answered:
-            self._unbridge(cause, disposition or "send_bye")
-        elif disposition:
-            self.channel.set("sip_hangup_disposition", disposition)
+        self._stop_timers()
         self._switch.remove_legs(self)
+        b_leg_last = disposition == "recv_cancel"
+        if self.outgoing_leg and not b_leg_last:
+            self.outgoing_leg.end(cause, is_callees_end)
+        if not is_callees_end:
+            self.channel.hangup_cause = cause
+        if self._is_bridged:
+            self._unbridge(cause, disposition if was_answered else "", is_callees_end)
+        elif disposition:
+            self._note({"sip_hangup_disposition": disposition})
+        if not was_answered and self.sip_status < 200:
+            self.responses.append(status if status >= 300 else status_of_cause(cause))
+        self.channel.hangup_cause = cause
         self.channel.times.hung_up = now_us()
-        if self.b_channel is not None:
-            self._end_b_leg(self.b_channel, cause)
-        other = self.b_channel if was_answered else None
+        self._note({"current_loop": "", "total_loops": ""})
+        other = self.outgoing_leg.channel if self.outgoing_leg and self._is_bridged else None
         self._fire("CHANNEL_HANGUP_COMPLETE", HANGUP_COMPLETE, lambda: self.channel.hangup_event(other))
+        if self.outgoing_leg and b_leg_last:
+            self.outgoing_leg.end(cause, is_callees_end)
         self._become(CallState.ENDED)
 
-    def _unbridge(self, cause: str, disposition: str) -> None:
-        a_leg = self.channel
-        if disposition == "recv_bye":
-            a_leg.set("sip_term_status", "200")
-            a_leg.set("proto_specific_hangup_cause", "sip:200")
-            a_leg.set("sip_term_cause", "16")
-        a_leg.set("last_bridge_role", "originator")
-        a_leg.set("sip_hangup_disposition", disposition)
-        a_leg.set("bridge_hangup_cause", cause)
+    def _unbridge(self, cause: str, disposition: str, is_callees_end: bool) -> None:
+        if not is_callees_end:
+            self._note({"last_bridge_role": "originator", "sip_hangup_disposition": disposition or "send_bye"})
+        self._note({"bridge_hangup_cause": cause})
         self._fire("CHANNEL_UNBRIDGE", UNBRIDGE, self._bridge_event)
+        if is_callees_end and disposition:
+            self._note({"sip_hangup_disposition": disposition})
 
-    def _end_b_leg(self, b_leg: Channel, cause: str) -> None:
-        b_leg.hangup_cause = cause
-        b_leg.times.hung_up = now_us()
-        self._fire("CHANNEL_HANGUP_COMPLETE", HANGUP_COMPLETE, lambda: b_leg.hangup_event(None))
+    def _show_callee(self) -> None:
+        if self.outgoing_leg:
+            self.channel.callee_number = self.outgoing_leg.channel.destination
+
+    def _note(self, variables: dict[str, str]) -> None:
+        for name, value in variables.items():
+            self.channel.set(name, value)
 
     def _fire(self, name: str, origin: Origin, build: Callable[[], Event]) -> None:
         bus = self._switch.bus
@@ -366,15 +329,8 @@ class SimulatedCall:
         self.state = state
         self._changed.set()
 
-    def _later(self, delay_s: float, action: Callable[[], object]) -> None:
-        self._timers.append(self._switch.clock.after(delay_s, action))
-
-    def _stop_park_timer(self) -> None:
+    def _stop_timers(self) -> None:
         if self._park_timer is not None:
             self._park_timer.cancel()
-
-    def _cancel_timers(self) -> None:
-        self._stop_park_timer()
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+        if self.outgoing_leg is not None:
+            self.outgoing_leg.stop()

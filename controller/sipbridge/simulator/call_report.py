@@ -7,6 +7,23 @@ from dataclasses import dataclass
 from sipbridge.simulator.causes import q850_of_cause
 from sipbridge.simulator.events import format_stamp
 
+_IN, _OUT = "variable_rtp_audio_in", "variable_rtp_audio_out"
+RTP_STATISTICS = {
+    **{f"{_IN}_{name}": "0" for name in ("raw_bytes", "media_bytes", "packet_count", "media_packet_count")},
+    **{f"{_IN}_{name}_packet_count": "0" for name in ("skip", "jitter", "dtmf", "cng", "flush")},
+    f"{_IN}_largest_jb_size": "0",
+    **{f"{_IN}_jitter_{name}": "0.00" for name in ("min_variance", "max_variance", "loss_rate", "burst_rate")},
+    f"{_IN}_mean_interval": "0.00",
+    f"{_IN}_flaw_total": "0",
+    f"{_IN}_quality_percentage": "100.00",
+    f"{_IN}_mos": "4.50",
+    **{f"{_OUT}_{name}": "0" for name in ("raw_bytes", "media_bytes", "packet_count", "media_packet_count")},
+    **{f"{_OUT}_{name}_packet_count": "0" for name in ("skip", "dtmf", "cng")},
+    "variable_rtp_audio_rtcp_packet_count": "0",
+    "variable_rtp_audio_rtcp_octet_count": "0",
+}
+"""What an answered call says about its media, which here is none."""
+
 
 @dataclass(slots=True)
 class Times:
@@ -44,7 +61,6 @@ def report_variables(times: Times, cause: str, application: tuple[str, str], cal
         report |= _epochs(name, stamps.get(name, 0))
     name, argument = application
     report["last_app"] = name
-    # A value with "${" in it is never stored.
     if argument and "${" not in argument:
         report["last_arg"] = argument
     report["caller_id"] = caller_id

@@ -5,10 +5,11 @@ Order and content are those of the recordings; what depends on real media is con
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
-from sipbridge.simulator.call_report import Times, report_variables
-from sipbridge.simulator.events import Origin
+from sipbridge.simulator.call_report import RTP_STATISTICS, Times, report_variables
+from sipbridge.simulator.events import Origin, now_us
 from sipbridge.simulator.protocol import Event
 
 PARK = Origin("switch_ivr.c", "switch_ivr_park", 1002)
@@ -18,6 +19,7 @@ UNBRIDGE = Origin("switch_ivr_bridge.c", "switch_ivr_multi_threaded_bridge", 187
 HANGUP_COMPLETE = Origin("switch_core_state_machine.c", "switch_core_session_reporting_state", 943)
 
 _ADDRESS = "127.0.0.1"
+_EXPANDABLE = re.compile(r"\$\\*\{")
 
 _CODEC = {
     f"Channel-{way}-Codec-{what}": value
@@ -56,11 +58,13 @@ class Channel:
     callee_number: str = ""
 
     def set(self, name: str, value: str | None) -> None:
-        """Set a variable; None or an empty text removes it."""
-        if value:
+        """Set a variable, which moves it to the end; None or an empty text removes it.
+
+        A value in which something could be expanded is not stored: FreeSWITCH takes no chances with these.
+        """
+        self.variables.pop(f"variable_{name}", None)
+        if value and not _EXPANDABLE.search(value):
             self.variables[f"variable_{name}"] = value
-        else:
-            self.variables.pop(f"variable_{name}", None)
 
     def get(self, name: str) -> str | None:
         """A variable's value, the first one of an array."""
@@ -73,6 +77,21 @@ class Channel:
         self.set("current_application_data", argument)
         self.set("current_application", name)
         self.accountcode = self.get("accountcode") or ""
+
+    def note_progress(self, status: int) -> None:
+        """Note when 180, or 183 with early media, came first."""
+        if status == 183:
+            self.times.progress_media = self.times.progress_media or now_us()
+        else:
+            self.times.progress = self.times.progress or now_us()
+
+    @property
+    def _answer_state(self) -> str:
+        if self.hangup_cause:
+            return "hangup"
+        if self.times.answered:
+            return "answered"
+        return "early" if self.times.progress_media else "ringing"
 
     @property
     def caller_id(self) -> str:
@@ -108,7 +127,7 @@ class Channel:
             "Presence-Call-Direction": self.direction,
             "Channel-HIT-Dialplan": "true" if self.direction == "inbound" else "false",
             "Channel-Call-UUID": self.get("call_uuid") or self.uuid,
-            "Answer-State": "hangup" if self.hangup_cause else "answered" if self.times.answered else "ringing",
+            "Answer-State": self._answer_state,
         }
         if self.hangup_cause and state[0] != "CS_REPORTING":
             fields["Hangup-Cause"] = self.hangup_cause
@@ -176,7 +195,10 @@ class Channel:
 
     def hangup_event(self, other: Channel | None) -> Event:
         """CHANNEL_HANGUP_COMPLETE: the cause, all times, and what they add up to."""
+        is_answered = bool(self.times.answered)
         self.variables.update(report_variables(self.times, self.hangup_cause, self.application, self.caller_id))
+        if is_answered and self.direction == "inbound":
+            self.variables.update(RTP_STATISTICS)
         # How a call was ended is noted before the report, how it was refused after it.
         self.variables.setdefault("variable_sip_hangup_disposition", "send_refuse")
         fields: Event = {"Hangup-Cause": self.hangup_cause}

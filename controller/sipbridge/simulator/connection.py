@@ -205,9 +205,9 @@ class Connection:
         match command.verb:
             case "exit":
                 return protocol.format_command_reply("+OK bye") + protocol.DISCONNECT_NOTICE, True
-            case "api":
+            case "api" if command.argument:
                 return self._run_api(command.argument)
-            case "bgapi":
+            case "bgapi" if command.argument:
                 return self._run_background(command), False
             case _:
                 return protocol.format_command_reply(self._run_command(command)), False
@@ -257,7 +257,7 @@ class Connection:
             case "noevents":
                 self._subscription.clear()
                 return "+OK no longer listening for events"
-            case "filter":
+            case "filter" if command.argument:
                 return self._filter(command.argument)
             case "sendmsg":
                 return self._send_message(command)
@@ -266,10 +266,9 @@ class Connection:
 
     def _subscribe(self, words: list[str]) -> str:
         form = words.pop(0).lower() if words and words[0].lower() in ("plain", "json", "xml") else "plain"
-        if not words:
-            return "-ERR no keywords supplied"
         self._subscription.is_plain = form != "json"
-        self._subscription.add(words)
+        if not self._subscription.add(words):
+            return "-ERR no keywords supplied"
         return f"+OK event listener enabled {form}"
 
     def _filter(self, argument: str) -> str:

@@ -59,7 +59,15 @@ class DialString:
 
 
 class DialStringError(ValueError):
-    """FreeSWITCH cannot read the dial string: the call fails with DESTINATION_OUT_OF_ORDER."""
+    """FreeSWITCH cannot read the dial string.
+
+    Attributes:
+        cause: what the call fails with.
+    """
+
+    def __init__(self, message: str, cause: str = "ORIGINATOR_CANCEL") -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 def expand(text: str, lookup: Callable[[str], str | None]) -> Expansion:
@@ -97,7 +105,7 @@ def expand(text: str, lookup: Callable[[str], str | None]) -> Expansion:
 
 
 def _is_expanded(text: str) -> bool:
-    return "${" in text or any(f"\\{character}" in text for character in "\\nst'$")
+    return "${" in text or any(f"\\{character}" in text for character in "\\nst'")
 
 
 def _end_of_expression(text: str, start: int) -> int:
@@ -119,7 +127,16 @@ def _evaluate(expression: str, lookup: Callable[[str], str | None], injections: 
     injections.append(inner.text)
     if "(" in inner.text or " " in inner.text:
         return "<API Execute Permission Denied>"
-    return lookup(inner.text) or ""
+    return _substring(inner.text, lookup)
+
+
+def _substring(expression: str, lookup: Callable[[str], str | None]) -> str:
+    """The value of ``name``, ``name[index]``, or part of it: ``name:offset:length``."""
+    name, *bounds = expression.split(":")
+    value = lookup(name.partition("[")[0]) or ""
+    offset, length, *_ = [*(int(bound) if bound.lstrip("-").isdigit() else 0 for bound in bounds), 0, 0]
+    value = value[offset:]
+    return value[:length] if 0 < length < len(value) else value
 
 
 def read_dial_string(text: str) -> DialString:
@@ -128,21 +145,42 @@ def read_dial_string(text: str) -> DialString:
     Raises:
         DialStringError: a bracket does not close, or there is no endpoint.
     """
-    variables: dict[str, str] = {}
-    rest = text.lstrip(" ")
-    for opening, closing in ("<>", "{}"):
-        while rest.startswith(opening):
-            group, rest = _cut_brackets(rest, opening, closing)
-            variables |= group
-            rest = rest.lstrip(" ")
+    variables, rest = _cut_groups(text.lstrip(" "), "<", ">")
+    threads = rest.split(":_:")
+    if len(threads) > 1:
+        # Whatever is on both sides, variables in braces included, is torn apart.
+        return _read_enterprise(variables, threads)
+    group, rest = _cut_groups(rest, "{", "}")
+    variables |= group
     alternatives = tuple(
         tuple(_read_endpoint(part) for part in separate(_protect(alternative), ","))
-        for thread in rest.split(":_:")
-        for alternative in separate(thread, "|")
+        for alternative in separate(rest, "|")
     )
     if not any(alternatives):
         raise DialStringError("no endpoint")
     return DialString(variables, alternatives)
+
+
+def _read_enterprise(variables: dict[str, str], threads: list[str]) -> DialString:
+    readings = []
+    for thread in threads:
+        try:
+            readings.append(read_dial_string(thread))
+        except DialStringError as error:
+            raise DialStringError(str(error), "DESTINATION_OUT_OF_ORDER") from error
+    merged = variables.copy()
+    for reading in readings:
+        merged |= reading.variables
+    return DialString(merged, tuple(alternative for reading in readings for alternative in reading.alternatives))
+
+
+def _cut_groups(text: str, opening: str, closing: str) -> tuple[dict[str, str], str]:
+    """The variables in all the brackets that `text` begins with, and what follows them."""
+    variables: dict[str, str] = {}
+    while text.startswith(opening):
+        group, text = _cut_brackets(text, opening, closing)
+        variables |= group
+    return variables, text
 
 
 def _cut_brackets(text: str, opening: str, closing: str) -> tuple[dict[str, str], str]:

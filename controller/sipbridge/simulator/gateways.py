@@ -154,13 +154,13 @@ class GatewayTable:
                 gateway.is_up = True
             case "REGISTER":
                 gateway.failures = 0
-                lifetime = definition.seconds("expire-seconds", 3600)
+                lifetime = definition.expire_s
                 gateway.due = now + max(1, lifetime - 15 if lifetime > 30 else lifetime // 2)
                 gateway.state, gateway.is_up = "REGED", True
             case "UNREGISTER":
                 gateway.state, gateway.is_up = "DOWN", False
             case "UNREGED":
-                gateway.due = now + definition.seconds("timeout-seconds", 60)
+                gateway.due = now + definition.timeout_s
                 gateway.state = "TRYING"
             case "TRYING" if now >= gateway.due:
                 gateway.state = "TIMEOUT"
@@ -169,7 +169,7 @@ class GatewayTable:
                 gateway.failure_status = 908
                 gateway.state = "FAILED"
             case "FAILED":
-                pause = definition.seconds("retry-seconds", 30)
+                pause = definition.retry_s
                 grows = gateway.failure_status not in _NOT_THE_REGISTRARS_FAULT
                 gateway.due = now + pause * (max(1, gateway.failures) if grows else 1)
                 gateway.state, gateway.is_up = "FAIL_WAIT", False

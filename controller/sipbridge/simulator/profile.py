@@ -10,7 +10,7 @@ from sipbridge.simulator.gateways import GatewayTable
 from sipbridge.simulator.registrar import Registrar
 from sipbridge.simulator.spool import load_spool
 
-_START = Origin("sofia.c", "config_sofia", 6296)
+_START = Origin("sofia.c", "config_sofia", 6352)
 
 
 class Profile:

@@ -84,10 +84,8 @@ def format_command_reply(text: str, job_uuid: str = "") -> bytes:
 
 
 def format_api_response(text: str) -> bytes:
-    """The answer to ``api``; FreeSWITCH never sends an empty one."""
-    if not text:
-        return b"Content-Type: api/response\nContent-Length: 0\nReply-Text: -ERR no reply\n\n"
-    body = text.encode("utf-8", "surrogateescape")
+    """The answer to ``api``; in place of an empty one FreeSWITCH says so."""
+    body = (text or "-ERR no reply\n").encode("utf-8", "surrogateescape")
     return b"Content-Type: api/response\nContent-Length: %d\n\n%s" % (len(body), body)
 
 

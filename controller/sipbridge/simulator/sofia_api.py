@@ -15,6 +15,7 @@ PROFILE_DOWN_TICKS = 2
 """How long a restarting profile is away; the real one takes longer the more gateways it has."""
 
 _RULE = "=" * 97
+_RETRYING = ("TRYING", "TIMEOUT", "FAILED", "FAIL_WAIT")
 
 
 def run_sofia(switch: Switch, argument: str) -> str:
@@ -97,7 +98,7 @@ def _status(switch: Switch) -> str:
         for gateway in profile.gateways:
             name = f"{profile.name}::{gateway.name}"
             wait_s = max(0, gateway.due - profile.gateways.tick_count)
-            retry = f" (retry: {wait_s}s)" if gateway.state in ("FAILED", "FAIL_WAIT") else ""
+            retry = f" (retry: {wait_s}s)" if gateway.state in _RETRYING else ""
             lines.append(f"{name:>25}\tgateway\t{_address(gateway):>42}\t{gateway.state}{retry}")
     count = len(switch.profiles)
     lines += [_RULE, f"{count} profile{'' if count == 1 else 's'} 0 aliases"]
@@ -123,7 +124,7 @@ def _xml_status(switch: Switch) -> str:
 def _gateway_xml(profile: Profile, gateway: Gateway) -> str:
     definition = gateway.definition
     contact = f"<sip:gw+{gateway.name}@127.0.0.1:{profile.port};transport={definition.transport};gw={gateway.name}>"
-    expires = str(definition.seconds("expire-seconds", 3600))
+    expires = str(definition.expire_s)
     elements = {
         "name": gateway.name,
         "profile": profile.name,
@@ -131,12 +132,12 @@ def _gateway_xml(profile: Profile, gateway: Gateway) -> str:
         "realm": definition.realm,
         "username": definition.username,
         "password": "yes" if definition.password else "no",
-        "from": f"<sip:{definition.username}@{definition.parameters.get('from-domain', definition.realm)}>",
+        "from": f"<sip:{definition.username}@{definition.from_domain}>",
         "contact": contact,
         "exten": definition.username,
         "to": _address(gateway),
         "proxy": f"sip:{definition.proxy}",
-        "context": "public",
+        "context": profile.name,
         "expires": expires,
         "freq": expires,
         **dict.fromkeys(("ping", "pingfreq", "pingmin", "pingcount", "pingmax"), "0"),
@@ -147,7 +148,7 @@ def _gateway_xml(profile: Profile, gateway: Gateway) -> str:
         "uptime-usec": "0",
         **dict.fromkeys(("calls-in", "calls-out", "failed-calls-in", "failed-calls-out"), "0"),
     }
-    if gateway.state in ("FAILED", "FAIL_WAIT"):
+    if gateway.state in _RETRYING:
         elements["retry"] = f"{max(0, gateway.due - profile.gateways.tick_count)}s"
     lines = "".join(f"    <{name}>{escape(text)}</{name}>\n" for name, text in elements.items())
     return f"  <gateway>\n{lines}  </gateway>\n"

@@ -25,7 +25,7 @@ class GatewayDefinition:
     @property
     def username(self) -> str:
         """The user part of its address."""
-        return self.parameters.get("username", "")
+        return self.parameters.get("username") or "FreeSWITCH"
 
     @property
     def password(self) -> str:
@@ -34,13 +34,18 @@ class GatewayDefinition:
 
     @property
     def realm(self) -> str:
-        """The digest realm, by default the gateway's name."""
-        return self.parameters.get("realm", self.name)
+        """The digest realm."""
+        return self.parameters.get("realm") or self.parameters.get("proxy") or self.name
 
     @property
     def proxy(self) -> str:
         """The domain, with its port."""
-        return self.parameters.get("proxy", self.realm)
+        return self.parameters.get("proxy") or self.realm
+
+    @property
+    def from_domain(self) -> str:
+        """The host in its From header."""
+        return self.parameters.get("from-domain") or self.proxy
 
     @property
     def register_proxy(self) -> str:
@@ -52,9 +57,25 @@ class GatewayDefinition:
         """``udp``, ``tcp`` or ``tls``."""
         return self.parameters.get("register-transport", "udp")
 
-    def seconds(self, parameter: str, default: int) -> int:
-        """A parameter that is a number of seconds."""
-        return int(self.parameters.get(parameter, default))
+    @property
+    def expire_s(self) -> int:
+        """Lifetime of a registration, as it asks for it."""
+        return self._seconds("expire-seconds", 3600, least=1)
+
+    @property
+    def retry_s(self) -> int:
+        """Pause after a failure."""
+        return self._seconds("retry-seconds", 30, least=5)
+
+    @property
+    def timeout_s(self) -> int:
+        """How long it waits for an answer to REGISTER."""
+        return self._seconds("timeout-seconds", 60, least=5)
+
+    def _seconds(self, parameter: str, default: int, least: int) -> int:
+        """A parameter that is a number; FreeSWITCH takes the default for one that is too small."""
+        value = self.parameters.get(parameter, "")
+        return int(value) if value.isdigit() and int(value) >= least else default
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +112,6 @@ def _read(element: ET.Element) -> GatewayDefinition | None:
     definition = GatewayDefinition(element.get("name", ""), parameters)
     if not _NAME.fullmatch(definition.name):
         return None
-    if definition.registers and not (definition.username and definition.password):
+    if definition.registers and not (parameters.get("username") and definition.password):
         return None
     return definition

@@ -6,10 +6,30 @@ Source: mod_event_socket.c, event_handler.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 from sipbridge.simulator.protocol import Event
+
+# fmt: off
+EVENT_NAMES = frozenset((
+    "ALL", "CUSTOM", "CLONE", "CHANNEL_CREATE", "CHANNEL_DESTROY", "CHANNEL_STATE", "CHANNEL_CALLSTATE",
+    "CHANNEL_ANSWER", "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_EXECUTE", "CHANNEL_EXECUTE_COMPLETE",
+    "CHANNEL_HOLD", "CHANNEL_UNHOLD", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE", "CHANNEL_PROGRESS",
+    "CHANNEL_PROGRESS_MEDIA", "CHANNEL_OUTGOING", "CHANNEL_PARK", "CHANNEL_UNPARK", "CHANNEL_APPLICATION",
+    "CHANNEL_ORIGINATE", "CHANNEL_UUID", "CHANNEL_DATA", "API", "LOG", "INBOUND_CHAN", "OUTBOUND_CHAN", "STARTUP",
+    "SHUTDOWN", "PUBLISH", "UNPUBLISH", "TALK", "NOTALK", "SESSION_CRASH", "MODULE_LOAD", "MODULE_UNLOAD", "DTMF",
+    "MESSAGE", "PRESENCE_IN", "NOTIFY_IN", "PRESENCE_OUT", "PRESENCE_PROBE", "MESSAGE_WAITING", "MESSAGE_QUERY",
+    "ROSTER", "CODEC", "BACKGROUND_JOB", "DETECTED_SPEECH", "DETECTED_TONE", "PRIVATE_COMMAND", "HEARTBEAT", "TRAP",
+    "ADD_SCHEDULE", "DEL_SCHEDULE", "EXE_SCHEDULE", "RE_SCHEDULE", "RELOADXML", "NOTIFY", "PHONE_FEATURE",
+    "PHONE_FEATURE_SUBSCRIBE", "SEND_MESSAGE", "RECV_MESSAGE", "REQUEST_PARAMS", "GENERAL", "COMMAND",
+    "SESSION_HEARTBEAT", "CLIENT_DISCONNECTED", "SERVER_DISCONNECTED", "SEND_INFO", "RECV_INFO", "RECV_RTCP_MESSAGE",
+    "SEND_RTCP_MESSAGE", "CALL_SECURE", "NAT", "RECORD_START", "RECORD_STOP", "PLAYBACK_START", "PLAYBACK_STOP",
+    "CALL_UPDATE", "FAILURE", "SOCKET_DATA", "MEDIA_BUG_START", "MEDIA_BUG_STOP", "CONFERENCE_DATA", "CALL_SETUP_REQ",
+    "CALL_SETUP_RESULT", "CALL_DETAIL", "DEVICE_STATE", "TEXT",
+))
+# fmt: on
+"""The events that can be asked for; other words are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +66,16 @@ class Subscription:
     subclasses: set[str] = field(default_factory=set)
     filters: list[Filter] = field(default_factory=list)
 
-    def add(self, words: Sequence[str]) -> None:
-        """Subscribe to ``CHANNEL_PARK CUSTOM sofia::gateway_state``: all words after CUSTOM are subclasses."""
+    def add(self, words: Sequence[str]) -> bool:
+        """Subscribe to ``CHANNEL_PARK CUSTOM sofia::gateway_state``: all words after CUSTOM are subclasses.
+
+        Returns:
+            Whether there was an event among them.
+        """
         names, subclasses = _split_at_custom(words)
         self.names |= names
         self.subclasses |= subclasses
+        return bool(names)
 
     def remove(self, words: Sequence[str]) -> None:
         """Take events, or the subclasses after CUSTOM, off the list."""
@@ -96,12 +121,12 @@ class Subscription:
         return passes
 
 
-def _split_at_custom(words: Sequence[str]) -> tuple[set[str], set[str]]:
+def _split_at_custom(words: Sequence[str]) -> tuple[Set[str], Set[str]]:
     upper = [word.upper() for word in words]
     if "CUSTOM" not in upper:
-        return set(upper), set()
+        return EVENT_NAMES.intersection(upper), set()
     position = upper.index("CUSTOM")
-    return set(upper[: position + 1]), set(words[position + 1 :])
+    return EVENT_NAMES.intersection(upper[: position + 1]), set(words[position + 1 :])
 
 
 def _header(event: Event, name: str) -> str | None:

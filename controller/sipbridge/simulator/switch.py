@@ -13,11 +13,11 @@ from sipbridge.simulator.channel import Channel
 from sipbridge.simulator.clock import Clock
 from sipbridge.simulator.events import EventBus, Origin, now_us
 from sipbridge.simulator.far_side import FarSide
-from sipbridge.simulator.incoming import incoming_variables
 from sipbridge.simulator.profile import Profile
 from sipbridge.simulator.registrar import Registrar
 from sipbridge.simulator.schedule import Schedule
 from sipbridge.simulator.sip_text import read_address
+from sipbridge.simulator.sip_variables import incoming_variables
 
 HEARTBEAT_S = 20
 """Simulated seconds between two HEARTBEAT events."""
@@ -96,10 +96,10 @@ class Switch:
     def remove_legs(self, call: SimulatedCall) -> None:
         """A call is over."""
         self.calls.pop(call.uuid, None)
-        for channel in (call.channel, call.b_channel):
-            if channel is not None:
-                self._channels.pop(channel.uuid, None)
-                self._leg_owners.pop(channel.uuid, None)
+        legs = [call.channel, *([call.outgoing_leg.channel] if call.outgoing_leg else [])]
+        for channel in legs:
+            self._channels.pop(channel.uuid, None)
+            self._leg_owners.pop(channel.uuid, None)
 
     def take_call(
         self,
@@ -147,7 +147,7 @@ class Switch:
             caller_name=from_.decoded_display or caller,
             caller_number=caller,
             username=caller,
-            context="public",
+            context=profile_name,
             times=Times(created_us),
         )
         channel.variables = incoming_variables(

@@ -1,4 +1,4 @@
-"""An incoming INVITE becomes the variables that mod_sofia notes about it. Pure.
+"""SIP messages become the channel variables that mod_sofia notes about them. Pure.
 
 Order and content are those of the recordings; what depends on real media is constant.
 """
@@ -108,3 +108,45 @@ def incoming_variables(
     variables |= _MEDIA_VARIABLES
     variables["variable_call_uuid"] = uuid
     return variables
+
+
+_REPEATED_BY_ACK = (
+    "sip_to_tag",
+    "sip_from_tag",
+    "sip_cseq",
+    "sip_call_id",
+    "sip_full_via",
+    "sip_from_display",
+    "sip_full_from",
+    "sip_to_display",
+    "sip_full_to",
+)
+
+
+def media_variables() -> dict[str, str]:
+    """What the SDP of the answer brings."""
+    return {
+        "switch_m_sdp": SDP,
+        "video_media_flow": "inactive",
+        "text_media_flow": "inactive",
+        "audio_media_flow": "sendrecv",
+        "sip_to_tag": "simulator",
+        "rtp_local_sdp_str": SDP,
+        "local_media_ip": ADDRESS,
+        "local_media_port": "16384",
+        "advertised_media_ip": ADDRESS,
+        "rtp_use_pt": "0",
+        "rtp_use_ssrc": "1",
+        "remote_media_ip": ADDRESS,
+        "remote_media_port": "6000",
+    }
+
+
+def acknowledgement_variables(variables: Event) -> dict[str, str]:
+    """What the ACK brings: mostly what the INVITE had brought, and the tag of the answer.
+
+    Args:
+        variables: those of the channel so far.
+    """
+    noted = {name: str(variables.get(f"variable_{name}", "")) for name in _REPEATED_BY_ACK}
+    return noted | {"sip_cseq": "1", "sip_full_to": f"{noted['sip_full_to']};tag={noted['sip_to_tag']}"}

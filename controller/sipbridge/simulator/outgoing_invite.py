@@ -36,7 +36,8 @@ def plan_invite(
     Raises:
         BridgeError: the endpoint names no usable gateway or profile.
     """
-    variables = {**variables, **endpoint.variables}
+    # What the braces say wins over the square brackets.
+    variables = {**endpoint.variables, **variables}
     module, _, rest = endpoint.text.partition("/")
     if module != "sofia":
         raise BridgeError("CHAN_NOT_IMPLEMENTED")
@@ -65,7 +66,7 @@ def _through_gateway(rest: str, variables: Mapping[str, str], switch: Switch) ->
         definition = gateway.definition
         if "@" not in destination:
             destination = f"{destination}@{definition.proxy}"
-        from_ = f"<sip:{definition.username}@{definition.parameters.get('from-domain', definition.realm)}>"
+        from_ = f"<sip:{definition.username}@{definition.from_domain}>"
         proxy = definition.parameters.get("outbound-proxy")
         return _invite(f"sip:{destination}", from_, proxy, name, variables), profile.name
     raise BridgeError("INVALID_GATEWAY")
