@@ -294,8 +294,8 @@ def _check_together(sources: SettingSources, for_run: bool) -> None:
     if media_variables(media.encryption, media.enable_avpf) is None:
         key = "enable_avpf" if ("calls", "enable_avpf") in sources.values else "media_encryption"
         sources.tell(("calls", key), Severity.ERROR, why_not_offered(media.encryption))
-    if for_run and settings.providers_file is None:
+    if for_run and not sources.has(_PROVIDERS_FILE):
         sources.tell(_PROVIDERS_FILE, Severity.ERROR, 'missing: set it, or "providers_file" in the settings file')
-    if for_run and not {_PASSWORD, _PASSWORD_FILE} & sources.values.keys():
+    if for_run and not sources.has(_PASSWORD) and not sources.has(_PASSWORD_FILE):
         message = 'missing: set it, or "password" or "password_file" in [event_socket] of the settings file'
         sources.tell(_PASSWORD, Severity.ERROR, message)

@@ -65,18 +65,18 @@ def _errors(root: Any) -> Iterator[tuple[Path, ValidationError]]:
     from the same schema, does not find plainly in order.
     """
     frame, accounts = _take_out_accounts(root)
-    for error in _validator("").iter_errors(frame):
+    for error in validator("").iter_errors(frame):
         yield tuple(error.absolute_path), error
     for path, definition, items in accounts:
-        is_plain = _plain_check(definition)
+        is_plain = quick_check(definition)
         for index, account in enumerate(items):
             if not is_plain(account):
-                for error in _validator(definition).iter_errors(account):
+                for error in validator(definition).iter_errors(account):
                     yield (*path, index, *error.absolute_path), error
 
 
 @cache
-def _validator(definition: str) -> jsonschema.Draft202012Validator:
+def validator(definition: str) -> jsonschema.Draft202012Validator:
     """Validates against one definition of the schema; ``""`` is all of it."""
     schema = providers_schema()
     if definition:
@@ -104,8 +104,8 @@ def _take_out_accounts(root: Any) -> tuple[Any, list[tuple[Path, str, list[Any]]
     return frame, accounts
 
 
-def _plain_check(definition: str) -> Callable[[Any], bool]:
-    """A quick check for a definition whose properties are all texts: True only for what the schema allows."""
+def quick_check(definition: str) -> Callable[[Any], bool]:
+    """Whether a value is what a definition allows, for one whose properties are all texts; a hundred times faster."""
     schema = providers_schema()["$defs"][definition]
     required = set(schema["required"])
     allowed = {name: frozenset(p["enum"]) if "enum" in p else None for name, p in schema["properties"].items()}

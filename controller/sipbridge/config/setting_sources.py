@@ -54,10 +54,15 @@ class SettingSources:
             else:
                 self.diagnostics.append(tell(Severity.ERROR, unknown_name("setting", name, names)))
 
+    def has(self, path: Path) -> bool:
+        """Whether something, be it wrong, was given for a setting."""
+        return path in self._tell
+
     def drop(self, *paths: Path) -> None:
         """Forget what was given for these settings so far."""
         for path in paths:
             self.values.pop(path, None)
+            self._tell.pop(path, None)
 
     def tell(self, path: Path, severity: Severity, message: str) -> None:
         """Report something about a setting, where it came from; for one that was not given, at its variable."""
@@ -107,6 +112,6 @@ class SettingSources:
         try:
             self.values[path] = convert(self._kinds[path], given, folder)
         except ValueError as error:
-            self.drop(path)
+            self.values.pop(path, None)
             subject = "" if folder is None else f'"{path[-1]}" '
             self.diagnostics.append(tell(Severity.ERROR, f"{subject}{error}"))
