@@ -31,6 +31,7 @@ class FreeSwitch:
         inside: ``ip:port`` of the profile for the proxy's side.
         providers: ``ip:port`` of the profile for the providers' side.
         spool: the file that new gateways are read from.
+        startup_log: what was in its log once it ran.
     """
 
     password = "secret-of-a-test"
@@ -71,6 +72,10 @@ class FreeSwitch:
             command += [f"-{name}", str(self.directory / name)]
         self._program = Program(command, self.directory / "output.txt")
         self.event_socket = wait_until("FreeSWITCH answers", self._try_to_connect, timeout_s=30)
+        self._wait_for_profiles()
+        self.startup_log = self.log()
+
+    def _wait_for_profiles(self) -> None:
         wait_until("both profiles run", lambda: self.event_socket.api("sofia status").count("RUNNING") == len(PROFILES))
 
     def _try_to_connect(self) -> EventSocket | None:
