@@ -93,6 +93,14 @@ class SipUri(NamedTuple):
         return self.parameter("transport") or ("tls" if self.scheme == "sips" else "udp")
 
     @property
+    def default_port(self) -> int:
+        """The port where it has none of its own: 5060, or 5061 for TLS.
+
+        Source: RFC 3261 §19.1.2.
+        """
+        return 5061 if self.transport == "tls" else 5060
+
+    @property
     def text(self) -> str:
         """The URI as text, as it was sent: ``sip:alice@example.org``."""
         scheme, userinfo, hostport, parameters, headers = self
@@ -145,6 +153,7 @@ class NameAddr(NamedTuple):
     display_name: str = ""
 
     def __str__(self) -> str:
+        """As `parse_name_addr` reads it: a URI without a name stands bare, which only a header would misread."""
         return f"{quote_display_name(self.display_name)} <{self.uri.text}>" if self.display_name else self.uri.text
 
 
