@@ -202,6 +202,8 @@ class SimulatedCall:
     def _bridge(self, argument: str) -> None:
         if self._park_timer is not None:
             self._park_timer.cancel()
+        # What it says until it knows better.
+        self._note({"originate_disposition": "failure", "DIALSTATUS": "INVALIDARGS"})
         try:
             self.dial_string = read_dial_string(argument)
             endpoint = self.dial_string.endpoints[0]
@@ -231,8 +233,6 @@ class SimulatedCall:
     def take_answer(self) -> None:
         """200 came back."""
         self._show_callee()
-        if not self._is_bridged:
-            self._note({"originate_disposition": "failure", "DIALSTATUS": "INVALIDARGS"})
         self.channel.times.answered = now_us()
         self._note(media_variables())
         self.responses.append(200)
@@ -241,6 +241,8 @@ class SimulatedCall:
         self._note(acknowledgement_variables(self.channel.variables))
         if not self._is_bridged:
             self._become_bridged()
+        callee = self.channel.callee_number
+        self._note({"last_sent_callee_id_name": "Outbound Call", "last_sent_callee_id_number": callee})
         self._become(CallState.ANSWERED)
 
     def take_failure(self, cause: str, status: int = 0, phrase: str = "") -> None:

@@ -74,8 +74,11 @@ class Channel:
     def start_application(self, name: str, argument: str) -> None:
         """Note the application that begins to run."""
         self.application = (name, argument)
-        self.set("current_application_data", argument)
-        self.set("current_application", name)
+        # These two are stored unchecked.
+        for variable, value in (("current_application_data", argument), ("current_application", name)):
+            self.set(variable, None)
+            if value:
+                self.variables[f"variable_{variable}"] = value
         self.accountcode = self.get("accountcode") or ""
 
     def note_progress(self, status: int) -> None:

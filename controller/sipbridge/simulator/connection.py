@@ -50,8 +50,8 @@ class World(Protocol):
     def password(self) -> str:
         """What ``auth`` must say."""
 
-    def shut_down_switch(self) -> None:
-        """``fsctl shutdown``."""
+    def shut_down_switch(self, announces: bool = False) -> None:
+        """``fsctl shutdown``, or with ``now``: without a word."""
 
 
 class Connection:
@@ -88,6 +88,13 @@ class Connection:
         """Send bytes, whatever they are."""
         self._outgoing.append(sent)
         self._has_outgoing.set()
+
+    def say_goodbye(self) -> None:
+        """FreeSWITCH shuts down in good order: say so, send what is to be sent, and close."""
+        if self._world.faults.flowing.is_set():
+            self.send(protocol.SHUTDOWN_NOTICE)
+            self._drain()
+        self.close()
 
     # Events.
 
@@ -226,9 +233,10 @@ class Connection:
 
     def _run_api(self, text: str) -> tuple[bytes, bool]:
         if text.startswith("fsctl shutdown"):
-            # It dies before it answers.
-            self._world.shut_down_switch()
-            return b"", True
+            announces = text != "fsctl shutdown now"
+            gevent.spawn(self._world.shut_down_switch, announces)
+            # Now means that it dies before it answers.
+            return protocol.format_api_response("+OK\n") if announces else b"", not announces
         return protocol.format_api_response(run_api(self._world.switch, text)), False
 
     def _run_background(self, command: Command) -> bytes:

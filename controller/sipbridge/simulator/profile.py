@@ -34,6 +34,11 @@ class Profile:
         self._timer: Timer | None = None
 
     @property
+    def has_gateways(self) -> bool:
+        """Whether it is the one that faces the providers."""
+        return self._spool is not None
+
+    @property
     def url(self) -> str:
         """``sip:mod_sofia@127.0.0.1:5080``."""
         return f"sip:mod_sofia@127.0.0.1:{self.port}"

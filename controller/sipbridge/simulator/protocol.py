@@ -17,6 +17,9 @@ GREETING = b"Content-Type: auth/request\n\n"
 _GOODBYE = b"Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
 DISCONNECT_NOTICE = b"Content-Type: text/disconnect-notice\nContent-Length: %d\n\n%s" % (len(_GOODBYE), _GOODBYE)
 
+_SHUTDOWN = b"The system is being shut down.\n"
+SHUTDOWN_NOTICE = b"Content-Type: text/disconnect-notice\nContent-Length: %d\n\n%s" % (len(_SHUTDOWN), _SHUTDOWN)
+
 EventValue = str | list[str]
 Event = dict[str, EventValue]
 """An event's headers in the order they are sent; a body, if any, under ``_body``."""

@@ -38,6 +38,8 @@ class Simulator:
         tick_s: real seconds between two ticks of a profile's timer, which walk the gateways through their states.
         time_scale: real seconds that a simulated second takes everywhere else: park timeout, ``sched_api``, ringing.
         variables: global variables that the configuration sets; ``sipbridge_lease=true`` does without a controller.
+        admits_any_provider: as if the ACL held every provider; otherwise calls from the far side must come to the
+            contact of a gateway.
 
     Attributes:
         registrar: what REGISTERs meet.
@@ -58,6 +60,7 @@ class Simulator:
         inside_profile: str = "inside",
         provider_profile: str = "providers",
         variables: Mapping[str, str] | None = None,
+        admits_any_provider: bool = False,
     ) -> None:
         self.password = password
         self.host = host
@@ -67,9 +70,12 @@ class Simulator:
         self.injections: list[str] = []
         self._connections: set[Connection] = set()
         self.faults = Faults(lambda: self._connections)
-        self._profiles: dict[str, Path | None] = {inside_profile: None, provider_profile: spool_file}
+        self._profiles: dict[str, tuple[int, Path | None]] = {inside_profile: (5060, None)}
+        # Both may be one and the same.
+        self._profiles[provider_profile] = (5080, spool_file)
         self._roles = {"inside": inside_profile, "providers": provider_profile}
         self._variables = dict(variables or {})
+        self._admits_any_provider = admits_any_provider
         self._tick_s = tick_s
         self._time_scale = time_scale
         self._call_ids = itertools.count(1)
@@ -85,6 +91,7 @@ class Simulator:
             self.registrar,
             self.far_side,
             self.injections,
+            self._admits_any_provider,
         )
 
     def __enter__(self) -> Simulator:
@@ -217,8 +224,9 @@ class Simulator:
     def shut_down_switch(self, announces: bool = False) -> None:
         """Stop FreeSWITCH, without or with a SHUTDOWN event."""
         if announces:
-            self.switch.shut_down()
-            gevent.sleep(0)
+            self.switch.announce_shutdown()
+            for connection in tuple(self._connections):
+                connection.say_goodbye()
         self.switch.lose_calls()
         errors = self.switch.clock.errors
         self.switch.clock.stop()

@@ -113,7 +113,7 @@ def _xml_status_of(switch: Switch, name: str) -> str:
     found = _find(switch, name)
     if found is None:
         return "Invalid Gateway!\n"
-    return '<?xml version="1.0" encoding="ISO-8859-1"?>\n' + _gateway_xml(*found) + "\n"
+    return '<?xml version="1.0" encoding="ISO-8859-1"?>\n' + _gateway_xml(*found)
 
 
 def _xml_status(switch: Switch) -> str:

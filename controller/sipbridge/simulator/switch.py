@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sipbridge.simulator.call import CallState, SimulatedCall
+from sipbridge.simulator.call import SimulatedCall
 from sipbridge.simulator.call_report import Times
 from sipbridge.simulator.channel import Channel
 from sipbridge.simulator.clock import Clock
@@ -23,7 +22,7 @@ HEARTBEAT_S = 20
 """Simulated seconds between two HEARTBEAT events."""
 
 _HEARTBEAT = Origin("switch_core.c", "send_heartbeat", 94)
-_SHUTDOWN = Origin("switch_core.c", "switch_core_destroy", 3173)
+_SHUTDOWN = Origin("switch_core.c", "switch_core_destroy", 3023)
 
 
 class Switch:
@@ -31,19 +30,22 @@ class Switch:
 
     Args:
         clock: runs what is scheduled; a new run needs a new one.
+        profiles: by name, each with its port and, if it has gateways, the file that these come from.
         variables: global variables that the configuration sets.
         injections: collects every ``${…}`` that was evaluated in what a controller sent.
+        admits_any_provider: whether the dialplan lets calls in that come to no gateway's contact.
     """
 
     def __init__(
         self,
         clock: Clock,
-        profiles: Mapping[str, Path | None],
+        profiles: Mapping[str, tuple[int, Path | None]],
         variables: Mapping[str, str],
         tick_s: float,
         registrar: Registrar,
         far_side: FarSide,
         injections: list[str],
+        admits_any_provider: bool,
     ) -> None:
         self.core_uuid = str(uuid.uuid4())
         self.clock = clock
@@ -58,12 +60,11 @@ class Switch:
         self.calls: dict[str, SimulatedCall] = {}
         self._channels: dict[str, Channel] = {}
         self._leg_owners: dict[str, SimulatedCall] = {}
-        ports = itertools.count(5060, 20)
+        self._admits_any_provider = admits_any_provider
         self.profiles = {
-            name: Profile(name, next(ports), spool, self.bus, clock, registrar, tick_s)
-            for name, spool in profiles.items()
+            name: Profile(name, port, spool, self.bus, clock, registrar, tick_s)
+            for name, (port, spool) in profiles.items()
         }
-        self.stopped_profiles: dict[str, Profile] = {}
 
     def start(self) -> None:
         """Load the profiles and begin to tick."""
@@ -167,7 +168,12 @@ class Switch:
         return channel
 
     def _run_dialplan(self, call: SimulatedCall) -> None:
-        """No lease: refuse at once. Otherwise mark the call as ours, and park it."""
+        """Strangers: refused. No lease: refused at once. Otherwise mark the call as ours, and park it."""
+        is_outside = self.profiles[call.channel.profile].has_gateways
+        is_ours = (call.channel.get("sip_gateway") or "").startswith("sipbridge.")
+        if is_outside and not is_ours and not self._admits_any_provider:
+            call.kill("OUTGOING_CALL_BARRED")
+            return
         if self.variables.get("sipbridge_lease") != "true":
             call.refuse(503)
             return
@@ -189,7 +195,7 @@ class Switch:
 
         self.clock.after_real(down_ticks * profile.tick_s, start_again)
 
-    def shut_down(self) -> None:
+    def announce_shutdown(self) -> None:
         """Say SHUTDOWN."""
         self.bus.fire("SHUTDOWN", _SHUTDOWN, {"Event-Info": "System Shutting Down"})
 
@@ -200,12 +206,6 @@ class Switch:
         self.calls.clear()
         self._channels.clear()
         self._leg_owners.clear()
-
-    def hang_up_all(self, cause: str) -> None:
-        """End every call with the same cause."""
-        for call in tuple(self.calls.values()):
-            if call.state is not CallState.ENDED:
-                call.kill(cause)
 
     def _beat(self) -> None:
         up_ms = (now_us() - self.started_us) // 1000
