@@ -46,6 +46,10 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
         ('"strategy": "FindInPool"', '"strategy": ▲"FindInPol"'),
         ['error: "strategy" must be "Random" or "FindInPool", not "FindInPol": did you mean "FindInPool"?'],
     ),
+    "strategy that leaves the rest unread": (
+        ('"strategy": "MatchRegex", "pattern": "sip:\\\\+33.*"', '"strategy": ▲"Matches", "pattern": []'),
+        ['error: "strategy" must be "MatchRegex" or "Always", not "Matches"'],
+    ),
     "strategy of the other field": (
         ('"strategy": "Always"', '"strategy": ▲"Random"'),
         ['error: "strategy" must be "MatchRegex" or "Always", not "Random"'],
@@ -312,6 +316,12 @@ def test_diagnostic(case: str) -> None:
     assert said_about(text) == [f"p.json:{place}: {message}" for place, message in zip(places, expected, strict=True)]
     is_wrong = any(message.startswith("error") for message in expected)
     assert (parse_providers(text, "p.json").config is None) == is_wrong
+
+
+@pytest.mark.parametrize("wrong", ['"accountPool": 5', '"outgoingNotify": {}'])
+def test_no_pool_is_called_unused_while_the_pools_in_use_are_not_known(wrong: str) -> None:
+    found = parse_providers(edited(('"accountPool": "people"', wrong)), "p.json").diagnostics
+    assert [one.is_error for one in found] == [True]
 
 
 def test_all_at_once_in_the_order_of_the_file() -> None:

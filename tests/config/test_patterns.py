@@ -23,6 +23,12 @@ from sipbridge.config.patterns import PatternError, compile_pattern, is_never_a_
         pytest.param(r"sip:[\][:d:]]+", ["sip:]5"], ["sip:d", "sip:["], id="after an escaped bracket"),
         pytest.param(r"sip:\[[:d:]]", ["sip:[:]", "sip:[d]"], ["sip:5", "sip:[5]"], id="not in brackets"),
         pytest.param("sip:[[:punct:]]+", ["sip:!/:@[`{~\\-"], ["sip:a"], id="punctuation"),
+        pytest.param(
+            "[[:upper:]][[:lower:]][[:alnum:]][[:xdigit:]][[:w:]][[:blank:]][[:space:]][[:cntrl:]][[:graph:]][[:print:]]",
+            ["Zz0f_\t\n\x7f! "],
+            ["zz0f_\t\n\x7f! ", "Zz0g_\t\n\x7f! ", "Zz0f_\n\n\x7f! ", "Zz0f_\t\n\x7f  "],
+            id="all other classes",
+        ),
         pytest.param("sip:(?=a)[^@]+@(x|y)", ["sip:ab@y"], ["sip:b@y"], id="look-ahead"),
         pytest.param(r"sip:(.)\1", ["sip:aa"], ["sip:ab"], id="reference"),
         pytest.param("sip:.", ["sip:\udcff", "sip:é"], ["sip:"], id="bytes that are not UTF-8"),

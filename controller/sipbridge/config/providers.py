@@ -78,8 +78,16 @@ def _provider(value: Mapping[str, Any], path: Path, defaults: MediaDefaults, rep
 
 
 def _trigger(value: Mapping[str, Any], path: Path, report: Report) -> Always | MatchRegex | None:
-    if value.get("strategy") == "Always":
-        return Always()
+    match value.get("strategy"):
+        case "Always":
+            return Always()
+        case "MatchRegex":
+            return _match_regex(value, path, report)
+        case _:
+            return None  # the schema has nothing to say about the rest then, so it is not to be trusted
+
+
+def _match_regex(value: Mapping[str, Any], path: Path, report: Report) -> MatchRegex | None:
     source = value.get("source")
     if source is not None and source not in _REQUEST_URI_SOURCES:
         report.warning(
