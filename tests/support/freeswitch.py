@@ -17,7 +17,6 @@ from support.processes import Program, free_tcp_port, wait_until
 
 CONFIGURATION = Path(__file__).parents[2] / "freeswitch"
 PROGRAM = shutil.which("freeswitch")
-PROFILES = ("inside", "providers")
 
 
 class FreeSwitch:
@@ -25,6 +24,7 @@ class FreeSwitch:
 
     Args:
         directory: for configuration, logs and data; made if it is not there.
+        additions: a folder of configuration files to put beside those of this repository.
         variables: for ``local/``, on top of the addresses and ports.
 
     Attributes:
@@ -36,7 +36,7 @@ class FreeSwitch:
 
     password = "secret-of-a-test"
 
-    def __init__(self, directory: Path, **variables: str) -> None:
+    def __init__(self, directory: Path, additions: Path | None = None, **variables: str) -> None:
         a, b, c = (secrets.randbelow(250) + 1 for _ in range(3))
         self.ip = f"127.{a}.{b}.{c}"
         self.inside = f"{self.ip}:5060"
@@ -44,11 +44,15 @@ class FreeSwitch:
         self.event_socket_port = free_tcp_port()
         self.directory = directory
         self.spool = directory / "spool" / "gateways.xml"
-        self._configure(variables)
+        self._configure(additions, variables)
         self.start()
 
-    def _configure(self, variables: dict[str, str]) -> None:
-        shutil.copytree(CONFIGURATION, self.directory / "conf", ignore=shutil.ignore_patterns("local"))
+    def _configure(self, additions: Path | None, variables: dict[str, str]) -> None:
+        conf = self.directory / "conf"
+        shutil.copytree(CONFIGURATION, conf, ignore=shutil.ignore_patterns("local"))
+        if additions is not None:
+            shutil.copytree(additions, conf, dirs_exist_ok=True)
+        self._profile_count = len(list(conf.glob("sip_profiles/*.xml")))
         for name in ("log", "db", "run", "spool", "conf/local"):
             (self.directory / name).mkdir()
         everything = {
@@ -61,10 +65,10 @@ class FreeSwitch:
         }
         lines = (f'<X-PRE-PROCESS cmd="set" data="{name}={value}"/>' for name, value in everything.items())
         text = "\n".join(["<include>", *lines, "</include>", ""])
-        (self.directory / "conf/local/test.xml").write_text(text)
+        (conf / "local/test.xml").write_text(text)
 
     def start(self) -> None:
-        """Start it, and wait until both profiles run."""
+        """Start it, and wait until its profiles run."""
         if PROGRAM is None:
             raise AssertionError("a test that needs FreeSWITCH ran without")
         command = [PROGRAM, "-nonat", "-nonatmap", "-nf", "-nc", "-np"]
@@ -76,7 +80,14 @@ class FreeSwitch:
         self.startup_log = self.log()
 
     def _wait_for_profiles(self) -> None:
-        wait_until("both profiles run", lambda: self.event_socket.api("sofia status").count("RUNNING") == len(PROFILES))
+        wait_until(
+            "all profiles run", lambda: self.event_socket.api("sofia status").count("RUNNING") == self._profile_count
+        )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._program.pid
 
     def _try_to_connect(self) -> EventSocket | None:
         if not self._program.is_running:
@@ -100,6 +111,10 @@ class FreeSwitch:
         """The rows of ``show channels as json``."""
         rows: list[dict[str, Any]] = json.loads(self.event_socket.api("show channels as json")).get("rows", [])
         return rows
+
+    def lease(self) -> str:
+        """What the controller's lease is now: ``true`` while it lives."""
+        return self.event_socket.api("global_getvar sipbridge_lease")
 
     def gateways_up(self) -> set[str]:
         """Names of the gateways that can be called through."""

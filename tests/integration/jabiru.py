@@ -1,0 +1,140 @@
+"""The first example of the specification, with accounts in the file, between a proxy and a registrar on loopback."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.bridge import Bridge, Providers
+from support.digest import DigestProvider
+from support.freeswitch import FreeSwitch
+from support.sip_message import SipMessage, sdp
+from support.sip_peer import SipPeer
+
+DOMAIN = "jabiru.example.org"
+PROXY_DOMAIN = "flexisip.example.org"
+PASSWORDS = {"alice-auth": 's3cret, "quoted" & <marked>', "carol": "another"}
+ALICE = f"sip:alice@{DOMAIN}"
+CAROL = f"sip:carol@{DOMAIN}"
+
+_EXAMPLE = Path(__file__).parents[1] / "config/examples/jabiru.json"
+
+
+def providers_file(registrar: str, proxy: str, transport: str, *, max_calls_per_line: int = 20) -> Providers:
+    """The example as it is, but for where things are.
+
+    Args:
+        registrar: ``host:port`` that stands for jabiru.example.org.
+        proxy: ``host:port`` that stands for flexisip.example.org.
+    """
+    # It was copied from a web page, no-break spaces and all.
+    providers: Providers = json.loads(_EXAMPLE.read_text().replace("\u00a0", " "))
+    providers["providers"][1]["outgoingInvite"]["outboundProxy"] = f"<sip:{proxy};transport={transport}>"
+    providers["accountPools"]["JabiruAccountPool"] |= {
+        "outboundProxy": f"<sip:{registrar};transport={transport}>",
+        "maxCallsPerLine": max_calls_per_line,
+        "loader": [
+            {
+                "uri": ALICE,
+                "userid": "alice-auth",
+                "secretType": "clrtxt",
+                "secret": PASSWORDS["alice-auth"],
+                "alias": f"sip:alice@{PROXY_DOMAIN}",
+            },
+            {
+                "uri": CAROL,
+                "secretType": "clrtxt",
+                "secret": "not her password",
+                "alias": f"sip:carol@{PROXY_DOMAIN}",
+            },
+        ],
+    }
+    return providers
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call and its final response, acknowledged.
+
+    Attributes:
+        caller: who made it.
+        called: the ``host:port`` it was sent to.
+    """
+
+    caller: SipPeer
+    called: str
+    transport: str
+    invite: SipMessage
+    answer: SipMessage
+
+    def hang_up(self) -> None:
+        """Send BYE and wait until it is answered."""
+        bye = self._send("BYE", cseq=2)
+        if self.caller.final_response(bye).status != 200:
+            raise AssertionError("the call was not in progress any more")
+
+    def acknowledge(self) -> None:
+        """Send ACK."""
+        self._send("ACK", cseq=1)
+
+    def _send(self, method: str, cseq: int) -> SipMessage:
+        request = self.caller.within_dialog(method, self.invite, self.answer, cseq=cseq, transport=self.transport)
+        self.caller.send(request, self.called, self.transport)
+        return request
+
+
+@dataclass(frozen=True, slots=True)
+class TwoDomains:
+    """The two domains of the example, and the bridge between them.
+
+    Attributes:
+        jabiru: the far side, which asks for a digest.
+        provider: what the far side knows: passwords and bindings.
+        proxy: our side's proxy.
+    """
+
+    freeswitch: FreeSwitch
+    bridge: Bridge
+    jabiru: SipPeer
+    provider: DigestProvider
+    proxy: SipPeer
+    transport: str
+
+    def invite_out(self, user: str = "alice") -> SipMessage:
+        """Call from our side to the far one, with headers that have to stay here; return the INVITE."""
+        private = f"<sip:private@{PROXY_DOMAIN}>"
+        invite = self.proxy.new_request(
+            "INVITE",
+            f"sip:bob@{PROXY_DOMAIN}",
+            from_=f'"Alice" <sip:{user}@{PROXY_DOMAIN}>',
+            to=f"<sip:bob@{PROXY_DOMAIN};user=phone>",
+            transport=self.transport,
+            headers=[("Remote-Party-ID", private), ("P-Asserted-Identity", private)],
+            body=sdp(),
+        )
+        self.proxy.send(invite, self.freeswitch.inside, self.transport)
+        return invite
+
+    def call_out(self, user: str = "alice") -> Call:
+        """Call from our side to the far one, and wait for the outcome."""
+        return self.outcome(self.proxy, self.freeswitch.inside, self.invite_out(user))
+
+    def call_in(self) -> Call:
+        """Call alice's registered contact from the far side, and wait for the outcome."""
+        invite = self.jabiru.new_request(
+            "INVITE",
+            self.provider.bindings[ALICE],
+            from_=f'"Bob" <sip:bob@{DOMAIN};user=phone>',
+            to=f"<{ALICE}>",
+            transport=self.transport,
+            body=sdp(),
+        )
+        self.jabiru.send(invite, self.freeswitch.providers, self.transport)
+        return self.outcome(self.jabiru, self.freeswitch.providers, invite)
+
+    def outcome(self, caller: SipPeer, called: str, invite: SipMessage) -> Call:
+        """Wait for the outcome of a call."""
+        call = Call(caller, called, self.transport, invite, caller.final_response(invite))
+        call.acknowledge()
+        return call

@@ -1,0 +1,100 @@
+"""The controller, or FreeSWITCH, is killed in the middle of calls; everything is as it should be soon after."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import jabiru
+import pytest
+from jabiru import Call, TwoDomains
+
+from support.bridge import Bridge
+from support.digest import DigestProvider
+from support.freeswitch import FreeSwitch
+from support.processes import wait_until
+from support.sip_peer import SipPeer
+
+LINES = 60
+CALLS = 50
+
+
+@pytest.fixture
+def domains(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoDomains]:
+    provider = DigestProvider(jabiru.DOMAIN, jabiru.PASSWORDS)
+    freeswitch = FreeSwitch(tmp_path_factory.mktemp("fs"))
+    with SipPeer(provider.rule) as far, SipPeer() as proxy:
+        file = jabiru.providers_file(far.hostport, proxy.hostport, "udp", max_calls_per_line=LINES)
+        try:
+            bridge = Bridge(tmp_path_factory.mktemp("bridge"), freeswitch, file)
+            try:
+                bridge.wait_for_status(jabiru.ALICE, "OK")
+                yield TwoDomains(freeswitch, bridge, far, provider, proxy, "udp")
+            finally:
+                bridge.kill()
+        finally:
+            freeswitch.kill()
+
+
+def place_calls(domains: TwoDomains, count: int) -> list[Call]:
+    invites = [domains.invite_out() for _ in range(count)]
+    calls = [domains.outcome(domains.proxy, domains.freeswitch.inside, invite) for invite in invites]
+    assert [call.answer.status for call in calls] == [200] * count
+    return calls
+
+
+def test_controller_is_killed_and_comes_back(domains: TwoDomains) -> None:
+    calls = place_calls(domains, CALLS)
+    domains.bridge.wait_for_free_slots(jabiru.ALICE, LINES - CALLS)
+    legs = 2 * CALLS
+
+    domains.bridge.kill()
+    started = time.monotonic()
+    assert domains.call_out().answer.status == 503
+    assert time.monotonic() - started < 3.5
+    wait_until(
+        "the lease has ended",
+        lambda: "true" not in domains.freeswitch.event_socket.api("global_getvar sipbridge_lease"),
+    )
+    started = time.monotonic()
+    assert domains.call_out().answer.status == 503
+    assert time.monotonic() - started < 0.5
+
+    # Calls go on, and can be hung up, without a controller.
+    assert len(domains.freeswitch.channels()) == legs
+    for call in calls[:10]:
+        call.hang_up()
+    del calls[:10]
+
+    domains.bridge.start()
+    domains.bridge.wait_for_free_slots(jabiru.ALICE, LINES - len(calls))
+    calls += place_calls(domains, LINES - len(calls))
+    assert domains.call_out().answer.status == 488
+    for call in calls:
+        call.hang_up()
+    domains.bridge.wait_for_free_slots(jabiru.ALICE, LINES)
+    wait_until("no call is left", lambda: not domains.freeswitch.channels())
+
+
+def test_gateways_outlive_the_controller(domains: TwoDomains) -> None:
+    registered = domains.freeswitch.gateways_up()
+    domains.bridge.kill()
+    domains.bridge.start()
+    domains.bridge.wait_for_status(jabiru.ALICE, "OK")
+    assert domains.freeswitch.gateways_up() == registered
+    assert domains.call_out().answer.status == 200
+    registers = [one for one in domains.jabiru.received if one.method == "REGISTER" and jabiru.ALICE in one["To"]]
+    assert len(registers) == 2, "registered again"
+
+
+def test_freeswitch_is_killed_and_comes_back(domains: TwoDomains) -> None:
+    place_calls(domains, 5)
+    domains.freeswitch.kill()
+    domains.provider.bindings.clear()
+    domains.freeswitch.start()
+    wait_until("alice is registered again", lambda: jabiru.ALICE in domains.provider.bindings, timeout_s=30)
+    domains.bridge.wait_for_free_slots(jabiru.ALICE, LINES)
+    for call in (domains.call_out(), domains.call_in()):
+        assert call.answer.status == 200
+        call.hang_up()
+    domains.bridge.wait_for_free_slots(jabiru.ALICE, LINES)

@@ -1,0 +1,96 @@
+"""The daemon under test: `sipbridge run` beside a real FreeSWITCH. I/O: a process and its files."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from support.freeswitch import FreeSwitch
+from support.processes import Program, wait_until
+
+Providers = dict[str, Any]
+
+
+class Bridge:
+    """A running `sipbridge run`.
+
+    Args:
+        directory: for its files; made if it is not there.
+        providers: the providers file.
+    """
+
+    def __init__(self, directory: Path, freeswitch: FreeSwitch, providers: Providers) -> None:
+        directory.mkdir(exist_ok=True)
+        # Not below `directory`: the path of a UNIX socket is 107 bytes at most.
+        self._control_socket = freeswitch.directory / "control.sock"
+        self._settings = directory / "sipbridge.toml"
+        self._output = directory / "output.txt"
+        (directory / "providers.json").write_text(json.dumps(providers, indent=2))
+        self._settings.write_text(
+            f'providers_file = "providers.json"\n'
+            f'[event_socket]\nport = {freeswitch.event_socket_port}\npassword = "{freeswitch.password}"\n'
+            f'backoff_max_s = 0.5\n[gateways]\nspool_file = "{freeswitch.spool}"\nretry_s = 5\n'
+            f'[control]\nsocket = "{self._control_socket}"\n'
+        )
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        command = [sys.executable, "-m", "sipbridge", "run", "--settings", str(self._settings)]
+        self._program = Program(command, self._output)
+        wait_until("the bridge answers", self._answers)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._program.pid
+
+    def kill(self) -> None:
+        """End it at once, as ``kill -9`` does."""
+        self._program.kill()
+
+    def terminate(self) -> int:
+        """Ask it to stop; return its exit status."""
+        return self._program.terminate()
+
+    def log(self) -> str:
+        """What it has logged."""
+        return self._program.text()
+
+    def accounts(self) -> dict[str, dict[str, Any]]:
+        """The accounts of all providers, by address, as ``sipbridge info`` shows them."""
+        return {one["address"]: one for provider in self._ask("info")["providers"] for one in provider["accounts"]}
+
+    def wait_for_status(self, address: str, status: str, timeout_s: float = 20.0) -> None:
+        """Wait until the status of an account begins so."""
+        wait_until(
+            f"{address} is {status}",
+            lambda: self.accounts()[address]["status"].startswith(status),
+            timeout_s=timeout_s,
+        )
+
+    def wait_for_free_slots(self, address: str, free_slots: int) -> None:
+        """Wait until an account has just so many lines free."""
+        wait_until(
+            f"{address} has {free_slots} lines free",
+            lambda: self.accounts()[address].get("freeSlots") == free_slots,
+        )
+
+    def _answers(self) -> bool:
+        if not self._program.is_running:
+            raise AssertionError(f"the bridge did not start: {self.log()}")
+        try:
+            return bool(self._ask("info"))
+        except OSError:
+            return False
+
+    def _ask(self, command: str) -> Any:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(5)
+            client.connect(str(self._control_socket))
+            client.sendall(json.dumps({"command": command}).encode() + b"\n")
+            with client.makefile("rb") as lines:
+                return json.loads(lines.readline())["result"]
