@@ -81,8 +81,8 @@ class Normalizer:
 
     def _value(self, name: str, value: Any) -> Any:
         if VOLATILE.search(name):
-            # That something has not happened, or took no time, is worth comparing.
-            return value if value == "0" and not name.endswith(("sec", "duration")) else "volatile"
+            # That something has not happened is worth comparing.
+            return value if value == "0" and name.endswith(("Time", "epoch")) else "volatile"
         if name.endswith("-Context"):
             return CONTEXTS.get(value, value)
         return self._text(value) if isinstance(value, str) else value
@@ -203,15 +203,13 @@ def place_recorded(simulator: Simulator, event: dict[str, Any]) -> SimulatedCall
     headers = {header: sent[name] for header, name in headers.items() if name in sent}
     if identity := sent.get("sip_P-Asserted-Identity"):
         headers["P-Asserted-Identity"] = f"<sip:{identity}@example.org>"
-    addresses = sent["sip_full_from"], sent["sip_full_to"]
-    if "sip_gateway" in sent:
-        return simulator.place_call_to_gateway(
-            sent["sip_gateway"], *addresses, headers=headers, call_id=sent["sip_call_id"]
-        )
+    from_header, to_header, call_id = sent["sip_full_from"], sent["sip_full_to"], sent["sip_call_id"]
+    if gateway_name := sent.get("sip_gateway"):
+        return simulator.place_call_to_gateway(gateway_name, from_header, to_header, headers=headers, call_id=call_id)
     port = f":{sent['sip_req_port']}" if "sip_req_port" in sent else ""
     params = f";{sent['sip_req_params']}" if "sip_req_params" in sent else ""
     request_uri = f"sip:{sent['sip_req_user']}@{sent['sip_req_host']}{port}{params}"
-    return simulator.place_call(request_uri, *addresses, headers=headers, call_id=sent["sip_call_id"])
+    return simulator.place_call(request_uri, from_header, to_header, headers=headers, call_id=call_id)
 
 
 def add_gateway(simulator: Simulator, spool_file: Path, definition: str, ticks: int = 3) -> None:

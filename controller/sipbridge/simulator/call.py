@@ -5,14 +5,11 @@ This is the A leg, the caller's; `outgoing_leg` is the other one.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
-from enum import Enum
 from typing import TYPE_CHECKING
 
-from gevent.event import Event as Flag
-
+from sipbridge.simulator.call_progress import CallProgress, CallState
 from sipbridge.simulator.causes import cause_of_status, known_cause, status_of_cause
 from sipbridge.simulator.channel import ANSWER, BRIDGE, HANGUP_COMPLETE, PARK, UNBRIDGE, Channel
 from sipbridge.simulator.clock import Timer
@@ -27,6 +24,8 @@ from sipbridge.simulator.sip_variables import acknowledgement_variables, media_v
 if TYPE_CHECKING:
     from sipbridge.simulator.switch import Switch
 
+__all__ = ["PARK_TIMEOUT_S", "CallState", "SimulatedCall"]
+
 PARK_TIMEOUT_S = 3
 """Simulated seconds that a call waits for somebody to control it; the dialplan sets it."""
 
@@ -40,35 +39,21 @@ _DIALSTATUS = {
 }
 
 
-class CallState(Enum):
-    """Where a call stands."""
-
-    TRYING = "trying"
-    PARKED = "parked"
-    CALLING = "calling"
-    ANSWERED = "answered"
-    ENDED = "ended"
-
-
-class SimulatedCall:
+class SimulatedCall(CallProgress):
     """A call, as a test sees and moves it.
 
     Attributes:
-        state: where it stands.
-        responses: every SIP status that the caller has seen, in order: ``[100, 180, 200]``.
         dial_string: the argument of ``bridge``, read; None before.
         injections: every ``${…}`` that FreeSWITCH would have evaluated in what the controller sent.
     """
 
     def __init__(self, switch: Switch, channel: Channel) -> None:
-        self.state = CallState.TRYING
-        self.responses = [100]
+        super().__init__()
         self.dial_string: DialString | None = None
         self.injections: list[str] = []
         self.channel = channel
         self.outgoing_leg: OutgoingLeg | None = None
         self._switch = switch
-        self._changed = Flag()
         self._is_bridged = False
         self._waiting: deque[tuple[str, str]] = deque()
         self._park_timer: Timer | None = None
@@ -81,11 +66,6 @@ class SimulatedCall:
         return self.channel.uuid
 
     @property
-    def sip_status(self) -> int:
-        """The last status that the caller has seen."""
-        return self.responses[-1]
-
-    @property
     def hangup_cause(self) -> str:
         """Of the A leg; empty until it ends."""
         return self.channel.hangup_cause
@@ -94,38 +74,6 @@ class SimulatedCall:
     def invite(self) -> SimulatedInvite | None:
         """What was sent to the far side; None as long as nothing was."""
         return self.outgoing_leg.invite if self.outgoing_leg else None
-
-    def wait(self, is_reached: Callable[[SimulatedCall], bool], timeout_s: float = 5.0) -> SimulatedCall:
-        """Wait until the call is as `is_reached` says.
-
-        Args:
-            timeout_s: real seconds.
-
-        Raises:
-            TimeoutError: it did not get there; the message says where it stands.
-        """
-        deadline = time.monotonic() + timeout_s
-        while not is_reached(self):
-            self._changed.clear()
-            if not self._changed.wait(max(0.0, deadline - time.monotonic())) and not is_reached(self):
-                raise TimeoutError(f"call {self.uuid} is {self.state.value}, responses {self.responses}")
-        return self
-
-    def wait_for_state(self, state: CallState, timeout_s: float = 5.0) -> SimulatedCall:
-        """Wait until the call is in this state, or has ended.
-
-        Raises:
-            TimeoutError: it did not get there.
-        """
-        return self.wait(lambda call: call.state in (state, CallState.ENDED), timeout_s)
-
-    def wait_until_ended(self, timeout_s: float = 5.0) -> SimulatedCall:
-        """Wait until the call is over.
-
-        Raises:
-            TimeoutError: it goes on.
-        """
-        return self.wait_for_state(CallState.ENDED, timeout_s)
 
     # What the two sides do.
 
@@ -154,7 +102,7 @@ class SimulatedCall:
     def refuse(self, status: int) -> None:
         """Answer with a final response, as the application ``respond`` does."""
         if self.state is not CallState.ENDED:
-            self.responses.append(status)
+            self._respond(status)
             self._end(cause_of_status(status))
 
     def park(self) -> None:
@@ -224,18 +172,17 @@ class SimulatedCall:
         """180 or 183 came back; 183 brings early media, which bridges the two legs before any answer."""
         self.channel.note_progress(status)
         self._show_callee()
-        self.responses.append(status)
-        if status == 183:
+        self._respond(status)
+        if status == 183 and not self._is_bridged:
             self._note({"endpoint_disposition": "EARLY MEDIA"})
             self._become_bridged()
-        self._changed.set()
 
     def take_answer(self) -> None:
         """200 came back."""
         self._show_callee()
         self.channel.times.answered = now_us()
         self._note(media_variables())
-        self.responses.append(200)
+        self._respond(200)
         self._fire("CHANNEL_ANSWER", ANSWER, lambda: self.channel.event(call_state="RINGING"))
         self._note({"endpoint_disposition": "ANSWER"})
         self._note(acknowledgement_variables(self.channel.variables))
@@ -297,7 +244,7 @@ class SimulatedCall:
         elif disposition:
             self._note({"sip_hangup_disposition": disposition})
         if not was_answered and self.sip_status < 200:
-            self.responses.append(status if status >= 300 else status_of_cause(cause))
+            self._respond(status if status >= 300 else status_of_cause(cause))
         self.channel.hangup_cause = cause
         self.channel.times.hung_up = now_us()
         self._note({"current_loop": "", "total_loops": ""})
@@ -326,10 +273,6 @@ class SimulatedCall:
     def _fire(self, name: str, origin: Origin, build: Callable[[], Event]) -> None:
         bus = self._switch.bus
         bus.fire(name, origin, build() if bus.is_heard(name) else {})
-
-    def _become(self, state: CallState) -> None:
-        self.state = state
-        self._changed.set()
 
     def _stop_timers(self) -> None:
         if self._park_timer is not None:

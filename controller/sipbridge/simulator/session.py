@@ -1,0 +1,161 @@
+"""Commands become replies, and do what they say: what one logged-in client may ask of FreeSWITCH. Changes the switch.
+
+Source: mod_event_socket.c (parse_command).
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Protocol
+
+import gevent
+
+from sipbridge.simulator import protocol
+from sipbridge.simulator.api import run_api
+from sipbridge.simulator.events import Origin
+from sipbridge.simulator.faults import Faults
+from sipbridge.simulator.protocol import Command
+from sipbridge.simulator.subscription import Filter, Subscription
+
+if TYPE_CHECKING:
+    from sipbridge.simulator.switch import Switch
+
+_BACKGROUND_JOB = Origin("mod_event_socket.c", "api_exec", 1572)
+
+
+class World(Protocol):
+    """What a connection needs from the simulator."""
+
+    @property
+    def switch(self) -> Switch:
+        """The running switch."""
+
+    @property
+    def faults(self) -> Faults:
+        """What is wrong at present."""
+
+    @property
+    def password(self) -> str:
+        """What ``auth`` must say."""
+
+    def shut_down_switch(self, announces: bool = False) -> None:
+        """``fsctl shutdown``, or with ``now``: without a word."""
+
+
+class Session:
+    """What one client has asked for so far.
+
+    Attributes:
+        subscription: the events that it wants.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.subscription = Subscription()
+        self._world = world
+        # A connection does not outlive the run of the switch that it was made to.
+        self._switch = world.switch
+        self._is_authenticated = False
+
+    def answer(self, command: Command) -> tuple[bytes, bool]:
+        """Run a command; returns its reply, and whether the connection ends with it."""
+        if not self._is_authenticated:
+            return self._authenticate(command)
+        match command.verb:
+            case "exit":
+                return protocol.format_command_reply("+OK bye") + protocol.DISCONNECT_NOTICE, True
+            case "api" if command.argument:
+                return self._run_api(command.argument)
+            case "bgapi" if command.argument:
+                return self._run_background(command), False
+            case _:
+                return protocol.format_command_reply(self._run_command(command)), False
+
+    def _authenticate(self, command: Command) -> tuple[bytes, bool]:
+        match command.verb:
+            case "auth" if command.argument == self._world.password:
+                self._is_authenticated = True
+                return protocol.format_command_reply("+OK accepted"), False
+            case "auth":
+                return protocol.format_command_reply("-ERR invalid") + protocol.DISCONNECT_NOTICE, True
+            case "exit":
+                return protocol.format_command_reply("+OK bye") + protocol.DISCONNECT_NOTICE, True
+            case _:
+                return protocol.format_command_reply("-ERR command not found"), False
+
+    def _run_api(self, text: str) -> tuple[bytes, bool]:
+        if text.startswith("fsctl shutdown"):
+            announces = text != "fsctl shutdown now"
+            gevent.spawn(self._world.shut_down_switch, announces)
+            # Now means that it dies before it answers.
+            return protocol.format_api_response("+OK\n") if announces else b"", not announces
+        return protocol.format_api_response(run_api(self._switch, text)), False
+
+    def _run_background(self, command: Command) -> bytes:
+        job_uuid = command.headers.get("job-uuid") or str(uuid.uuid4())
+        name, _, argument = command.argument.partition(" ")
+        switch = self._switch
+
+        def run() -> None:
+            body = run_api(switch, command.argument)
+            fields = {"Job-UUID": job_uuid, "Job-Command": name}
+            if argument:
+                fields["Job-Command-Arg"] = argument
+            fields["Content-Length"] = str(len(body.encode("utf-8", "surrogateescape")))
+            switch.bus.fire("BACKGROUND_JOB", _BACKGROUND_JOB, {**fields, "_body": body})
+
+        switch.clock.after(0, run)
+        return protocol.format_command_reply(f"+OK Job-UUID: {job_uuid}", job_uuid)
+
+    def _run_command(self, command: Command) -> str:
+        match command.verb:
+            case "event":
+                return self._subscribe(command.argument.split())
+            case "nixevent":
+                self.subscription.remove(command.argument.split())
+                return "+OK events nixed"
+            case "noevents":
+                self.subscription.clear()
+                return "+OK no longer listening for events"
+            case "filter" if command.argument:
+                return self._filter(command.argument)
+            case "sendmsg":
+                return self._send_message(command)
+            case _:
+                return "-ERR command not found"
+
+    def _subscribe(self, words: list[str]) -> str:
+        form = words.pop(0).lower() if words and words[0].lower() in ("plain", "json", "xml") else "plain"
+        self.subscription.is_plain = form != "json"
+        if not self.subscription.add(words):
+            return "-ERR no keywords supplied"
+        return f"+OK event listener enabled {form}"
+
+    def _filter(self, argument: str) -> str:
+        name, _, value = argument.partition(" ")
+        if name.lower() == "delete" and value:
+            name, _, value = value.partition(" ")
+            self.subscription.remove_filters(name, value)
+            return f"+OK filter deleted. [{name}][{value}]"
+        if not value:
+            return "-ERR invalid syntax"
+        if name.lower() == "add":
+            name, _, value = value.partition(" ")
+        self.subscription.filters.append(Filter(name, value))
+        return f"+OK filter added. [{name}]=[{value}]"
+
+    def _send_message(self, command: Command) -> str:
+        channel_uuid = command.argument
+        call = self._switch.call_of(channel_uuid)
+        if call is None:
+            return f"-ERR invalid session id [{channel_uuid}]"
+        match command.headers.get("call-command"):
+            case "execute":
+                argument = command.body or command.headers.get("execute-app-arg", "")
+                call.execute(command.headers.get("execute-app-name", ""), argument)
+            case "hangup":
+                cause = command.headers.get("hangup-cause", "NORMAL_CLEARING")
+                self._switch.clock.after(0, lambda: call.kill(cause))
+            case _:
+                # FreeSWITCH queues it, finds nothing to do, and says so to nobody.
+                pass
+        return "+OK"
