@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sipbridge.config.setting_values import settings_of
@@ -335,6 +336,7 @@ def vars_of(settings: Any) -> list[Any]:
 SETTINGS = sorted("SIPBRIDGE_" + "__".join(map(str, path)).upper() for path, _ in settings_of(Settings))
 
 
+@hypothesis_settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from([*SETTINGS, "SIPBRIDGE_", "SIPBRIDGE_X"]), st.text() | st.sampled_from(["1", "30", "true"])

@@ -247,6 +247,10 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
         ('"sip:line2@example.org"', '▲""'),
         ['error: "uri" is empty: write a SIP URI such as sip:user@example.org'],
     ),
+    "empty proxy of a pool": (
+        ('"sip:proxy.example.org"', '▲""'),
+        ['error: "outboundProxy" is empty: write a SIP URI such as sip:user@example.org'],
+    ),
     "other fault in a URI": (
         ('"sip:line2@example.org"', '▲"sip:line2@exa_mple!.org"'),
         ['error: "uri" is not a SIP URI such as sip:user@example.org:5060;transport=tcp'],

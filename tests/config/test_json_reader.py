@@ -6,7 +6,7 @@ import json
 
 import pytest
 from config_examples import without_marks
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipbridge.config.json_reader import MAX_DEPTH, parse_json
@@ -22,6 +22,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON, st.booleans(), st.sampled_from([None, 0, 2]))
 def test_reads_what_the_standard_library_writes(value: object, ensure_ascii: bool, indent: int | None) -> None:
     read = parse_json(json.dumps(value, ensure_ascii=ensure_ascii, indent=indent))
@@ -30,6 +31,7 @@ def test_reads_what_the_standard_library_writes(value: object, ensure_ascii: boo
     assert type(read.value) is type(value)
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from('{}[]:,"\\/u0159eE+-.truefalsn \n\t\u00a0é'), max_size=20))
 def test_accepts_what_the_standard_library_accepts(text: str) -> None:
     try:
@@ -41,6 +43,7 @@ def test_accepts_what_the_standard_library_accepts(text: str) -> None:
         assert read.mistakes or read.value == expected or read.duplicates
 
 
+@settings(deadline=None)
 @given(st.text(), st.data())
 def test_place_of_every_character_of_a_string(text: str, data: st.DataObject) -> None:
     written = [data.draw(st.sampled_from([json.dumps(c)[1:-1], json.dumps(c, ensure_ascii=False)[1:-1]])) for c in text]

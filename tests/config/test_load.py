@@ -151,6 +151,7 @@ def test_defaults_count_for_media() -> None:
     text = edited(('"mediaEncryption": "sdes"', '"enableAvpf": true'))
     assert parse_providers(text, "p.json", MediaDefaults(MediaEncryption.DTLS_SRTP)).diagnostics == ()
     assert len(parse_providers(text, "p.json", MediaDefaults(MediaEncryption.SDES)).errors) == 1
+    assert len(parse_providers(GOOD, "p.json", MediaDefaults(enable_avpf=True)).errors) == 1
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 
 from config_examples import GOOD, edited
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipbridge.config.load import parse_providers
 
 
+@settings(deadline=None)
 @given(st.text() | st.binary())
 def test_no_content_makes_it_raise(content: str | bytes) -> None:
     result = parse_providers(content, "p.json")
@@ -48,6 +49,7 @@ PATHS = [
 ]
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(PATHS), JSON_VALUES, max_size=4))
 def test_no_value_anywhere_makes_it_raise(replacements: dict[tuple[str | int, ...], object]) -> None:
     root = json.loads(GOOD)
@@ -63,6 +65,7 @@ def test_no_value_anywhere_makes_it_raise(replacements: dict[tuple[str | int, ..
     assert (result.config is None) == bool(result.errors)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([*'[](){}+*?.\\^$|:=!<>-,0129aszé\u00a0"', "[:digit:]", "\\\\", "[."]), max_size=12).map(
         "".join

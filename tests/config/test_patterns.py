@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipbridge.config.patterns import PatternError, compile_pattern, is_never_a_request_uri
@@ -45,6 +45,13 @@ def test_parentheses_must_be_balanced_by_themselves(pattern: str) -> None:
         compile_pattern(pattern)
 
 
+@pytest.mark.parametrize("pattern", ["[[.a.]]", "[[=a=]]"])
+def test_collating_elements_are_not_read_as_something_else(pattern: str) -> None:
+    with pytest.raises(PatternError, match="collating element") as caught:
+        compile_pattern(pattern)
+    assert caught.value.offset == 1
+
+
 @pytest.mark.parametrize(
     ("pattern", "offset"),
     [
@@ -81,6 +88,7 @@ def test_what_may_match_is_not_warned_about(pattern: str) -> None:
     assert not is_never_a_request_uri(pattern)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_escaped_text_matches_itself_alone(text: str) -> None:
     pattern = "".join(f"\\u{ord(c):04x}" if c < "\u0100" else c for c in text)

@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipbridge.config.schema import providers_schema, quick_check, validator
@@ -55,6 +55,7 @@ def test_the_quick_check_knows_all_that_accounts_may_be(definition: str) -> None
 NAMES = sorted({name for definition in ACCOUNTS for name in DEFINITIONS[definition]["properties"]} | {"unknown"})
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(ACCOUNTS),
     st.none()
