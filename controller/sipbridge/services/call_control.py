@@ -65,7 +65,11 @@ class CallControl:
         return len(self._usage)
 
     def on_call_parked(self, call: CallParked) -> None:
-        """Decide a call and tell the switch."""
+        """Decide a call and tell the switch.
+
+        A call that was transferred is parked again: its B leg is gone, so it holds no line any more.
+        """
+        self._usage.give_back(call.channel_uuid)
         request = self._as_dialled(call)
         decision = route(request, self._table, self._random_below)
         match decision:
@@ -99,6 +103,7 @@ class CallControl:
 
         Raises:
             SwitchLost: the link broke; the next one reconciles.
+            CommandRefused: the switch does not tell.
         """
         self._ended_meanwhile = set()
         try:

@@ -22,7 +22,7 @@ from sipbridge.core.events import (
     ProfileStarted,
     SwitchEvent,
 )
-from sipbridge.ports import Clock, Switch, SwitchLost
+from sipbridge.ports import Clock, CommandRefused, Switch, SwitchLost
 from sipbridge.services.call_control import CallControl
 from sipbridge.services.registrar import Registrar
 
@@ -79,7 +79,7 @@ class Dispatch:
         self._is_ready = True
         waiting, self._waiting = self._waiting, {}
         for call in waiting.values():
-            self._calls.on_call_parked(call)
+            self._decide(call)
         now = self._clock.monotonic()
         self._audit_at = now + _FIRST_AUDIT_S
         self._renew_at = now
@@ -97,18 +97,14 @@ class Dispatch:
         match event:
             case CallParked():
                 if self._is_ready:
-                    self._calls.on_call_parked(event)
+                    self._decide(event)
                 else:
                     self._waiting[event.channel_uuid] = event
             case CallEnded():
                 self._waiting.pop(event.channel_uuid, None)
                 self._calls.on_call_ended(event)
-            case GatewayStateChanged():
-                self._registrar.on_gateway_state(event)
-            case GatewayAdded():
-                self._registrar.on_gateway_added(event)
-            case GatewayDeleted():
-                self._registrar.on_gateway_deleted(event)
+            case GatewayStateChanged() | GatewayAdded() | GatewayDeleted():
+                self._registrar.on_gateway_event(event)
             case ProfileStarted():
                 self._registrar.on_profile_started(event)
             case unknown:
@@ -124,23 +120,36 @@ class Dispatch:
             self._switch.renew_lease()
         if now >= self._audit_at:
             self._audit_at = now + _AUDIT_S
-            self._audit()
+            if self._audit():
+                # What was found may itself have been a call that was just ending.
+                self._audit_at = now + _FIRST_AUDIT_S
 
     def stop_taking_calls(self) -> None:
         """Let FreeSWITCH answer new calls with 503; those in progress go on."""
         self._takes_calls = False
         self._switch.end_lease()
 
-    def _audit(self) -> None:
+    def _decide(self, call: CallParked) -> None:
+        try:
+            self._calls.on_call_parked(call)
+        except Exception:  # noqa: BLE001 - one call that we fail at must not cost the others; FreeSWITCH ends it
+            _log.exception("deciding call %s (%s) failed", call.channel_uuid, call.call_id)
+
+    def _audit(self) -> bool:
+        """Hold the counts against the switch; whether there was anything to correct."""
         try:
             found, gone = self._calls.reconcile(self._line_of)
         except SwitchLost as error:
             _log.info("the audit of calls is left to the next connection: %s", error)
-            return
+            return False
+        except CommandRefused as error:
+            _log.warning("the audit of calls is put off: %s", error)
+            return False
         if found or gone:
             _log.warning(
                 "the audit of calls found %d that held no line, and %d lines of calls that are gone", found, gone
             )
+        return bool(found or gone)
 
     def _line_of(self, account_id: AccountId) -> Line | None:
         return next((line for pool in self._pools.values() if (line := pool.get(account_id))), None)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 class Pace:
-    """One after the other, each an interval after the one before on average.
+    """One after the other: intervals of a second and more are kept, shorter ones on average.
 
-    What is late catches up, but no more than a second's worth: FreeSWITCH sends what is due once a second, so finer
-    spacing than that would be lost on the wire.
+    What is late by a short interval catches up, but no more than a second's worth: FreeSWITCH sends what is due once a
+    second, so finer spacing than that would be lost on the wire.
 
     Args:
         interval_s: least mean time between two.
@@ -15,6 +15,7 @@ class Pace:
 
     def __init__(self, interval_s: float) -> None:
         self._interval_s = interval_s
+        self._catches_up_s = 1.0 if interval_s < 1.0 else 0.0
         self._next_at = float("-inf")
 
     def take(self, now: float) -> bool:
@@ -22,7 +23,7 @@ class Pace:
         if now < self._next_at:
             return False
         # After a rest it starts afresh: a pool without changes does not save up for a burst.
-        since = self._next_at if now - self._next_at <= 1.0 else now
+        since = self._next_at if now - self._next_at <= self._catches_up_s else now
         self._next_at = since + self._interval_s
         return True
 

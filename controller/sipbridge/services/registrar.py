@@ -10,22 +10,15 @@ import logging
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import assert_never
 
 from sipbridge.core.account import AccountId
-from sipbridge.core.account_pool import AccountPool, Line
+from sipbridge.core.account_pool import AccountPool
 from sipbridge.core.events import GatewayAdded, GatewayDeleted, GatewayStateChanged, ProfileStarted
-from sipbridge.core.gateway import (
-    GATEWAY_PREFIX,
-    Gateway,
-    GatewayName,
-    Registration,
-    RegistrationStatus,
-    gateway_for,
-    next_registration,
-    plan_gateways,
-)
+from sipbridge.core.gateway import GATEWAY_PREFIX, Gateway, GatewayName, plan_gateways
 from sipbridge.core.uri import SipUri
 from sipbridge.ports import Clock, CommandRefused, Switch, SwitchLost
+from sipbridge.services.desired_gateways import DesiredGateways
 from sipbridge.services.pace import Backoff, Pace
 
 _log = logging.getLogger(__name__)
@@ -34,9 +27,9 @@ _BATCH = 2_000
 """Gateways in one rescan at most: some 70 ms of FreeSWITCH's time."""
 _RETRY_MIN_S = 1.0
 _RETRY_MAX_S = 30.0
-_NONE = Registration()
-_REGISTERED = Registration(RegistrationStatus.REGISTERED)
-_IN_PROGRESS = Registration(RegistrationStatus.IN_PROGRESS)
+
+GatewayEvent = GatewayStateChanged | GatewayAdded | GatewayDeleted
+"""What the switch tells about one gateway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,89 +57,95 @@ class Registrar:
 
     def __init__(self, switch: Switch, pools: Iterable[AccountPool], settings: RegistrarSettings, clock: Clock) -> None:
         self._switch = switch
-        self._pools = {pool.policy.name: pool for pool in pools}
         self._settings = settings
         self._clock = clock
-        self._salt = b""
-        self._desired: dict[GatewayName, Gateway] = {}
-        self._name_of: dict[AccountId, GatewayName] = {}
+        self._desired = DesiredGateways(pools, settings.expires_s)
         self._present: set[GatewayName] = set()
-        self._missing: dict[str, dict[GatewayName, Gateway]] = {name: {} for name in self._pools}
+        self._missing: dict[str, dict[GatewayName, Gateway]] = {name: {} for name in self._desired.pools}
         self._surplus: dict[GatewayName, str] = {}
         # What was asked for and not confirmed yet, and until when to wait for that; in the order of asking.
         self._adding: dict[GatewayName, float] = {}
         self._removing: dict[GatewayName, float] = {}
-        self._paces = {name: self._pace(pool.policy.registration_interval_ms) for name, pool in self._pools.items()}
+        self._paces = {
+            name: self._pace(pool.policy.registration_interval_ms) for name, pool in self._desired.pools.items()
+        }
         self._orphans_pace = self._pace(0)
         self._connected = False
         self._reconcile_due = False
+        # Events that came while a reconciliation was asking: its answers may be older than they.
+        self._meanwhile: list[GatewayEvent] | None = None
         self._retry = Backoff(_RETRY_MIN_S, _RETRY_MAX_S)
 
     def gateway_of(self, account: AccountId) -> GatewayName | None:
         """The name of an account's gateway, while FreeSWITCH has it."""
-        name = self._name_of.get(account)
+        name = self._desired.name_of(account)
         return name if name in self._present else None
 
     def account_behind(self, gateway: str) -> SipUri | None:
         """The URI of the account that a gateway was made for."""
-        line = self._line(gateway)
+        line = self._desired.line(gateway)
         return line.account.uri if line else None
 
     @property
     def pending_removals(self) -> int:
         """Gateways that are there and should not be."""
-        return len(self._surplus) + len(self._removing)
+        unwanted = sum(name not in self._desired for name in self._adding)
+        return len(self._surplus) + len(self._removing) + unwanted
 
     def reconcile(self) -> None:
         """Find out which gateways the switch has, after a link is up or a profile has started.
 
+        What changes while that is under way is told by events. Those are noted and told again afterwards: every change
+        has its event, so that the last one told is right, whichever of answer and events was the older.
+
         Raises:
             SwitchLost: the link broke again; the next one reconciles.
         """
-        salt = self._switch.gateway_salt()
-        if salt != self._salt:
-            self._salt = salt
-            self._desired = {gateway.name: gateway for gateway in self._make_gateways(salt)}
-            self._name_of = {gateway.account_id: name for name, gateway in self._desired.items()}
+        # A profile that starts from now on is not in the answer.
+        self._reconcile_due = False
+        meanwhile: list[GatewayEvent] = []
+        self._meanwhile = meanwhile
         try:
-            up, down = self._switch.gateways()
-        except CommandRefused as error:
-            _log.warning("the provider profile is not running: %s", error.reply.strip())
-            up, down = set(), set()
+            self._desired.use_salt(self._switch.gateway_salt())
+            up, down = self._ask_gateways()
+        except BaseException:
+            self._reconcile_due = True
+            raise
+        finally:
+            self._meanwhile = None
         self._present = {GatewayName(name) for name in up | down if name.startswith(GATEWAY_PREFIX)}
         self._adding.clear()
         self._removing.clear()
         self._replan()
-        for name, gateway in self._desired.items():
-            status = _REGISTERED if name in up else _IN_PROGRESS if name in down else _NONE
-            self._account_line(gateway).set_registration(status)
+        for gateway in self._desired:
+            self._desired.note_listed(gateway, gateway.name in up, gateway.name in down)
+        for event in meanwhile:
+            self.on_gateway_event(event)
         self._connected = True
-        self._reconcile_due = False
         self._retry.succeeded()
-        _log.info("%d of %d gateways are in FreeSWITCH", len(self._present & self._desired.keys()), len(self._desired))
+        there = sum(gateway.name in self._present for gateway in self._desired)
+        _log.info("%d of %d gateways are in FreeSWITCH", there, len(self._desired))
 
     def disconnect(self) -> None:
         """The link is lost: what is known stays as it is, and nothing is changed until it is back."""
         self._connected = False
 
-    def on_gateway_state(self, changed: GatewayStateChanged) -> None:
-        """Note where the registration of an account stands."""
-        line = self._line(changed.name)
-        if line is None:
-            return
-        before = line.registration
-        after = next_registration(before, changed.state, changed.sip_status, changed.phrase)
-        if after == before:
-            return
-        line.set_registration(after)
-        if after.status is RegistrationStatus.FAILED:
-            _log.warning("account %s cannot register: %s", line.account.uri, after.reason)
-        elif before.status is RegistrationStatus.FAILED:
-            _log.info("account %s: %s", line.account.uri, after.status.value)
+    def on_gateway_event(self, event: GatewayEvent) -> None:
+        """Note what became of a gateway."""
+        if self._meanwhile is not None:
+            self._meanwhile.append(event)
+        match event:
+            case GatewayStateChanged():
+                self._desired.note_state(event)
+            case GatewayAdded():
+                self._on_added(GatewayName(event.name))
+            case GatewayDeleted():
+                self._on_deleted(GatewayName(event.name))
+            case unknown:
+                assert_never(unknown)
 
-    def on_gateway_added(self, added: GatewayAdded) -> None:
-        """Note that FreeSWITCH took a gateway; one that does not register is ready with that."""
-        name = GatewayName(added.name)
+    def _on_added(self, name: GatewayName) -> None:
+        """FreeSWITCH took a gateway."""
         if not name.startswith(GATEWAY_PREFIX):
             return
         self._adding.pop(name, None)
@@ -156,23 +155,25 @@ class Registrar:
             self._surplus.setdefault(name, "")
         else:
             self._missing[gateway.pool].pop(name, None)
-            self._account_line(gateway).set_registration(_IN_PROGRESS if gateway.register else _REGISTERED)
+            self._desired.note_added(gateway)
 
-    def on_gateway_deleted(self, deleted: GatewayDeleted) -> None:
-        """Note that a gateway is gone; a step adds it again if it should be there."""
-        name = GatewayName(deleted.name)
+    def _on_deleted(self, name: GatewayName) -> None:
+        """A gateway is gone; a step adds it again if it should be there."""
         self._present.discard(name)
+        self._adding.pop(name, None)
         self._surplus.pop(name, None)
         self._removing.pop(name, None)
         gateway = self._desired.get(name)
         if gateway is not None:
             self._missing[gateway.pool][name] = gateway
-            self._account_line(gateway).set_registration(_NONE)
+            self._desired.note_deleted(gateway)
 
     def on_profile_started(self, started: ProfileStarted) -> None:
         """Have the next step ask what is left of the gateways: a profile that starts has none of the spool's."""
         _log.info("sofia profile %s has started", started.name)
         self._reconcile_due = True
+        # While it was away nothing could be added, and the next try may be far off.
+        self._retry.succeeded()
 
     def step(self) -> None:
         """Do what is due: remove and add, at most as much as the pools' paces allow.
@@ -196,16 +197,21 @@ class Registrar:
 
     def begin_shutdown(self) -> None:
         """No longer want the gateways of the pools that unregister at shutdown; steps remove them."""
-        for name, gateway in list(self._desired.items()):
-            if self._pools[gateway.pool].policy.unregister_on_shutdown:
-                del self._desired[name]
-                if name in self._present:
-                    self._surplus[name] = gateway.pool
+        for gateway in self._desired.withdraw_at_shutdown():
+            if gateway.name in self._present:
+                self._surplus[gateway.name] = gateway.pool
         for missing in self._missing.values():
             missing.clear()
 
+    def _ask_gateways(self) -> tuple[set[str], set[str]]:
+        try:
+            return self._switch.gateways()
+        except CommandRefused as error:
+            _log.warning("the provider profile is not running: %s", error.reply.strip())
+            return set(), set()
+
     def _replan(self) -> None:
-        plan = plan_gateways(self._desired.values(), self._present)
+        plan = plan_gateways(tuple(self._desired), self._present)
         self._surplus = dict.fromkeys(plan.remove, "")
         for missing in self._missing.values():
             missing.clear()
@@ -220,16 +226,18 @@ class Registrar:
         present = up | down
         for name in _overdue(self._adding, now):
             if name in present:
-                self.on_gateway_added(GatewayAdded(name))
+                self._on_added(name)
+                if name in up and (gateway := self._desired.get(name)):
+                    self._desired.note_listed(gateway, up=True, down=False)
             else:
                 _log.error("FreeSWITCH did not take gateway %s: its log says why; trying again", name)
-                self._give_up_adding([self._desired[name]] if name in self._desired else [])
+                self._give_up_adding([name])
         for name in _overdue(self._removing, now):
             if name in present:
                 self._surplus[name] = ""
                 del self._removing[name]
             else:
-                self.on_gateway_deleted(GatewayDeleted(name))
+                self._on_deleted(name)
 
     def _remove(self, now: float) -> None:
         for name, pool in list(islice(self._surplus.items(), _BATCH)):
@@ -239,6 +247,8 @@ class Registrar:
                 self._removing[name] = now + self._settings.confirm_timeout_s
 
     def _add(self, now: float) -> None:
+        if not any(self._missing.values()):
+            return
         # A gateway that replaces another is added after that one is gone: the old one's unREGISTER comes up to a second
         # later, and would take the new one's binding with it.
         leaving = {_stem(name) for name in chain(self._surplus, self._removing)}
@@ -251,36 +261,24 @@ class Registrar:
         try:
             self._switch.add_gateways(batch)
         except BaseException:
-            self._give_up_adding(batch)
+            self._give_up_adding(gateway.name for gateway in batch)
             raise
 
     def _due(self, pool: str, leaving: Container[str], now: float) -> Iterator[Gateway]:
         pace = self._paces[pool]
         for gateway in islice(self._missing[pool].values(), _BATCH):
+            if _stem(gateway.name) in leaving:
+                continue
             if gateway.register and not pace.take(now):
                 return
-            if _stem(gateway.name) not in leaving:
-                yield gateway
+            yield gateway
 
-    def _give_up_adding(self, gateways: Iterable[Gateway]) -> None:
-        for gateway in gateways:
-            if self._adding.pop(gateway.name, None) is not None:
-                self._missing[gateway.pool][gateway.name] = gateway
-
-    def _make_gateways(self, salt: bytes) -> Iterator[Gateway]:
-        for pool in self._pools.values():
-            for line in pool:
-                yield gateway_for(line.id, line.account, pool.policy, salt, self._settings.expires_s)
-
-    def _line(self, gateway_name: str) -> Line | None:
-        gateway = self._desired.get(GatewayName(gateway_name))
-        return self._account_line(gateway) if gateway else None
-
-    def _account_line(self, gateway: Gateway) -> Line:
-        line = self._pools[gateway.pool].get(gateway.account_id)
-        if line is None:
-            raise AssertionError(f"gateway {gateway.name} without an account")
-        return line
+    def _give_up_adding(self, names: Iterable[GatewayName]) -> None:
+        for name in names:
+            # Neither one that has arrived meanwhile nor one that is no longer wanted is missing.
+            gateway = self._desired.get(name)
+            if self._adding.pop(name, None) is not None and gateway is not None:
+                self._missing[gateway.pool][name] = gateway
 
     def _pace(self, interval_ms: int) -> Pace:
         return Pace(max(interval_ms / 1000, 1 / self._settings.max_registrations_per_s))

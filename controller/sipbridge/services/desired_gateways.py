@@ -1,0 +1,121 @@
+"""Accounts become the gateways that the switch should have; what it says of one becomes its line's state. Logs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+
+from sipbridge.core.account import AccountId
+from sipbridge.core.account_pool import AccountPool, Line
+from sipbridge.core.events import GatewayStateChanged
+from sipbridge.core.gateway import (
+    Gateway,
+    GatewayName,
+    Registration,
+    RegistrationStatus,
+    gateway_for,
+    next_registration,
+)
+
+_log = logging.getLogger(__name__)
+
+_NONE = Registration()
+_REGISTERED = Registration(RegistrationStatus.REGISTERED)
+_IN_PROGRESS = Registration(RegistrationStatus.IN_PROGRESS)
+
+
+class DesiredGateways:
+    """One gateway per account, by name.
+
+    Args:
+        expires_s: mean lifetime of a registration.
+    """
+
+    def __init__(self, pools: Iterable[AccountPool], expires_s: int) -> None:
+        self.pools = {pool.policy.name: pool for pool in pools}
+        self._expires_s = expires_s
+        self._salt = b""
+        self._gateways: dict[GatewayName, Gateway] = {}
+        self._name_of: dict[AccountId, GatewayName] = {}
+
+    def __len__(self) -> int:
+        return len(self._gateways)
+
+    def __iter__(self) -> Iterator[Gateway]:
+        return iter(self._gateways.values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._gateways
+
+    def get(self, name: GatewayName) -> Gateway | None:
+        """The gateway of this name."""
+        return self._gateways.get(name)
+
+    def name_of(self, account: AccountId) -> GatewayName | None:
+        """The name of an account's gateway."""
+        return self._name_of.get(account)
+
+    def line(self, name: str) -> Line | None:
+        """The line that a gateway was made for."""
+        gateway = self._gateways.get(GatewayName(name))
+        return self.line_of(gateway) if gateway else None
+
+    def line_of(self, gateway: Gateway) -> Line:
+        """The line that `gateway` was made for."""
+        line = self.pools[gateway.pool].get(gateway.account_id)
+        if line is None:
+            raise AssertionError(f"gateway {gateway.name} without an account")
+        return line
+
+    def use_salt(self, salt: bytes) -> None:
+        """Name the gateways with the key that the switch has now; all have other names after it was restarted."""
+        if salt == self._salt:
+            return
+        self._salt = salt
+        self._gateways = {gateway.name: gateway for gateway in self._make(salt)}
+        self._name_of = {gateway.account_id: name for name, gateway in self._gateways.items()}
+
+    def withdraw_at_shutdown(self) -> list[Gateway]:
+        """No longer desire the gateways of the pools that unregister at shutdown; gives them back."""
+        withdrawn = [gateway for gateway in self if self.pools[gateway.pool].policy.unregister_on_shutdown]
+        for gateway in withdrawn:
+            del self._gateways[gateway.name]
+        return withdrawn
+
+    def note_added(self, gateway: Gateway) -> None:
+        """The switch has the gateway; one that does not register is ready with that."""
+        self.line_of(gateway).set_registration(_IN_PROGRESS if gateway.register else _REGISTERED)
+
+    def note_deleted(self, gateway: Gateway) -> None:
+        """The switch has it no longer."""
+        self.line_of(gateway).set_registration(_NONE)
+
+    def note_listed(self, gateway: Gateway, up: bool, down: bool) -> None:
+        """The switch has it among those that can be called, or cannot, or not at all; a known failure stays one."""
+        line = self.line_of(gateway)
+        if up:
+            line.set_registration(_REGISTERED)
+        elif not down:
+            line.set_registration(_NONE)
+        elif line.registration.status is not RegistrationStatus.FAILED:
+            line.set_registration(_IN_PROGRESS)
+
+    def note_state(self, changed: GatewayStateChanged) -> None:
+        """The registration of a gateway went on."""
+        line = self.line(changed.name)
+        if line is None:
+            return
+        before = line.registration
+        after = next_registration(before, changed.state, changed.sip_status, changed.phrase)
+        if after == before:
+            return
+        line.set_registration(after)
+        if after.status is RegistrationStatus.FAILED:
+            _log.warning("account %s cannot register: %s", line.account.uri, after.reason)
+        elif before.status is RegistrationStatus.FAILED:
+            _log.info("account %s: %s", line.account.uri, after.status.value)
+
+    def _make(self, salt: bytes) -> Iterator[Gateway]:
+        for pool in self.pools.values():
+            for line in pool:
+                yield gateway_for(line.id, line.account, pool.policy, salt, self._expires_s)

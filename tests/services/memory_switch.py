@@ -1,0 +1,167 @@
+"""A switch in memory, and a clock that stands still: what services are told to do is kept, what happens is scripted."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+
+from sipbridge.core.account import AccountId
+from sipbridge.core.call import ChannelUuid
+from sipbridge.core.events import GatewayAdded, GatewayDeleted, LiveChannel, SwitchEvent
+from sipbridge.core.gateway import Gateway, GatewayName
+from sipbridge.ports import Outcome, SwitchListener
+
+
+class FakeClock:
+    """Time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass(frozen=True)
+class Bridged:
+    """A parked call was to be connected."""
+
+    channel: ChannelUuid
+    account_id: AccountId
+    dial_string: str
+    on_done: Callable[[Outcome], None] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Responded:
+    """A parked call was to be declined."""
+
+    channel: ChannelUuid
+    status_line: str
+    on_done: Callable[[Outcome], None] = field(repr=False)
+
+
+class MemorySwitch:
+    """The `Switch` port.
+
+    Every command and question is noted in `log` by its name, in order. A test scripts what a question comes to:
+    `failures` are raised instead of an answer, once each; `meanwhile` runs after the answer has been made and before it
+    is given, which is when events arrive in real life.
+
+    Attributes:
+        table: what ``show channels`` shows, up to date or not.
+        alive: the channels that exist.
+        takes_gateways: whether gateways in the spool are taken.
+        events: told to the listener by `deliver`.
+    """
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.failures: dict[str, deque[Exception]] = {}
+        self.meanwhile: dict[str, deque[Callable[[], None]]] = {}
+        self.events: deque[SwitchEvent] = deque()
+        self.listener: SwitchListener | None = None
+        self.bridged: list[Bridged] = []
+        self.responded: list[Responded] = []
+        self.added: list[Gateway] = []
+        self.removed: list[GatewayName] = []
+        self.table: dict[ChannelUuid, AccountId | None] = {}
+        self.alive: set[ChannelUuid] = set()
+        self.salt = b"salt"
+        self.takes_gateways = True
+        self.up: set[str] = set()
+        self.down: set[str] = set()
+        self.deleting: list[GatewayName] = []
+
+    # What a test does
+
+    def fail(self, name: str, *errors: Exception) -> None:
+        """Have the next calls of `name` raise these, one each."""
+        self.failures.setdefault(name, deque()).extend(errors)
+
+    def during(self, name: str, happening: Callable[[], None]) -> None:
+        """Have this happen while the next call of `name` waits for its answer."""
+        self.meanwhile.setdefault(name, deque()).append(happening)
+
+    def deliver(self) -> None:
+        """Tell the listener all that has happened."""
+        while self.events:
+            assert self.listener is not None
+            self.listener.on_switch_event(self.events.popleft())
+
+    def delete_marked(self) -> None:
+        """The tick, once a second, in which what `remove_gateway` marked is deleted."""
+        for name in self.deleting:
+            self.up.discard(name)
+            self.down.discard(name)
+            self.events.append(GatewayDeleted(name))
+        self.deleting.clear()
+
+    def count(self, name: str) -> int:
+        """How often this was called."""
+        return self.log.count(name)
+
+    # The port
+
+    def bridge(
+        self, channel: ChannelUuid, account_id: AccountId, dial_string: str, on_done: Callable[[Outcome], None]
+    ) -> None:
+        self.log.append("bridge")
+        self.bridged.append(Bridged(channel, account_id, dial_string, on_done))
+
+    def respond(self, channel: ChannelUuid, status_line: str, on_done: Callable[[Outcome], None]) -> None:
+        self.log.append("respond")
+        self.responded.append(Responded(channel, status_line, on_done))
+
+    def channels(self) -> Sequence[LiveChannel]:
+        answer = [LiveChannel(channel, account_id) for channel, account_id in self.table.items()]
+        self._wait("channels")
+        return answer
+
+    def existing(self, channels: Collection[ChannelUuid]) -> set[ChannelUuid]:
+        answer = self.alive & set(channels)
+        self._wait("existing")
+        return answer
+
+    def gateways(self) -> tuple[set[str], set[str]]:
+        answer = set(self.up), set(self.down)
+        self._wait("gateways")
+        return answer
+
+    def gateway_salt(self) -> bytes:
+        self._wait("gateway_salt")
+        return self.salt
+
+    def add_gateways(self, gateways: Sequence[Gateway]) -> None:
+        self._wait("add_gateways")
+        for gateway in gateways:
+            self.added.append(gateway)
+            # A gateway that is there already, marked for deletion or not, is left as it is, and nothing is told.
+            if self.takes_gateways and gateway.name not in self.up | self.down:
+                (self.down if gateway.register else self.up).add(gateway.name)
+                self.events.append(GatewayAdded(gateway.name))
+
+    def remove_gateway(self, name: GatewayName) -> None:
+        self.log.append("remove_gateway")
+        self.removed.append(name)
+        if name in self.up | self.down and name not in self.deleting:
+            self.deleting.append(name)
+
+    def renew_lease(self) -> None:
+        self.log.append("renew_lease")
+
+    def end_lease(self) -> None:
+        self.log.append("end_lease")
+
+    def _wait(self, name: str) -> None:
+        self.log.append(name)
+        happenings = self.meanwhile.get(name)
+        if happenings:
+            happenings.popleft()()
+        failures = self.failures.get(name)
+        if failures:
+            raise failures.popleft()

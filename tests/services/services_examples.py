@@ -1,0 +1,172 @@
+"""What the tests of the services start from: pools, providers, calls, and all services around one switch in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from memory_switch import FakeClock, MemorySwitch
+
+from sipbridge.core.account import Account, SecretType
+from sipbridge.core.account_pool import AccountPool, Line
+from sipbridge.core.call import CallRequest, ChannelUuid
+from sipbridge.core.events import CallEnded, CallParked, GatewayStateChanged
+from sipbridge.core.gateway import Gateway, GatewayName
+from sipbridge.core.provider import Always, FindInPool, OnAccountNotFound, OutgoingInvite, PoolPolicy, Provider
+from sipbridge.core.routing import DeclineReason, RoutingTable
+from sipbridge.core.template import TemplateScope, parse_template
+from sipbridge.core.uri import parse_sip_uri
+from sipbridge.services.call_control import CallControl
+from sipbridge.services.dispatch import Dispatch
+from sipbridge.services.registrar import Registrar, RegistrarSettings
+
+LEASE_RENEWAL_S = 2.0
+CONFIRM_TIMEOUT_S = 10.0
+STATUS_LINES = {reason: f"488 {reason.value}" for reason in DeclineReason}
+BY_ALIAS = parse_template("{alias}", TemplateScope.BY)
+
+
+def policy(name: str = "Pool", **differing: object) -> PoolPolicy:
+    usual: dict[str, object] = {"registration_required": True, "max_calls_per_line": 2}
+    return PoolPolicy(name, parse_sip_uri("sip:proxy.example.net"), **(usual | differing))  # type: ignore[arg-type]
+
+
+def account(user: str, secret: str = "secret") -> Account:
+    return Account(
+        parse_sip_uri(f"sip:{user}@provider.example.net"),
+        alias=parse_sip_uri(f"sip:{user}@home.example.org"),
+        secret=secret,
+        secret_type=SecretType.CLEAR_TEXT,
+    )
+
+
+def pool(*users: str, with_: PoolPolicy | None = None) -> AccountPool:
+    made = AccountPool(with_ or policy(), [BY_ALIAS])
+    for user in users:
+        made.add(account(user))
+    return made
+
+
+def outbound(pool_name: str = "Pool", outbound_proxy: str | None = None) -> Provider:
+    """Takes the account whose alias is the caller."""
+    return Provider(
+        name=f"through {pool_name}",
+        account_pool=pool_name,
+        trigger=Always(),
+        account_to_use=FindInPool(BY_ALIAS, parse_template("{from}", TemplateScope.SOURCE)),
+        on_account_not_found=OnAccountNotFound.NEXT_PROVIDER,
+        outgoing_invite=OutgoingInvite(
+            to=parse_template("sip:{incoming.to.user}@{account.uri.hostport}", TemplateScope.INVITE),
+            from_=parse_template("{account.uri}", TemplateScope.INVITE),
+            outbound_proxy=parse_sip_uri(outbound_proxy) if outbound_proxy else None,
+        ),
+    )
+
+
+def parked(channel: str, user: str = "alice", profile: str = "inside", gateway: str = "") -> CallParked:
+    request = CallRequest(
+        "sip:carol@bridge.example.org", f"<sip:{user}@home.example.org>;tag=1", "<sip:carol@home.example.org>"
+    )
+    return CallParked(ChannelUuid(channel), request, f"{channel}@example.org", profile, gateway)
+
+
+def ended(channel: str, cause: str = "NORMAL_CLEARING", answered: bool = True) -> CallEnded:
+    return CallEnded(ChannelUuid(channel), cause, answered)
+
+
+class Services:
+    """All services around one switch, as `app` wires them; the greenlets are the test."""
+
+    def __init__(
+        self,
+        *pools: AccountPool,
+        providers: tuple[Provider, ...] | None = None,
+        switch: MemorySwitch | None = None,
+        max_registrations_per_s: int = 1_000,
+        random_below: Callable[[int], int] = lambda _: 0,
+    ) -> None:
+        self.clock = FakeClock()
+        self.switch = switch or MemorySwitch()
+        self.pools = {each.policy.name: each for each in pools or (pool("alice", "bob"),)}
+        self.table = RoutingTable(providers or tuple(outbound(name) for name in self.pools), self.pools)
+        settings = RegistrarSettings(600, max_registrations_per_s, CONFIRM_TIMEOUT_S)
+        self.registrar = Registrar(self.switch, self.pools.values(), settings, self.clock)
+        self.calls = CallControl(
+            self.switch,
+            self.table,
+            gateway_of=self.registrar.gateway_of,
+            account_behind=self.registrar.account_behind,
+            status_lines=STATUS_LINES,
+            sides=("inside", "providers"),
+            random_below=random_below,
+        )
+        self.dispatch = Dispatch(self.switch, self.calls, self.registrar, self.pools, self.clock, LEASE_RENEWAL_S)
+        self.switch.listener = self.dispatch
+
+    def step(self, seconds: float = 0.0) -> None:
+        """Let time pass, do what is due, and tell what came of it."""
+        self.clock.advance(seconds)
+        self.dispatch.step()
+        self.registrar.step()
+        self.switch.deliver()
+
+    def settle(self) -> None:
+        """Two steps: all paces begin with one gateway alone."""
+        self.step()
+        self.step(0.25)
+
+    def connect(self) -> None:
+        self.dispatch.on_switch_up()
+
+    def disconnect(self) -> None:
+        self.dispatch.on_switch_down("a test")
+
+    def register(self, *users: str) -> None:
+        """Have the far side accept the registration of these accounts, or of all."""
+        for gateway in self.gateways():
+            if gateway.name in self.switch.down and (not users or gateway.username in users):
+                self.switch.down.discard(gateway.name)
+                self.switch.up.add(gateway.name)
+                self.state(gateway, "REGED")
+
+    def state(self, gateway: Gateway, state: str, sip_status: str = "", phrase: str = "") -> None:
+        self.switch.events.append(GatewayStateChanged(gateway.name, state, sip_status, phrase))
+        self.switch.deliver()
+
+    def connect_and_register(self) -> None:
+        """The usual beginning: connected, every gateway added and registered."""
+        self.connect()
+        self.settle()
+        self.register()
+        assert all(line.is_available for each in self.pools.values() for line in each)
+
+    def gateways(self) -> list[Gateway]:
+        """The last gateway added for each account, in the order of adding."""
+        return list({gateway.account_id: gateway for gateway in self.switch.added}.values())
+
+    def gateway(self, user: str) -> Gateway:
+        return next(gateway for gateway in self.gateways() if gateway.username == user)
+
+    def gateway_name(self, user: str) -> GatewayName:
+        return self.gateway(user).name
+
+    def line(self, user: str) -> Line:
+        return next(line for each in self.pools.values() for line in each if line.account.uri.user == user)
+
+    def park(self, channel: str, user: str = "alice", **differing: str) -> None:
+        """A call arrives: it exists, and its event is told; the table shows it later."""
+        self.switch.alive.add(ChannelUuid(channel))
+        self.dispatch.on_switch_event(parked(channel, user, **differing))
+
+    def end(self, channel: str, cause: str = "NORMAL_CLEARING") -> None:
+        self.switch.alive.discard(ChannelUuid(channel))
+        self.dispatch.on_switch_event(ended(channel, cause))
+
+    def show(self, channel: str, user: str | None = "alice") -> None:
+        """Have the table of channels show a call, with the account that its mark names."""
+        self.switch.table[ChannelUuid(channel)] = self.line(user).id if user else None
+
+    def bridged(self) -> list[str]:
+        return [each.channel for each in self.switch.bridged]
+
+    def declined(self) -> list[tuple[str, str]]:
+        return [(each.channel, each.status_line.partition(" ")[2]) for each in self.switch.responded]

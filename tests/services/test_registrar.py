@@ -1,0 +1,614 @@
+"""Accounts get their gateways, at the right pace and in the right order, whatever becomes of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from services_examples import CONFIRM_TIMEOUT_S, Services, policy, pool
+
+from sipbridge.core.events import GatewayAdded, GatewayDeleted, GatewayStateChanged, ProfileStarted
+from sipbridge.core.gateway import Registration, RegistrationStatus
+from sipbridge.ports import CommandRefused, NotSent, SwitchLost, Unconfirmed
+
+IN_PROGRESS = Registration(RegistrationStatus.IN_PROGRESS)
+REGISTERED = Registration(RegistrationStatus.REGISTERED)
+FORBIDDEN = Registration(RegistrationStatus.FAILED, "403 Forbidden")
+NONE = Registration()
+REFUSED = CommandRefused("rescan", "Reload XML [[error near line 18]: ...]")
+
+
+# From nothing to registered
+
+
+def test_every_account_gets_a_gateway_and_becomes_available_when_it_is_registered() -> None:
+    services = Services()
+    services.connect()
+    assert services.registrar.gateway_of(services.line("alice").id) is None
+    services.settle()
+    assert [gateway.username for gateway in services.switch.added] == ["alice", "bob"]
+    assert services.line("alice").registration == IN_PROGRESS
+    assert services.registrar.gateway_of(services.line("alice").id) == services.gateway_name("alice")
+    assert not services.line("alice").is_available
+    services.register("alice")
+    assert services.line("alice").is_available
+    assert not services.line("bob").is_available
+
+
+def test_an_account_that_need_not_register_is_ready_when_its_gateway_is_there() -> None:
+    services = Services(pool("alice", with_=policy(registration_required=False)))
+    services.connect()
+    assert services.line("alice").registration == NONE
+    services.step()
+    assert services.line("alice").registration == REGISTERED
+
+
+def test_what_is_there_already_is_not_added_again() -> None:
+    before = Services()
+    before.connect_and_register()
+    services = Services(switch=before.switch)
+    services.connect()
+    for _ in range(4):
+        services.step(30.0)
+    assert len(services.switch.added) == 2
+    assert not services.switch.removed
+    assert services.line("alice").registration == REGISTERED
+
+
+def test_gateways_of_others_are_left_alone() -> None:
+    services = Services()
+    services.switch.up.add("carrier.main")
+    services.connect_and_register()
+    services.switch.events.append(GatewayAdded("carrier.second"))
+    for _ in range(4):
+        services.step(30.0)
+    assert not services.switch.removed
+    assert services.registrar.pending_removals == 0
+
+
+# States
+
+
+def test_a_refresh_keeps_an_account_available() -> None:
+    services = Services()
+    services.connect_and_register()
+    for state in ("TRYING", "REGISTER", "REGED"):
+        services.state(services.gateway("alice"), state)
+        assert services.line("alice").is_available
+
+
+def test_a_failure_keeps_its_reason_until_a_retry_succeeds() -> None:
+    services = Services()
+    services.connect()
+    services.settle()
+    alice = services.gateway("alice")
+    services.state(alice, "TRYING")
+    services.state(alice, "FAILED", "403", "Forbidden")
+    for state in ("FAIL_WAIT", "UNREGED", "TRYING", "REGISTER"):
+        services.state(alice, state)
+        assert services.line("alice").registration == FORBIDDEN
+    services.state(alice, "REGED")
+    assert services.line("alice").registration == REGISTERED
+
+
+def test_a_failure_keeps_its_reason_over_a_lost_connection() -> None:
+    services = Services()
+    services.connect()
+    services.settle()
+    services.state(services.gateway("alice"), "FAILED", "403", "Forbidden")
+    services.disconnect()
+    services.connect()
+    assert services.line("alice").registration == FORBIDDEN
+    services.disconnect()
+    services.register("alice")
+    services.connect()
+    assert services.line("alice").registration == REGISTERED
+
+
+def test_a_failure_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
+    services = Services()
+    services.connect()
+    services.settle()
+    caplog.set_level(logging.INFO)
+    alice = services.gateway("alice")
+    for _ in range(3):
+        for state, status, phrase in (("TRYING", "", ""), ("FAILED", "403", "Forbidden"), ("FAIL_WAIT", "", "")):
+            services.state(alice, state, status, phrase)
+    services.state(alice, "REGED")
+    assert [record.getMessage() for record in caplog.records] == [
+        "account sip:alice@provider.example.net cannot register: 403 Forbidden",
+        "account sip:alice@provider.example.net: OK",
+    ]
+
+
+# Order
+
+
+def _changed(switch_of: Services, **differing: object) -> Services:
+    """The controller is started again with another definition of its accounts."""
+    return Services(pool("alice", "bob", with_=policy(**differing)), switch=switch_of.switch)
+
+
+def test_a_changed_account_is_added_only_after_its_old_gateway_is_deleted() -> None:
+    before = Services()
+    before.connect_and_register()
+    old = {gateway.name for gateway in before.gateways()}
+    services = _changed(before, registration_required=False)
+    services.connect()
+    for _ in range(8):
+        services.step(0.25)
+        assert len(services.switch.added) == 2
+    assert set(services.switch.removed) == old
+    services.switch.delete_marked()
+    services.switch.deliver()
+    services.step(0.25)
+    assert len(services.switch.added) == 4
+    assert services.line("alice").is_available
+    assert services.registrar.pending_removals == 0
+
+
+def test_the_old_gateway_is_waited_for_even_when_the_event_of_its_deletion_is_lost() -> None:
+    before = Services()
+    before.connect_and_register()
+    services = _changed(before, registration_required=False)
+    services.connect()
+    services.settle()
+    services.switch.delete_marked()
+    services.switch.events.clear()
+    services.step(CONFIRM_TIMEOUT_S - 1)
+    assert len(services.switch.added) == 2
+    services.step(1)
+    assert len(services.switch.added) == 4
+
+
+def test_a_removal_that_was_lost_is_asked_for_again() -> None:
+    before = Services()
+    before.connect_and_register()
+    services = _changed(before, registration_required=False)
+    services.connect()
+    services.settle()
+    services.switch.deleting.clear()
+    services.step(CONFIRM_TIMEOUT_S)
+    services.step(0.25)
+    assert len(services.switch.removed) == 4
+    assert len(services.switch.added) == 2
+
+
+def test_an_account_that_waits_for_its_old_gateway_takes_nothing_of_the_pace() -> None:
+    before = Services(pool("alice"))
+    before.connect_and_register()
+    # Another interval is no other definition, another pool is.
+    services = Services(
+        pool("alice", "bob", with_=policy("Other", registration_interval_ms=10_000)), switch=before.switch
+    )
+    services.connect()
+    services.settle()
+    assert [gateway.username for gateway in services.switch.added] == ["alice", "bob"]
+    services.switch.delete_marked()
+    services.switch.deliver()
+    services.step(10.0)
+    assert [gateway.username for gateway in services.switch.added] == ["alice", "bob", "alice"]
+
+
+def test_a_gateway_that_is_removed_by_somebody_else_is_added_again() -> None:
+    services = Services()
+    services.connect_and_register()
+    name = services.gateway_name("alice")
+    services.switch.remove_gateway(name)
+    services.switch.delete_marked()
+    services.switch.deliver()
+    assert services.line("alice").registration == NONE
+    assert services.registrar.gateway_of(services.line("alice").id) is None
+    services.step()
+    assert [gateway.name for gateway in services.switch.added].count(name) == 2
+    assert services.line("alice").registration == IN_PROGRESS
+
+
+# Pace
+
+
+def test_registrations_keep_the_interval_of_their_pool() -> None:
+    slow = pool("a", "b", "c", with_=policy("Slow", registration_interval_ms=1_000))
+    fast = pool("x", "y", "z", with_=policy("Fast"))
+    services = Services(slow, fast)
+    services.connect()
+    added: list[set[str]] = []
+    for _ in range(13):
+        services.step(0.25)
+        added.append({gateway.username for gateway in services.switch.added if gateway.pool == "Slow"})
+    assert [len(each) for each in added] == [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3]
+    assert {gateway.username for gateway in services.switch.added if gateway.pool == "Fast"} == {"x", "y", "z"}
+
+
+def test_without_an_interval_the_settings_limit_registrations() -> None:
+    services = Services(pool(*(f"u{number}" for number in range(100))), max_registrations_per_s=16)
+    services.connect()
+    for step in range(1, 9):
+        services.step(0.25)
+        assert len(services.switch.added) == 1 + 4 * (step - 1)
+
+
+def test_gateways_that_do_not_register_go_at_once() -> None:
+    lines = pool(*(f"u{number}" for number in range(100)), with_=policy(registration_required=False))
+    services = Services(lines, max_registrations_per_s=1)
+    services.connect()
+    services.settle()
+    assert len(services.switch.added) == 100
+
+
+# Failures
+
+
+@pytest.mark.parametrize(
+    "error", [REFUSED, OSError("no space left"), Unconfirmed("lost"), NotSent("lost")], ids=lambda each: repr(each)[:12]
+)
+def test_what_fails_is_logged_once_and_tried_again_ever_more_seldom(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    services = Services(pool("alice"))
+    services.connect()
+    services.switch.fail("add_gateways", *[error] * 5)
+    start, tries = services.clock.now, []
+    while len(tries) < 6:
+        before = services.switch.count("add_gateways")
+        services.step(0.25)
+        if services.switch.count("add_gateways") > before:
+            tries.append(services.clock.now - start)
+    assert [after - before for before, after in pairwise(tries)] == [1.0, 2.0, 4.0, 8.0, 16.0]
+    assert len(services.switch.added) == 1
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+def test_gateways_that_the_switch_does_not_take_are_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    services = Services(pool("alice"))
+    services.switch.takes_gateways = False
+    services.connect()
+    services.settle()
+    services.step(CONFIRM_TIMEOUT_S - 1)
+    assert services.switch.count("add_gateways") == 1
+    services.step(1)
+    assert services.switch.count("add_gateways") == 2
+    assert services.gateway_name("alice") in caplog.text
+    assert "secret" not in caplog.text
+    services.switch.takes_gateways = True
+    services.step(CONFIRM_TIMEOUT_S)
+    services.register()
+    assert services.line("alice").is_available
+
+
+def test_a_gateway_whose_event_was_lost_is_found_by_asking() -> None:
+    services = Services()
+    services.connect()
+    for _ in range(2):
+        services.clock.advance(0.25)
+        services.registrar.step()
+        services.switch.events.clear()
+    alice, bob = services.gateways()
+    services.switch.down.discard(alice.name)
+    services.switch.up.add(alice.name)
+    services.step(CONFIRM_TIMEOUT_S)
+    assert services.line("alice").registration == REGISTERED
+    assert services.line("bob").registration == IN_PROGRESS
+    assert len(services.switch.added) == 2
+    assert bob.name in services.switch.down
+
+
+def test_nothing_is_changed_while_there_is_no_connection() -> None:
+    services = Services(pool("alice"))
+    services.connect()
+    services.disconnect()
+    services.step(60.0)
+    assert services.switch.count("add_gateways") == 0
+    services.connect()
+    services.settle()
+    assert services.switch.count("add_gateways") == 1
+
+
+def test_a_link_that_breaks_in_the_middle_of_a_rescan_adds_what_is_missing_after_the_next() -> None:
+    services = Services()
+    services.connect()
+    services.switch.during("add_gateways", services.disconnect)
+    services.switch.fail("add_gateways", Unconfirmed("lost"))
+    services.step()
+    services.step(60.0)
+    assert services.switch.count("add_gateways") == 1
+    services.connect()
+    services.settle()
+    assert [gateway.username for gateway in services.switch.added] == ["alice", "bob"]
+
+
+def test_a_rescan_whose_answer_was_lost_is_found_to_have_been_carried_out() -> None:
+    services = Services()
+    services.connect()
+    services.settle()
+    services.switch.events.clear()
+    services.disconnect()
+    services.connect()
+    services.step(60.0)
+    assert len(services.switch.added) == 2
+    assert services.line("alice").registration == IN_PROGRESS
+
+
+# What happens while a reconciliation asks
+
+
+def _registers(services: Services) -> None:
+    services.register("alice")
+
+
+def _fails(services: Services) -> None:
+    services.state(services.gateway("alice"), "FAILED", "403", "Forbidden")
+
+
+def _is_deleted(services: Services) -> None:
+    services.switch.remove_gateway(services.gateway_name("alice"))
+    services.switch.delete_marked()
+    services.switch.deliver()
+
+
+@pytest.mark.parametrize(
+    ("happening", "registration"),
+    [(_registers, REGISTERED), (_fails, FORBIDDEN), (_is_deleted, NONE)],
+    ids=["registers", "fails", "is deleted"],
+)
+def test_an_event_that_arrives_while_reconciling_is_newer_than_the_answer(
+    happening: Callable[[Services], None], registration: Registration
+) -> None:
+    services = Services()
+    services.connect()
+    services.settle()
+    services.disconnect()
+    services.switch.during("gateways", lambda: happening(services))
+    services.connect()
+    assert services.line("alice").registration == registration
+    present = services.registrar.gateway_of(services.line("alice").id) is not None
+    assert present == (services.gateway_name("alice") in services.switch.up | services.switch.down)
+    services.step()
+    assert services.registrar.gateway_of(services.line("alice").id) is not None
+
+
+def test_a_gateway_that_is_added_while_reconciling_is_not_added_twice() -> None:
+    services = Services(pool("alice"))
+    services.connect()
+    services.settle()
+    gateway = services.gateway("alice")
+    services.disconnect()
+    services.switch.down.clear()
+
+    def arrives() -> None:
+        services.switch.down.add(gateway.name)
+        services.switch.events.append(GatewayAdded(gateway.name))
+        services.switch.deliver()
+
+    services.switch.during("gateways", arrives)
+    services.connect()
+    services.step(60.0)
+    assert len(services.switch.added) == 1
+
+
+def test_a_profile_that_starts_while_reconciling_is_asked_again() -> None:
+    services = Services()
+    services.connect()
+    services.settle()
+    services.register()
+    services.disconnect()
+
+    def restarts() -> None:
+        services.switch.up.clear()
+        services.dispatch.on_switch_event(ProfileStarted("providers"))
+
+    services.switch.during("gateways", restarts)
+    services.connect()
+    assert services.line("alice").registration == REGISTERED
+    services.settle()
+    assert services.line("alice").registration == IN_PROGRESS
+    assert len(services.switch.added) == 4
+
+
+def test_a_reconciliation_that_fails_is_done_again() -> None:
+    services = Services()
+    services.connect_and_register()
+    services.switch.up.clear()
+    services.dispatch.on_switch_event(ProfileStarted("providers"))
+    services.switch.fail("gateway_salt", NotSent("50000 commands wait"))
+    services.settle()
+    assert len(services.switch.added) == 2
+    services.step(1.0)
+    services.settle()
+    assert len(services.switch.added) == 4
+
+
+# Restarts of the switch
+
+
+def test_a_profile_restart_brings_all_gateways_back() -> None:
+    services = Services()
+    services.connect_and_register()
+    services.switch.up.clear()
+    services.dispatch.on_switch_event(ProfileStarted("providers"))
+    services.settle()
+    services.register()
+    assert len(services.switch.added) == 4
+    assert services.line("alice").is_available
+
+
+def test_while_a_profile_restarts_nothing_can_be_added_and_after_it_no_time_is_lost() -> None:
+    services = Services()
+    services.connect_and_register()
+    for gateway in services.gateways():
+        services.switch.up.discard(gateway.name)
+        services.switch.events.append(GatewayDeleted(gateway.name))
+    services.switch.fail("add_gateways", *[CommandRefused("rescan", "Invalid Profile [providers]")] * 3)
+    services.switch.deliver()
+    assert not services.line("alice").is_available
+    for _ in range(3 * 4):
+        services.step(0.25)
+    assert services.switch.failures["add_gateways"]
+    services.switch.failures.clear()
+    services.dispatch.on_switch_event(ProfileStarted("providers"))
+    services.step(0.25)
+    services.step(0.25)
+    assert len(services.switch.added) == 4
+
+
+def test_a_profile_that_is_not_running_has_no_gateways() -> None:
+    services = Services()
+    services.connect_and_register()
+    services.disconnect()
+    services.switch.fail("gateways", CommandRefused("gwlist", "Invalid Profile [providers]"))
+    services.connect()
+    assert not services.line("alice").is_available
+    assert services.registrar.gateway_of(services.line("alice").id) is None
+
+
+def test_after_a_restart_of_the_switch_all_gateways_have_new_names() -> None:
+    services = Services()
+    services.connect_and_register()
+    old = services.gateways()
+    services.disconnect()
+    services.switch.up.clear()
+    services.switch.salt = b"another"
+    services.connect()
+    assert services.registrar.account_behind(old[0].name) is None
+    services.settle()
+    assert {gateway.account_id for gateway in services.switch.added[2:]} == {gateway.account_id for gateway in old}
+    assert not {gateway.name for gateway in services.switch.added[2:]} & {gateway.name for gateway in old}
+    services.dispatch.on_switch_event(GatewayStateChanged(old[0].name, "REGED", "", ""))
+    assert services.line("alice").registration == IN_PROGRESS
+
+
+def test_gateways_named_with_another_key_are_removed_first() -> None:
+    services = Services()
+    services.connect_and_register()
+    old = {gateway.name for gateway in services.gateways()}
+    services.disconnect()
+    services.switch.salt = b"another"
+    services.connect()
+    services.settle()
+    assert set(services.switch.removed) == old
+    assert len(services.switch.added) == 2
+    services.switch.delete_marked()
+    services.switch.deliver()
+    services.settle()
+    assert len(services.switch.added) == 4
+
+
+# Shutdown
+
+
+def test_shutdown_removes_the_gateways_of_the_pools_that_unregister() -> None:
+    services = Services(
+        pool("alice", with_=policy("Leaves")), pool("bob", with_=policy("Stays", unregister_on_shutdown=False))
+    )
+    services.connect_and_register()
+    services.registrar.begin_shutdown()
+    assert services.registrar.pending_removals == 1
+    services.settle()
+    assert services.switch.removed == [services.gateway_name("alice")]
+    assert services.registrar.pending_removals == 1
+    services.switch.delete_marked()
+    services.switch.deliver()
+    assert services.registrar.pending_removals == 0
+    services.step(60.0)
+    assert services.switch.up == {services.gateway_name("bob")}
+
+
+def test_shutdown_keeps_the_interval_of_the_pool() -> None:
+    services = Services(pool("a", "b", "c", with_=policy(registration_interval_ms=2_000)))
+    services.connect()
+    for _ in range(3):
+        services.step(2.0)
+    services.registrar.begin_shutdown()
+    removed = []
+    for _ in range(5):
+        services.step(1.0)
+        removed.append(len(services.switch.removed))
+    assert removed == [0, 1, 1, 2, 2]
+
+
+def test_shutdown_adds_nothing_that_was_still_missing() -> None:
+    services = Services(pool("a", "b", with_=policy(registration_interval_ms=60_000)))
+    services.connect()
+    services.settle()
+    services.registrar.begin_shutdown()
+    services.step(60.0)
+    assert [gateway.username for gateway in services.switch.added] == ["a"]
+
+
+def test_shutdown_waits_for_what_is_just_being_added_and_removes_it() -> None:
+    services = Services(pool("alice"))
+    services.connect()
+    pending: list[int] = []
+
+    def shut_down() -> None:
+        services.registrar.begin_shutdown()
+        pending.append(services.registrar.pending_removals)
+
+    services.switch.during("add_gateways", shut_down)
+    services.step()
+    assert pending == [1]
+    services.step()
+    assert services.switch.removed == [services.gateway_name("alice")]
+    services.switch.delete_marked()
+    services.switch.deliver()
+    assert services.registrar.pending_removals == 0
+
+
+def test_shutdown_forgets_what_could_not_be_added() -> None:
+    services = Services(pool("alice"))
+    services.connect()
+    services.switch.during("add_gateways", services.registrar.begin_shutdown)
+    services.switch.fail("add_gateways", REFUSED)
+    services.step()
+    services.step(60.0)
+    assert services.switch.count("add_gateways") == 1
+    assert services.registrar.pending_removals == 0
+
+
+def test_shutdown_does_not_wait_for_ever_for_a_gateway_that_is_never_taken() -> None:
+    services = Services(pool("alice"))
+    services.switch.takes_gateways = False
+    services.connect()
+    services.settle()
+    services.registrar.begin_shutdown()
+    assert services.registrar.pending_removals == 1
+    services.step(CONFIRM_TIMEOUT_S)
+    assert services.registrar.pending_removals == 0
+    asked = services.switch.count("gateways")
+    services.step(60.0)
+    assert services.switch.count("gateways") == asked
+
+
+# Calls and accounts
+
+
+def test_the_account_behind_a_gateway_is_known_by_its_name() -> None:
+    services = Services()
+    services.connect_and_register()
+    name = services.gateway_name("alice")
+    assert services.registrar.account_behind(name) == services.line("alice").account.uri
+    assert services.registrar.account_behind("carrier.main") is None
+
+
+def test_accounts_of_two_pools_with_one_user_are_told_apart() -> None:
+    services = Services(pool("alice", with_=policy("One")), pool("alice", with_=policy("Two")))
+    services.connect_and_register()
+    one, two = services.gateways()
+    assert one.name != two.name
+    services.state(one, "FAILED", "403", "Forbidden")
+    lines = [line for each in services.pools.values() for line in each]
+    assert [line.is_available for line in lines] == [False, True]
+
+
+def test_a_link_that_is_lost_while_reconciling_leaves_nothing_half_done() -> None:
+    services = Services()
+    services.switch.fail("gateways", SwitchLost("lost"))
+    with pytest.raises(SwitchLost):
+        services.connect()
+    services.step(60.0)
+    assert services.switch.count("add_gateways") == 0
+    services.connect()
+    services.settle()
+    assert len(services.switch.added) == 2
