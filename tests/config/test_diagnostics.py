@@ -103,16 +103,13 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
         ['error: "secret" must be a text, not a number: put it in quotation marks'],
     ),
     # Names
-    "unknown pool": (
-        ('"accountPool": "people"', '"accountPool": ▲"poeple"'),
-        [
-            'error: unknown account pool "poeple": did you mean "people"?',
-            'warning: no provider uses the account pool "people"',
-        ],
-    ),
     "unused pool": (
-        ('"accountPool": "people"', '"accountPool": "lines"'),
-        ['warning: no provider uses the account pool "people"'],
+        (
+            '"accountPools": {',
+            '"accountPools": { ▲"old": { "outboundProxy": "sip:x", "registrationRequired": false, '
+            '"maxCallsPerLine": 1, "loader": [] },',
+        ),
+        ['warning: no provider uses the account pool "old"'],
     ),
     "two providers of one name": (
         ('"name": "people"', '"name": ▲"numbers"'),
@@ -272,6 +269,10 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
         ('"secretType": "clrtxt", "secret": "Mellon2"', '"secret": ▲"Mellon2"'),
         [f'error: a secret without "secretType" is read as "ha1", but {HASH}'],
     ),
+    "secretType that is none": (
+        ('"secretType": "clrtxt", "secret": "Mellon2"', '"secretType": ▲"clear", "secret": "Mellon2"'),
+        ['error: "secretType" must be "ha1", "md5", "sha256", "sha-256" or "clrtxt", not "clear"'],
+    ),
     "no secret on an account that registers": (
         (
             '{ "uri": "sip:line2@example.org", "secretType": "clrtxt", "secret": "Mellon2" }',
@@ -308,15 +309,12 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
         [f"error: {ONLY_DTLS_HAS_AVPF}"],
     ),
 }
-# The pool's name is where a pool that nobody uses is shown.
-_SECOND_MARK = {"unknown pool", "unused pool"}
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_diagnostic(case: str) -> None:
     edit, expected = CASES[case]
-    marked = edited(edit, *([('    "people": {', '    ▲"people": {')] if case in _SECOND_MARK else []))
-    text, places = without_marks(marked)
+    text, places = without_marks(edited(edit))
     assert said_about(text) == [f"p.json:{place}: {message}" for place, message in zip(places, expected, strict=True)]
     is_wrong = any(message.startswith("error") for message in expected)
     assert (parse_providers(text, "p.json").config is None) == is_wrong
@@ -326,6 +324,16 @@ def test_diagnostic(case: str) -> None:
 def test_no_pool_is_called_unused_while_the_pools_in_use_are_not_known(wrong: str) -> None:
     found = parse_providers(edited(('"accountPool": "people"', wrong)), "p.json").diagnostics
     assert [one.is_error for one in found] == [True]
+
+
+def test_unknown_pool_and_the_unused_one_that_may_be_meant() -> None:
+    text, places = without_marks(
+        edited(('"accountPool": "lines"', '"accountPool": ▲"lnies"'), ('    "lines": {', '    ▲"lines": {'))
+    )
+    assert said_about(text) == [
+        f'p.json:{places[0]}: error: unknown account pool "lnies": did you mean "lines"?',
+        f'p.json:{places[1]}: warning: no provider uses the account pool "lines"',
+    ]
 
 
 def test_all_at_once_in_the_order_of_the_file() -> None:
@@ -344,6 +352,13 @@ def test_all_at_once_in_the_order_of_the_file() -> None:
     assert [f"{found.line}:{found.column}" for found in result.errors] == places
     assert result.warnings == ()
     assert result.config is None
+
+
+def test_key_that_no_account_has() -> None:
+    by_alias = '{ "strategy": "FindInPool", "by": ▲"alias", "source": "{to}" }'
+    text, places = without_marks(edited(('{ "strategy": "Random" }', by_alias)))
+    assert said_about(text) == [f'p.json:{places[0]}: warning: finds nothing: no account of "lines" has this']
+    assert said_about(text.replace('"secret": "Mellon2"', '"secret": "Mellon2", "alias": "sip:a@b"')) == []
 
 
 def test_many_names_are_not_all_listed() -> None:

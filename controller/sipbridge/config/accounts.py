@@ -24,6 +24,11 @@ _DIGEST_HASH = (
     'FreeSWITCH cannot authenticate with a digest hash: put the password in "secret" and set "secretType": "clrtxt"'
 )
 
+_NOTHING_TO_REGISTER_WITH = (
+    "an account that registers needs a secret: FreeSWITCH does not register without a password; "
+    'if the far side asks for no registration, set "registrationRequired" to false'
+)
+
 
 @dataclass(frozen=True, slots=True)
 class PoolConfig:
@@ -138,15 +143,14 @@ def _check_can_register(account: Account, value: Mapping[str, Any], path: Path, 
     if not account.uri.user:
         report.error((*path, "uri"), "an account that registers needs a user, as in sip:user@example.org")
     if account.secret is None:
-        if report.knows((*path, "secret")):
-            return
-        report.error(
-            (*path, "secret"),
-            "an account that registers needs a secret: FreeSWITCH does not register without a password; "
-            'if the far side asks for no registration, set "registrationRequired" to false',
-        )
+        name, message = "secret", _NOTHING_TO_REGISTER_WITH
     elif "secretType" not in value:
-        report.error((*path, "secret"), f'a secret without "secretType" is read as "ha1", but {_DIGEST_HASH}')
+        name, message = "secret", f'a secret without "secretType" is read as "ha1", but {_DIGEST_HASH}'
     elif account.secret_type is not SecretType.CLEAR_TEXT:
-        written = value["secretType"]
-        report.error((*path, "secretType"), f'"{written}" does not do for an account that registers, as {_DIGEST_HASH}')
+        name = "secretType"
+        message = f'"{value[name]}" does not do for an account that registers, as {_DIGEST_HASH}'
+    else:
+        return
+    # One that is missing because the schema refused it was told about already.
+    if not report.knows((*path, "secret")) and not report.knows((*path, "secretType")):
+        report.error((*path, name), message)

@@ -14,8 +14,9 @@ from sipbridge.config.json_reader import parse_json
 from sipbridge.config.providers import read_providers
 from sipbridge.config.schema import check_schema
 from sipbridge.config.version1 import to_version1_path, to_version2
-from sipbridge.core.provider import Provider
+from sipbridge.core.provider import FindInPool, Provider, SqlLoader
 from sipbridge.core.routing import MediaDefaults
+from sipbridge.core.template import NO_CALL
 
 __all__ = ["BridgeConfig", "LoadResult", "PoolConfig", "load_providers", "parse_providers"]
 
@@ -109,7 +110,10 @@ def _read(report: Report, defaults: MediaDefaults) -> BridgeConfig | None:
     providers = read_providers(root, defaults, report)
     pools = read_pools(root, report)
     _warn_of_unused_pools(root, report)
-    return BridgeConfig(providers, MappingProxyType(pools))
+    config = BridgeConfig(providers, MappingProxyType(pools))
+    if not any(diagnostic.is_error for diagnostic in report.diagnostics):
+        _warn_of_absent_keys(config, report)
+    return config
 
 
 def _warn_of_unused_pools(root: Mapping[str, Any], report: Report) -> None:
@@ -119,6 +123,18 @@ def _warn_of_unused_pools(root: Mapping[str, Any], report: Report) -> None:
     for name in root.get("accountPools", ()):
         if name not in used:
             report.warning(("accountPools", name), f'no provider uses the account pool "{name}"', at_key=True)
+
+
+def _warn_of_absent_keys(config: BridgeConfig, report: Report) -> None:
+    """Warn where FindInPool looks for something that none of the accounts has."""
+    for index, provider in enumerate(config.providers):
+        loader = config.pools[provider.account_pool].loader
+        if not isinstance(provider.account_to_use, FindInPool) or not loader or isinstance(loader, SqlLoader):
+            continue
+        by = provider.account_to_use.by
+        if not any(by.render(NO_CALL, account) for account in loader):
+            message = f'finds nothing: no account of "{provider.account_pool}" has this'
+            report.warning(("providers", index, "accountToUse", "by"), message)
 
 
 def _not_utf8(file: str, error: UnicodeDecodeError) -> LoadResult:
