@@ -361,6 +361,15 @@ def test_key_that_no_account_has() -> None:
     assert said_about(text.replace('"secret": "Mellon2"', '"secret": "Mellon2", "alias": "sip:a@b"')) == []
 
 
+def test_a_diagnostic_is_one_line_whatever_the_file_holds() -> None:
+    text, places = without_marks(
+        edited(('"strategy": "Always"', r'"strategy": "Always", ▲"a\n\u001b[2J\u2028\u009b": 1'))
+    )
+    assert said_about(text) == [
+        rf'p.json:{places[0]}: error: unknown field "a\u000a\u001b[2J\u2028\u009b": there is only "strategy"'
+    ]
+
+
 def test_many_names_are_not_all_listed() -> None:
     pools = ", ".join(f'"{n:04}": {{}}' for n in range(1000))
     text = edited(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
 from sipbridge.config.json_text import JsonText, Path
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Severity(Enum):
@@ -24,7 +27,7 @@ class Diagnostic:
         file: its name; the name of a variable when it is about the environment.
         line: from 1; 0 when there is no line to point at.
         column: in characters, not bytes, from 1.
-        message: what is wrong and what to write instead, on one line; it never holds a secret.
+        message: what is wrong and what to write instead; it never holds a secret.
     """
 
     file: str
@@ -35,7 +38,9 @@ class Diagnostic:
 
     def __str__(self) -> str:
         place = f":{self.line}:{self.column}" if self.line else ""
-        return f"{self.file}{place}: {self.severity.value}: {self.message}"
+        line = f"{self.file}{place}: {self.severity.value}: {self.message}"
+        # A name from the file may hold anything: neither a second line nor a terminal's control sequence comes of it.
+        return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
 
     @property
     def is_error(self) -> bool:
