@@ -170,8 +170,8 @@ class Connection:
         else:
             for i in range(0, len(frames), 512):
                 part = frames[i : i + 512]
-                self._socket.sendall(part)
                 gevent.sleep(len(part) / faults.bytes_per_s)
+                self._socket.sendall(part)
 
     def _drain(self) -> None:
         """Wait until everything is sent, or the connection is closed."""

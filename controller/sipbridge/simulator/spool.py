@@ -102,7 +102,7 @@ def load_spool(path: Path) -> Spool:
         # The file is our own controller's.
         root = ET.fromstring("<gateways>" + "\n".join(lines) + "</gateways>")  # noqa: S314
     except ET.ParseError as error:
-        return Spool(f"[error near line {error.position[0]}]: {error.msg}")
+        return Spool(f"[error near line {error.position[0]}]: {error.msg.partition(':')[0]}")
     return Spool("Success", tuple(definition for element in root.iter("gateway") if (definition := _read(element))))
 
 
