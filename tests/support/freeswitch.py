@@ -75,8 +75,12 @@ class FreeSwitch:
         for name in ("conf", "log", "db", "run"):
             command += [f"-{name}", str(self.directory / name)]
         self._program = Program(command, self.directory / "output.txt")
-        self.event_socket = wait_until("FreeSWITCH answers", self._try_to_connect, timeout_s=30)
-        self._wait_for_profiles()
+        try:
+            self.event_socket = wait_until("FreeSWITCH answers", self._try_to_connect, timeout_s=30)
+            self._wait_for_profiles()
+        except BaseException:
+            self._program.kill()
+            raise
         self.startup_log = self.log()
 
     def _wait_for_profiles(self) -> None:
@@ -118,7 +122,9 @@ class FreeSwitch:
 
     def gateways_up(self) -> set[str]:
         """Names of the gateways that can be called through."""
-        return set(self.event_socket.api("sofia profile providers gwlist up").split()) - {"+OK"}
+        answer = self.event_socket.api("sofia profile providers gwlist up")
+        # An empty list is an empty answer, which the Event Socket turns into "-ERR no reply".
+        return set() if answer.startswith("-ERR") else set(answer.split()) - {"+OK"}
 
     def add_gateway(self, name: str, **parameters: str) -> str:
         """Add one through the spool; return the answer to the rescan.
