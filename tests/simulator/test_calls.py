@@ -241,7 +241,8 @@ def test_account_code_shows_once_an_application_started_after_it(simulator: Simu
     def rows() -> list[dict[str, str]]:
         answer = json.loads(client.api("show channels as json"))
         assert answer["row_count"] == len(answer.get("rows", []))
-        return answer.get("rows", [])
+        rows: list[dict[str, str]] = answer.get("rows", [])
+        return rows
 
     call = place(simulator)
     client.api(f"uuid_setvar {call.uuid} accountcode 0123456789abcdef")

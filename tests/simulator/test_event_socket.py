@@ -8,7 +8,7 @@ import pytest
 from simulator_client import Client
 
 from sipbridge.simulator import Simulator
-from sipbridge.simulator.protocol import Command, CommandReader, format_json_event, format_plain_event
+from sipbridge.simulator.protocol import Command, CommandReader, Event, format_json_event, format_plain_event
 from sipbridge.simulator.subscription import Filter, Subscription
 
 
@@ -136,7 +136,7 @@ def test_filters(filters: list[tuple[str, str]], passes: bool) -> None:
     subscription = Subscription()
     subscription.add(["CHANNEL_PARK"])
     subscription.filters = [Filter(name, value) for name, value in filters]
-    event = {"Event-Name": "CHANNEL_PARK", "variable_sip_bridge": "true", "array": ["first", "second"]}
+    event: Event = {"Event-Name": "CHANNEL_PARK", "variable_sip_bridge": "true", "array": ["first", "second"]}
     assert subscription.wants(event) is passes
 
 

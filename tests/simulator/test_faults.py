@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from simulator_client import Client, wait_until
 
-from sipbridge.simulator import CallState, Simulator
+from sipbridge.simulator import CallState, SimulatedCall, Simulator
 from sipbridge.simulator.events import Origin
 
 
-def place(simulator: Simulator):
+def place(simulator: Simulator) -> SimulatedCall:
     return simulator.place_call("sip:bob@example.org", "<sip:alice@example.org>", "<sip:bob@example.org>")
 
 

@@ -63,7 +63,7 @@ class Channel:
         A value in which something could be expanded is not stored: FreeSWITCH takes no chances with these.
         """
         self.variables.pop(f"variable_{name}", None)
-        if value and not _EXPANDABLE.search(value):
+        if value and not ("$" in value and _EXPANDABLE.search(value)):
             self.variables[f"variable_{name}"] = value
 
     def get(self, name: str) -> str | None:

@@ -209,6 +209,8 @@ _HIDDEN_COMMA = "\x01"
 
 
 def _protect(text: str) -> str:
+    if "[" not in text:
+        return text
     output, inside = [], False
     for character in text:
         inside = (inside or character == "[") and character != "]"
@@ -233,7 +235,11 @@ def separate(text: str, delimiter: str, limit: int = 1024) -> list[str]:
     Args:
         limit: the last of so many pieces holds all the rest.
     """
-    pieces: list[str] = []
+    if "'" not in text and "\\" not in text:
+        # The usual case, and by far the quickest.
+        pieces = text.split(delimiter, limit - 1)
+        return [piece.strip(" ") for piece in (pieces if pieces[-1] else pieces[:-1])]
+    pieces = []
     start = i = 0
     quoted = False
     while i < len(text) and len(pieces) < limit - 1:

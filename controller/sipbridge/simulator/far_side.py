@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -65,12 +66,12 @@ class FarSide:
 
     Attributes:
         rules: the first that matches applies; change them at any time. Without one the callee rings and answers.
-        invites: every INVITE that arrived.
+        invites: the INVITEs that arrived, the latest ten thousand of them.
     """
 
     def __init__(self, rules: Sequence[CalleeRule] = ()) -> None:
         self.rules = list(rules)
-        self.invites: list[SimulatedInvite] = []
+        self.invites: deque[SimulatedInvite] = deque(maxlen=10_000)
 
     def take_invite(self, invite: SimulatedInvite) -> CalleeRule:
         """Note an INVITE, and say how it is answered."""

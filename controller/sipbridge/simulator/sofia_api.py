@@ -5,6 +5,7 @@ Source: mod_sofia.c (cmd_profile, cmd_status, cmd_xml_status), and the recording
 
 from __future__ import annotations
 
+from collections import Counter
 from xml.sax.saxutils import escape
 
 from sipbridge.simulator.gateways import Gateway
@@ -93,8 +94,9 @@ def _register(switch: Switch, name: str, command: str) -> str:
 
 def _status(switch: Switch) -> str:
     lines = [f"{'Name':>25}\t{'Type':>7}\t{'Data':>42}\tState", _RULE]
+    legs = Counter(channel.profile for channel in switch.channels)
     for profile in switch.profiles.values():
-        lines.append(f"{profile.name:>25}\tprofile\t{profile.url:>42}\tRUNNING ({len(switch.calls)})")
+        lines.append(f"{profile.name:>25}\tprofile\t{profile.url:>42}\tRUNNING ({legs[profile.name]})")
         for gateway in profile.gateways:
             name = f"{profile.name}::{gateway.name}"
             wait_s = max(0, gateway.due - profile.gateways.tick_count)
