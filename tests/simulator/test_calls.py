@@ -237,6 +237,33 @@ def test_uuid_commands(simulator: Simulator, client: Client) -> None:
     assert client.command(f"sendmsg {call.uuid}\ncall-command: hangup") == f"-ERR invalid session id [{call.uuid}]"
 
 
+@pytest.mark.parametrize(
+    ("rule", "leg", "told"),
+    [
+        (CalleeRule(), "A", [("NORMAL_CLEARING", "B"), ("MANAGER_REQUEST", "A")]),
+        (CalleeRule(), "B", [("MANAGER_REQUEST", "B"), ("MANAGER_REQUEST", "A")]),
+        (RINGS_FOR_EVER, "A", [("MANAGER_REQUEST", "A"), ("ORIGINATOR_CANCEL", "B")]),
+        (RINGS_FOR_EVER, "B", [("MANAGER_REQUEST", "B"), ("MANAGER_REQUEST", "A")]),
+    ],
+)
+def test_killed_leg_takes_the_other_along(
+    client: Client,
+    connect: Callable[[], Client],
+    bridge: Callable[..., SimulatedCall],
+    rule: CalleeRule,
+    leg: str,
+    told: list[tuple[str, str]],
+) -> None:
+    listener = connect()
+    listener.command("event json CHANNEL_HANGUP_COMPLETE")
+    call = bridge(rule).wait(lambda call: call.sip_status == (200 if rule.final_s is not None else 180))
+    assert call.outgoing_leg is not None
+    uuids = {"A": call.uuid, "B": call.outgoing_leg.channel.uuid}
+    client.api(f"uuid_kill {uuids[leg]} MANAGER_REQUEST")
+    events = [listener.read_event("CHANNEL_HANGUP_COMPLETE") for _ in told]
+    assert [(event["Hangup-Cause"], "A" if event["Unique-ID"] == call.uuid else "B") for event in events] == told
+
+
 def test_account_code_shows_once_an_application_started_after_it(simulator: Simulator, client: Client) -> None:
     def rows() -> list[dict[str, str]]:
         answer = json.loads(client.api("show channels as json"))

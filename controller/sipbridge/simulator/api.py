@@ -123,7 +123,7 @@ def _uuid_kill(switch: Switch, argument: str) -> str:
     if call is None:
         return _NO_CHANNEL
     # FreeSWITCH marks the channel; the thread that runs it hangs it up.
-    switch.clock.after(0, lambda: call.kill(cause))
+    switch.clock.after(0, lambda: call.kill(cause, channel_uuid))
     return "+OK\n"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sipbridge.simulator.call_progress import CallProgress, CallState
-from sipbridge.simulator.causes import cause_of_status, known_cause, status_of_cause
+from sipbridge.simulator.causes import cause_of_status, dialstatus_of_cause, known_cause, status_of_cause
 from sipbridge.simulator.channel import ANSWER, BRIDGE, HANGUP_COMPLETE, PARK, UNBRIDGE, Channel
 from sipbridge.simulator.clock import Timer
 from sipbridge.simulator.dial_string import DialString, DialStringError, expand, read_dial_string
@@ -28,15 +28,6 @@ __all__ = ["PARK_TIMEOUT_S", "CallState", "SimulatedCall"]
 
 PARK_TIMEOUT_S = 3
 """Simulated seconds that a call waits for somebody to control it; the dialplan sets it."""
-
-_DIALSTATUS = {
-    "CALL_REJECTED": "DONTCALL",
-    "DESTINATION_OUT_OF_ORDER": "INVALIDARGS",
-    "INVALID_PROFILE": "INVALIDARGS",
-    "NO_ANSWER": "NOANSWER",
-    "ORIGINATOR_CANCEL": "CANCEL",
-    "USER_BUSY": "BUSY",
-}
 
 
 class SimulatedCall(CallProgress):
@@ -82,7 +73,7 @@ class SimulatedCall(CallProgress):
         if self.state is CallState.ANSWERED:
             self._note({"sip_term_status": "200", "proto_specific_hangup_cause": "sip:200", "sip_term_cause": "16"})
             self._end("NORMAL_CLEARING", "recv_bye")
-        elif self.state is not CallState.ENDED:
+        else:
             self._end("ORIGINATOR_CANCEL", "recv_cancel")
 
     def hang_up_callee(self) -> None:
@@ -90,7 +81,7 @@ class SimulatedCall(CallProgress):
         if self.state is CallState.ANSWERED:
             self._note({"sip_hangup_phrase": "OK", "last_bridge_hangup_cause": "NORMAL_CLEARING"})
             self._note({"last_bridge_proto_specific_hangup_cause": "sip:200"})
-            self._end("NORMAL_CLEARING", "send_bye", is_callees_end=True)
+            self._end_with_b_leg("NORMAL_CLEARING")
 
     def lose(self) -> None:
         """FreeSWITCH is gone, and its calls with it: no event tells."""
@@ -112,9 +103,17 @@ class SimulatedCall(CallProgress):
         self._park_timer = self._switch.clock.after(PARK_TIMEOUT_S, lambda: self._end("NORMAL_TEMPORARY_FAILURE"))
         self._become(CallState.PARKED)
 
-    def kill(self, cause: str) -> None:
-        """Hang up because a command said so."""
-        self._end(known_cause(cause))
+    def kill(self, cause: str, channel_uuid: str = "") -> None:
+        """Hang up because a command said so.
+
+        Args:
+            channel_uuid: the leg that it named; by default the A leg.
+        """
+        if self.outgoing_leg and channel_uuid == self.outgoing_leg.channel.uuid:
+            self._note({"last_bridge_hangup_cause": known_cause(cause)})
+            self._end_with_b_leg(known_cause(cause), is_callees_end=False)
+        else:
+            self._end(known_cause(cause))
 
     def execute(self, application: str, argument: str) -> None:
         """Run an application as soon as the parked call is free to."""
@@ -201,11 +200,11 @@ class SimulatedCall(CallProgress):
             self._note({"last_bridge_hangup_cause": cause})
             self._note({"last_bridge_proto_specific_hangup_cause": f"sip:{status}"})
         if not self._is_bridged:
-            self._note({"originate_disposition": cause, "DIALSTATUS": _DIALSTATUS.get(cause, cause)})
+            self._note({"originate_disposition": cause, "DIALSTATUS": dialstatus_of_cause(cause)})
             if self.outgoing_leg:
                 self._note({"originate_causes": f"{self.outgoing_leg.channel.uuid};{cause}"})
             self._note({"originate_failed_cause": cause})
-        self._end(cause, status=status, is_callees_end=True)
+        self._end_with_b_leg(cause, status)
 
     def _become_bridged(self) -> None:
         assert self.outgoing_leg is not None  # noqa: S101  # it is the one who says so
@@ -227,40 +226,61 @@ class SimulatedCall(CallProgress):
 
     # The end.
 
-    def _end(self, cause: str, disposition: str = "", status: int = 0, is_callees_end: bool = False) -> None:
-        """Both legs end, and say so: the B leg first, unless the caller gave up before the answer."""
+    def _end(self, cause: str, disposition: str = "") -> None:
+        """The A leg ends and takes the B leg along: a bridged one reports before it, one being called after it.
+
+        Args:
+            disposition: how FreeSWITCH says that the caller ended it; empty when it did not.
+        """
         if self.state is CallState.ENDED:
             return
-        was_answered = self.state is CallState.ANSWERED
-        self._stop_timers()
-        self._switch.remove_legs(self)
-        b_leg_last = disposition == "recv_cancel"
-        if self.outgoing_leg and not b_leg_last:
-            self.outgoing_leg.end(cause, is_callees_end)
-        if not is_callees_end:
-            self.channel.hangup_cause = cause
-        if self._is_bridged:
-            self._unbridge(cause, disposition if was_answered else "", is_callees_end)
-        elif disposition:
+        self._stop()
+        self.channel.hangup_cause = cause
+        leg = self.outgoing_leg
+        if leg and self._is_bridged:
+            leg.end("NORMAL_CLEARING")
+            self._note({"last_bridge_role": "originator", "sip_hangup_disposition": disposition or "send_bye"})
+            self._unbridge(cause)
+        else:
             self._note({"sip_hangup_disposition": disposition})
-        if not was_answered and self.sip_status < 200:
+        if leg and not self._is_bridged:
+            self._note({"originate_disposition": "ORIGINATOR_CANCEL", "DIALSTATUS": "CANCEL"})
+            self._note({"originate_causes": f"{leg.channel.uuid};ORIGINATOR_CANCEL"})
+            self._note({"originate_failed_cause": "ORIGINATOR_CANCEL"})
+        self._report_end(cause)
+        if leg and not self._is_bridged:
+            leg.end("ORIGINATOR_CANCEL")
+
+    def _end_with_b_leg(self, cause: str, status: int = 0, is_callees_end: bool = True) -> None:
+        """The B leg ended, or never came about: with hangup_after_bridge its cause becomes the A leg's."""
+        if self.state is CallState.ENDED:
+            return
+        self._stop()
+        if self.outgoing_leg:
+            self.outgoing_leg.end(cause, is_callees_end)
+        if self._is_bridged:
+            self._unbridge(cause)
+        if self.state is CallState.ANSWERED:
+            self._note({"sip_hangup_disposition": "send_bye"})
+        self._report_end(cause, status)
+
+    def _unbridge(self, cause: str) -> None:
+        self._note({"bridge_hangup_cause": cause})
+        self._fire("CHANNEL_UNBRIDGE", UNBRIDGE, self._bridge_event)
+
+    def _report_end(self, cause: str, status: int = 0) -> None:
+        if self.sip_status < 200:
             self._respond(status if status >= 300 else status_of_cause(cause))
         self.channel.hangup_cause = cause
         self.channel.times.hung_up = now_us()
         self._note({"current_loop": "", "total_loops": ""})
         other = self.outgoing_leg.channel if self.outgoing_leg and self._is_bridged else None
         self._fire("CHANNEL_HANGUP_COMPLETE", HANGUP_COMPLETE, lambda: self.channel.hangup_event(other))
-        if self.outgoing_leg and b_leg_last:
-            self.outgoing_leg.end(cause, is_callees_end)
         self._become(CallState.ENDED)
 
-    def _unbridge(self, cause: str, disposition: str, is_callees_end: bool) -> None:
-        if not is_callees_end:
-            self._note({"last_bridge_role": "originator", "sip_hangup_disposition": disposition or "send_bye"})
-        self._note({"bridge_hangup_cause": cause})
-        self._fire("CHANNEL_UNBRIDGE", UNBRIDGE, self._bridge_event)
-        if is_callees_end and disposition:
-            self._note({"sip_hangup_disposition": disposition})
+    def _stop(self) -> None:
+        self._stop_timers()
+        self._switch.remove_legs(self)
 
     def _show_callee(self) -> None:
         if self.outgoing_leg:

@@ -89,3 +89,18 @@ def known_cause(name: str) -> str:
     """A cause by the name that a command gave; an unknown one is NORMAL_CLEARING."""
     name = name.strip().upper()
     return name if name in _CAUSES else "NORMAL_CLEARING"
+
+
+_DIALSTATUS = {
+    "CALL_REJECTED": "DONTCALL",
+    "DESTINATION_OUT_OF_ORDER": "INVALIDARGS",
+    "INVALID_PROFILE": "INVALIDARGS",
+    "NO_ANSWER": "NOANSWER",
+    "ORIGINATOR_CANCEL": "CANCEL",
+    "USER_BUSY": "BUSY",
+}
+
+
+def dialstatus_of_cause(cause: str) -> str:
+    """What the variable DIALSTATUS makes of the cause of a failed B leg."""
+    return _DIALSTATUS.get(cause, cause)

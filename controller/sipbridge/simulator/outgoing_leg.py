@@ -61,7 +61,7 @@ class OutgoingLeg:
             timer.cancel()
         self._timers.clear()
 
-    def end(self, cause: str, is_callees_end: bool) -> None:
+    def end(self, cause: str, is_callees_end: bool = False) -> None:
         """Hang up, and say so: with an event that no filter on the A leg's variables lets through.
 
         Args:

@@ -149,12 +149,13 @@ class Session:
         if call is None:
             return f"-ERR invalid session id [{channel_uuid}]"
         match command.headers.get("call-command"):
-            case "execute":
+            # The B leg of a bridge runs no applications.
+            case "execute" if channel_uuid == call.uuid:
                 argument = command.body or command.headers.get("execute-app-arg", "")
                 call.execute(command.headers.get("execute-app-name", ""), argument)
             case "hangup":
                 cause = command.headers.get("hangup-cause", "NORMAL_CLEARING")
-                self._switch.clock.after(0, lambda: call.kill(cause))
+                self._switch.clock.after(0, lambda: call.kill(cause, channel_uuid))
             case _:
                 # FreeSWITCH queues it, finds nothing to do, and says so to nobody.
                 pass
