@@ -1,0 +1,58 @@
+"""Kamailio as a registrar that asks for a digest, on a free loopback port. I/O: a process."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from support.processes import Program, wait_until
+from support.sip_peer import SipPeer
+
+PROGRAM = shutil.which("kamailio")
+
+_TEMPLATE = Path(__file__).with_name("kamailio.cfg")
+
+
+class Kamailio:
+    """A Kamailio that runs, for ``jabiru.example.org``.
+
+    Args:
+        directory: for its files.
+        phone: ``host:port`` where the calls of an account go.
+        password: of the one account, ``alice`` with the authentication name ``alice-auth``.
+
+    Attributes:
+        hostport: where it listens, over UDP and TCP.
+    """
+
+    def __init__(self, directory: Path, phone: str, password: str) -> None:
+        with SipPeer() as free:
+            self.hostport = free.hostport
+        configuration = directory / "kamailio.cfg"
+        text = _TEMPLATE.read_text()
+        for name, value in (("ADDRESS", self.hostport), ("PHONE", phone), ("PASSWORD", password)):
+            text = text.replace(name, value)
+        configuration.write_text(text)
+        # -DD: in the foreground, with its children. -E: messages to standard error.
+        command = [PROGRAM or "kamailio", "-DD", "-E", "-f", str(configuration), "-Y", str(directory), "-m", "16"]
+        self._program = Program(command, directory / "kamailio.txt")
+        wait_until("Kamailio answers", self._answers)
+
+    def kill(self) -> None:
+        """End it and its children."""
+        self._program.kill()
+
+    def log(self) -> str:
+        """What it has printed."""
+        return self._program.text()
+
+    def _answers(self) -> bool:
+        if not self._program.is_running:
+            raise AssertionError(f"Kamailio did not start: {self.log()}")
+        with SipPeer() as peer:
+            ping = peer.new_request("OPTIONS", f"sip:{self.hostport}", from_="<sip:a@b>", to="<sip:c@d>")
+            peer.send(ping, self.hostport)
+            try:
+                return bool(peer.final_response(ping, timeout_s=0.3))
+            except TimeoutError:
+                return False

@@ -1,0 +1,74 @@
+"""sipp, which makes and takes many calls by scenario. I/O: a process."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from support.processes import Program
+from support.sip_peer import SipPeer
+
+PROGRAM = shutil.which("sipp")
+
+_TRANSPORTS = {"udp": "u1", "tcp": "t1"}
+
+
+class Sipp:
+    """A sipp that runs a scenario.
+
+    Args:
+        scenario: the scenario file.
+        directory: for what it prints.
+        remote: ``host:port`` that a calling scenario calls.
+        calls: how many; then it ends.
+        rate: calls started in a second.
+        keys: for ``[name]`` in the scenario.
+
+    Attributes:
+        hostport: where it listens.
+    """
+
+    def __init__(
+        self,
+        scenario: Path,
+        directory: Path,
+        *,
+        transport: str,
+        remote: str = "",
+        calls: int = 0,
+        rate: int = 10,
+        keys: dict[str, str] | None = None,
+    ) -> None:
+        with SipPeer() as free:
+            self.hostport = free.hostport
+        ip, _, port = self.hostport.rpartition(":")
+        command = [PROGRAM or "sipp", "-sf", str(scenario), "-i", ip, "-p", port, "-t", _TRANSPORTS[transport]]
+        command += ["-nostdin", "-trace_err", "-error_file", str(directory / f"{scenario.stem}.errors")]
+        command += ["-r", str(rate), "-timeout", "60", "-timeout_error"]
+        if calls:
+            command += ["-m", str(calls)]
+        for name, value in (keys or {}).items():
+            command += ["-key", name, value]
+        if remote:
+            command.append(remote)
+        self._errors = directory / f"{scenario.stem}.errors"
+        self._program = Program(command, directory / f"{scenario.stem}.txt")
+
+    def wait(self, timeout_s: float = 60.0) -> None:
+        """Wait until all its calls are over, and make sure that all went as the scenario says.
+
+        Raises:
+            AssertionError: a call did not, with sipp's own account of it.
+        """
+        try:
+            status = self._program.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            status = -1
+        if status != 0:
+            errors = self._errors.read_text(errors="replace") if self._errors.exists() else ""
+            raise AssertionError(f"sipp ended with {status}: {errors}{self._program.text()[-3000:]}")
+
+    def kill(self) -> None:
+        """End it."""
+        self._program.kill()
