@@ -1,0 +1,213 @@
+"""Calls through the `Switch` port: what any switch that the services work with has to do."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Listener
+from world import RIGHT_PASSWORD, ArrivedInvite, World, eventually
+
+from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
+from sipbridge.core.account import Account, AccountId, SecretType, account_id
+from sipbridge.core.account_pool import AccountPool
+from sipbridge.core.call import ChannelUuid
+from sipbridge.core.dial_string import format_dial_string
+from sipbridge.core.events import CallEnded, CallParked, GatewayAdded
+from sipbridge.core.gateway import Gateway, GatewayName, gateway_for
+from sipbridge.core.media import MediaEncryption, media_variables
+from sipbridge.core.provider import (
+    Always,
+    OnAccountNotFound,
+    OutgoingInvite,
+    PoolPolicy,
+    Provider,
+    RandomAccount,
+)
+from sipbridge.core.routing import Bridge
+from sipbridge.core.template import TemplateScope, parse_template
+from sipbridge.core.uri import parse_name_addr, parse_sip_uri
+from sipbridge.ports import CommandRefused, Outcome
+
+ALICE = "sip:alice@far.example.org"
+CALLER = '"Zoé \\"Z\\" M" <sip:zo%40e@inside.example.org;x-y=1>'
+_LINE_POOL = AccountPool(PoolPolicy("pool", parse_sip_uri("sip:127.0.0.1"), False, 10))
+
+
+@pytest.fixture
+def outcomes() -> list[Outcome]:
+    return []
+
+
+def gateway_to(world: World, switch: FreeSwitch, *, registers: bool = False, password: str = RIGHT_PASSWORD) -> Gateway:
+    """The gateway of alice at the far side."""
+    policy = PoolPolicy("pool", parse_sip_uri(f"sip:{world.far_side}"), registers, 10)
+    account = Account(parse_sip_uri(ALICE), secret=password, secret_type=SecretType.CLEAR_TEXT)
+    return gateway_for(account_id("pool", account.uri), account, policy, switch.gateway_salt(), 3600)
+
+
+@pytest.fixture
+def gateway(world: World, switch: FreeSwitch, listener: Listener) -> Gateway:
+    """A gateway that need not register."""
+    gateway = gateway_to(world, switch)
+    if gateway.name not in switch.gateways()[0]:
+        switch.add_gateways([gateway])
+        listener.wait_for(GatewayAdded, lambda added: added.name == gateway.name)
+    return gateway
+
+
+def dial_string(world: World, gateway: GatewayName | None, callee: str = "answers") -> str:
+    """Alice calls `callee`."""
+    template = parse_template(ALICE, TemplateScope.INVITE)
+    invite = OutgoingInvite(to=template, from_=template)
+    provider = Provider("p", "pool", Always(), RandomAccount(), OnAccountNotFound.DECLINE, invite)
+    line = next(iter(_LINE_POOL), None) or _LINE_POOL.add(Account(parse_sip_uri(ALICE)))
+    media = media_variables(MediaEncryption.NONE, None)
+    assert media is not None
+    bridge = Bridge(
+        provider=provider,
+        line=line,
+        to=parse_name_addr(f"sip:{callee}@far.example.org;user=phone"),
+        from_=parse_name_addr('"Alice, A" <sip:alice@far.example.org>'),
+        next_hop=parse_sip_uri(f"sip:{world.far_side}"),
+        uses_gateway=gateway is not None,
+        media=media,
+        trace=(),
+    )
+    return format_dial_string(bridge, gateway, "providers")
+
+
+def park(world: World, listener: Listener) -> tuple[CallParked, object]:
+    """A call that waits, and its caller's view of it."""
+    call = world.call("sip:+33%23@inside.example.org:5070;user=phone", CALLER, "<sip:b,$b@x.example.org>")
+    return listener.wait_for(CallParked), call
+
+
+def test_parked_call_tells_its_addresses_as_they_were_sent(
+    world: World, switch: FreeSwitch, listener: Listener, outcomes: list[Outcome]
+) -> None:
+    parked, _ = park(world, listener)
+
+    assert parked.request.request_uri_text == "sip:+33%23@inside.example.org:5070;user=phone"
+    assert parked.request.from_header.startswith(CALLER + ";tag=")
+    assert parked.request.from_.display_name == 'Zoé "Z" M'
+    assert parked.request.to_header == "<sip:b,$b@x.example.org>"
+    assert (parked.sofia_profile, parked.gateway) == ("inside", "")
+    assert parked.call_id
+    switch.respond(parked.channel_uuid, "488 Not Acceptable Here", outcomes.append)
+    listener.wait_for(CallEnded)
+
+
+def test_declined_call_gets_the_status(
+    world: World, switch: FreeSwitch, listener: Listener, outcomes: list[Outcome]
+) -> None:
+    parked, call = park(world, listener)
+
+    switch.respond(parked.channel_uuid, "403 Not today", outcomes.append)
+
+    ended = listener.wait_for(CallEnded)
+    assert ended == CallEnded(parked.channel_uuid, ended.hangup_cause, answered=False)
+    assert eventually("answered", call.statuses) == [403]
+    assert outcomes == [None]
+
+
+def test_bridged_call_is_the_invite_that_was_decided(
+    world: World, switch: FreeSwitch, listener: Listener, gateway: Gateway, outcomes: list[Outcome]
+) -> None:
+    arrived_before = len(world.invites())
+    parked, call = park(world, listener)
+
+    switch.bridge(parked.channel_uuid, gateway.account_id, dial_string(world, gateway.name), outcomes.append)
+
+    eventually("answered", lambda: 200 in call.statuses())
+    assert outcomes == [None]
+    assert world.invites()[arrived_before:] == [
+        ArrivedInvite(
+            "sip:answers@far.example.org;user=phone",
+            "<sip:answers@far.example.org;user=phone>",
+            '"Alice, A" <sip:alice@far.example.org>',
+        )
+    ]
+    call.hang_up()
+    assert listener.wait_for(CallEnded) == CallEnded(parked.channel_uuid, "NORMAL_CLEARING", answered=True)
+
+
+def test_busy_callee_reaches_the_caller(
+    world: World, switch: FreeSwitch, listener: Listener, gateway: Gateway, outcomes: list[Outcome]
+) -> None:
+    parked, call = park(world, listener)
+
+    switch.bridge(parked.channel_uuid, gateway.account_id, dial_string(world, gateway.name, "busy"), outcomes.append)
+
+    assert listener.wait_for(CallEnded) == CallEnded(parked.channel_uuid, "USER_BUSY", answered=False)
+    assert eventually("a final response", call.statuses)[-1] == 486
+
+
+def test_ringing_reaches_the_caller_and_a_kill_does_not_break_the_line(
+    world: World, switch: FreeSwitch, listener: Listener, gateway: Gateway, outcomes: list[Outcome]
+) -> None:
+    parked, call = park(world, listener)
+
+    switch.bridge(parked.channel_uuid, gateway.account_id, dial_string(world, gateway.name, "rings"), outcomes.append)
+
+    eventually("ringing", lambda: 180 in call.statuses())
+    assert switch.existing([parked.channel_uuid]) == {parked.channel_uuid}
+
+
+def test_unknown_gateway_ends_the_call(
+    world: World, switch: FreeSwitch, listener: Listener, outcomes: list[Outcome]
+) -> None:
+    parked, call = park(world, listener)
+
+    switch.bridge(
+        parked.channel_uuid, AccountId("0" * 16), dial_string(world, GatewayName("sipbridge.no.0")), outcomes.append
+    )
+
+    assert listener.wait_for(CallEnded) == CallEnded(parked.channel_uuid, "INVALID_GATEWAY", answered=False)
+    assert eventually("a final response", call.statuses)[-1] >= 400
+
+
+def test_table_of_channels_tells_the_account_of_a_call_in_progress(
+    world: World, switch: FreeSwitch, listener: Listener, gateway: Gateway, outcomes: list[Outcome]
+) -> None:
+    parked, call = park(world, listener)
+    nobody = ChannelUuid("12345678-1234-1234-1234-123456789abc")
+    switch.bridge(parked.channel_uuid, gateway.account_id, dial_string(world, gateway.name), outcomes.append)
+    eventually("answered", lambda: 200 in call.statuses())
+
+    def accounts() -> dict[ChannelUuid, AccountId | None]:
+        return {channel.channel_uuid: channel.account_id for channel in switch.channels()}
+
+    eventually("the account", lambda: accounts().get(parked.channel_uuid) == gateway.account_id)
+    assert switch.existing([parked.channel_uuid, nobody]) == {parked.channel_uuid}
+
+    call.hang_up()
+    listener.wait_for(CallEnded, lambda ended: ended.channel_uuid == parked.channel_uuid)
+    eventually("gone", lambda: not switch.existing([parked.channel_uuid]))
+    eventually("gone from the table, too", lambda: parked.channel_uuid not in accounts())
+
+
+def test_call_that_is_gone_refuses_commands(switch: FreeSwitch, gateway: Gateway, outcomes: list[Outcome]) -> None:
+    gone = ChannelUuid("12345678-1234-1234-1234-123456789abc")
+
+    switch.bridge(gone, gateway.account_id, "{a=b}sofia/gateway/x/y", outcomes.append)
+    switch.respond(gone, "488 Not Acceptable Here", outcomes.append)
+
+    eventually("both refused", lambda: len(outcomes) == 2)
+    assert [type(outcome) for outcome in outcomes] == [CommandRefused, CommandRefused]
+    assert "invalid session id" in str(outcomes[0])
+
+
+def test_calls_get_503_at_once_without_a_lease(world: World, switch: FreeSwitch, listener: Listener) -> None:
+    switch.end_lease()
+    switch.channels()  # answered after the lease has ended
+
+    call = world.call("sip:a@inside.example.org", "<sip:b@inside.example.org>", "<sip:a@inside.example.org>")
+
+    assert eventually("a response", call.statuses) == [503]
+    assert listener.of(CallParked) == []
+
+
+def test_call_that_nobody_decides_gets_503(world: World, switch: FreeSwitch, listener: Listener) -> None:
+    parked, call = park(world, listener)
+
+    assert listener.wait_for(CallEnded) == CallEnded(parked.channel_uuid, "NORMAL_TEMPORARY_FAILURE", answered=False)
+    assert eventually("a response", call.statuses) == [503]

@@ -1,0 +1,226 @@
+"""What a contract test needs around a switch: a caller, callees, a registrar; simulated and real.
+
+Who is called decides what happens: ``answers``, ``busy`` and ``rings``, whatever the domain. The registrar takes the
+password ``right`` and refuses all others with 403.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Protocol, TypeVar
+
+import gevent
+
+from sipbridge.adapters.event_socket.link import LinkSettings
+from sipbridge.simulator import CalleeRule, CallState, Refuse, RegistrarRule, SimulatedCall, SimulatedInvite, Simulator
+from support.digest import DigestProvider
+from support.freeswitch import FreeSwitch
+from support.sip_message import SipMessage, sdp, without_tag
+from support.sip_peer import Reply, SipPeer, answers, replies
+
+RIGHT_PASSWORD = "right"
+_T = TypeVar("_T")
+
+
+def eventually(what: str, found: Callable[[], _T], timeout_s: float = 10.0) -> _T:
+    """The first true result of `found`; everything else runs on meanwhile.
+
+    Raises:
+        AssertionError: naming `what` and the last result.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not (result := found()):
+        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what} (last: {result!r})"
+        gevent.sleep(0.01)
+    return result
+
+
+class ArrivedInvite(NamedTuple):
+    """The INVITE of a B leg, as the far side got it; From without its tag."""
+
+    request_uri: str
+    to: str
+    from_: str
+
+
+class PlacedCall(Protocol):
+    """A call, as its caller sees it."""
+
+    def statuses(self) -> list[int]:
+        """Every SIP status so far, 100 left out."""
+
+    def hang_up(self) -> None:
+        """Send BYE."""
+
+
+class World(Protocol):
+    """A switch with the configuration of this repository, and everybody around it.
+
+    Attributes:
+        far_side: ``host:port`` where providers are.
+        slowness: how many real seconds a second of the switch takes.
+    """
+
+    link: LinkSettings
+    spool_file: Path
+    far_side: str
+    slowness: float
+
+    def call(self, request_uri: str, from_: str, to: str) -> PlacedCall:
+        """Place a call on our side."""
+
+    def invites(self) -> list[ArrivedInvite]:
+        """Every INVITE that the far side has got, those that it asked for a digest left out."""
+
+    def restart_switch(self) -> None:
+        """Have the switch crash and start again."""
+
+    def restart_provider_profile(self) -> None:
+        """Have the sofia profile of the providers restart."""
+
+
+def link_settings(port: int, password: str) -> LinkSettings:
+    """Patient enough for a real one, and quick to come back."""
+    return LinkSettings(
+        host="127.0.0.1",
+        port=port,
+        password=password,
+        connect_timeout_s=5.0,
+        command_timeout_s=10.0,
+        silence_timeout_s=45.0,
+        backoff_min_s=0.05,
+        backoff_max_s=0.2,
+    )
+
+
+class SimulatedWorld:
+    """The simulator, with time running twenty times as fast."""
+
+    slowness = 0.05
+    far_side = "127.0.0.1:5999"
+
+    def __init__(self, directory: Path) -> None:
+        self.spool_file = directory / "gateways.xml"
+        self.simulator = Simulator(spool_file=self.spool_file, tick_s=self.slowness, time_scale=self.slowness)
+        self.simulator.far_side.rules += [
+            CalleeRule(_calls("busy"), rings_s=None, status=486, phrase="Busy Here"),
+            CalleeRule(_calls("rings"), final_s=None),
+        ]
+        self.simulator.registrar.rules.append(RegistrarRule(Refuse(), lambda it: it.password != RIGHT_PASSWORD))
+        self.simulator.start()
+        self.link = link_settings(self.simulator.port, self.simulator.password)
+
+    def call(self, request_uri: str, from_: str, to: str) -> PlacedCall:
+        """See `World`."""
+        return _SimulatedCall(self.simulator.place_call(request_uri, from_, to))
+
+    def invites(self) -> list[ArrivedInvite]:
+        """See `World`."""
+        return [ArrivedInvite(one.request_uri, one.to, one.from_) for one in self.simulator.far_side.invites]
+
+    def restart_switch(self) -> None:
+        """See `World`."""
+        self.simulator.restart_switch()
+
+    def restart_provider_profile(self) -> None:
+        """See `World`."""
+        self.simulator.restart_profile()
+
+    def close(self) -> None:
+        """Stop the simulator; fails if it failed."""
+        assert self.simulator.injections == []
+        self.simulator.stop()
+
+
+class _SimulatedCall:
+    def __init__(self, call: SimulatedCall) -> None:
+        self._call = call
+
+    def statuses(self) -> list[int]:
+        return self._call.responses[1:]
+
+    def hang_up(self) -> None:
+        assert self._call.state is CallState.ANSWERED
+        self._call.hang_up()
+
+
+class RealWorld:
+    """A real FreeSWITCH, and SIP peers around it."""
+
+    slowness = 1.0
+
+    def __init__(self, directory: Path) -> None:
+        self._freeswitch = FreeSwitch(directory)
+        self._caller = SipPeer()
+        self._provider = DigestProvider("far.example.org", {"alice": RIGHT_PASSWORD}, _callee)
+        self._far_side = SipPeer(self._provider.rule)
+        self.far_side = self._far_side.hostport
+        self.spool_file = self._freeswitch.spool
+        self.link = link_settings(self._freeswitch.event_socket_port, self._freeswitch.password)
+
+    def call(self, request_uri: str, from_: str, to: str) -> PlacedCall:
+        """See `World`."""
+        invite = self._caller.new_request("INVITE", request_uri, from_=from_, to=to, body=sdp())
+        self._caller.send(invite, self._freeswitch.inside)
+        return _RealCall(self._caller, self._freeswitch.inside, invite)
+
+    def invites(self) -> list[ArrivedInvite]:
+        """See `World`."""
+        return [
+            ArrivedInvite(one.request_uri, one["To"], without_tag(one["From"]))
+            for one in self._far_side.received
+            if one.method == "INVITE" and not one.in_dialog and self._provider.accepts(one)
+        ]
+
+    def restart_switch(self) -> None:
+        """See `World`."""
+        self._freeswitch.kill()
+        self._freeswitch.start()
+
+    def restart_provider_profile(self) -> None:
+        """See `World`."""
+
+        # Refused for the first ten seconds of a profile's life.
+        def restarts() -> bool:
+            return "restarting" in self._freeswitch.event_socket.api("sofia profile providers restart")
+
+        eventually("the profile restarts", restarts, 20)
+
+    def close(self) -> None:
+        """End all of it."""
+        self._freeswitch.kill()
+        self._caller.close()
+        self._far_side.close()
+
+
+class _RealCall:
+    def __init__(self, caller: SipPeer, called: str, invite: SipMessage) -> None:
+        self._caller = caller
+        self._called = called
+        self._invite = invite
+
+    def statuses(self) -> list[int]:
+        statuses = [status for status in self._caller.statuses(self._invite) if status != 100]
+        if statuses and statuses[-1] >= 200:
+            self._send("ACK", cseq=1)
+        return statuses
+
+    def hang_up(self) -> None:
+        self._send("BYE", cseq=2)
+
+    def _send(self, method: str, cseq: int) -> None:
+        final = self._caller.final_response(self._invite)
+        self._caller.send(self._caller.within_dialog(method, self._invite, final, cseq=cseq), self._called)
+
+
+def _callee(request: SipMessage) -> list[Reply]:
+    behaviour = {"busy": replies(Reply(486, "Busy Here")), "rings": replies(Reply(180, "Ringing"))}
+    user = request.request_uri.partition(":")[2].partition("@")[0]
+    rule = behaviour.get(user, answers(Reply(180, "Ringing"))) if request.method == "INVITE" else answers()
+    return list(rule(request))
+
+
+def _calls(user: str) -> Callable[[SimulatedInvite], bool]:
+    return lambda invite: invite.request_uri.startswith(f"sip:{user}@")
