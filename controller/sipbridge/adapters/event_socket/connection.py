@@ -7,6 +7,7 @@ them (a caller could forge headers), knows no JSON, no time limit and no loss of
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -25,6 +26,8 @@ _log = logging.getLogger(__name__)
 _RECEIVE_BYTES = 256 * 1024
 MAX_PENDING_COMMANDS = 50_000
 """Commands without a reply yet; FreeSWITCH answers 10,000 in a second, so more means that it does not listen."""
+_GOODBYE_S = 1.0
+"""How long FreeSWITCH may take to answer what was sent last."""
 
 Event = dict[str, Any]
 """A JSON event: header names to texts, or to lists of texts."""
@@ -72,6 +75,7 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         silence_timeout_s: float | None = None,
     ) -> None:
         super().__init__(host, port, password, timeout=connect_timeout_s)
+        self.sock: Any = None
         self._command_timeout_s = command_timeout_s
         self._silence_timeout_s = silence_timeout_s
         self._outgoing: list[bytes] = []
@@ -91,13 +95,20 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         """
         with gevent.Timeout(self.timeout, SwitchLost(f"no greeting from {self._where} within {self.timeout:g} s")):
             try:
-                self.sock = gevent.socket.create_connection((self.host, self.port))
+                sock = gevent.socket.create_connection((self.host, self.port))
             except OSError as error:
                 raise SwitchLost(f"cannot connect to {self._where}: {error.strerror or error}") from error
-            self.sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
+            if self._lost.ready():
+                sock.close()
+                raise SwitchLost(f"{self._where}: {self.wait_lost()}")
+            self.sock = sock
+            sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
             self.connected = True
-            self._last_data_at = gevent.get_hub().loop.now()
+            self._last_data_at = time.monotonic()
             self._greenlets = [gevent.spawn(self._read), gevent.spawn(self._write), gevent.spawn(self._watch)]
+            for greenlet in self._greenlets:
+                # A defect must not leave a connection that looks alive.
+                greenlet.link_exception(lambda failed: self.lose(f"failed: {failed.exception!r}"))
             try:
                 self._greeting.get()
                 reply = self.send(f"auth {self.password}")
@@ -116,16 +127,18 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
             on_reply: called once, soon or with a `SwitchLost`; must not wait.
             timeout_s: where the answer may take longer than usual.
         """
+        # First of all, because it may refuse: a command that is counted but not sent would shift all later replies.
+        encoded = _encode(command)
         if not self.connected:
-            on_reply(NotSent(f"not connected to {self._where}"))
+            on_reply(NotSent(f"{self._where}: {self._lost.value or 'not connected'}"))
             return
         if len(self._unanswered) >= MAX_PENDING_COMMANDS:
             on_reply(NotSent(f"{MAX_PENDING_COMMANDS} commands wait for {self._where}"))
             return
         if not self._unanswered:
-            self._last_reply_at = gevent.get_hub().loop.now()
+            self._last_reply_at = time.monotonic()
         self._unanswered.append(_Pending(on_reply, timeout_s or self._command_timeout_s))
-        self._outgoing.append(_encode(command))
+        self._outgoing.append(encoded)
         self._outgoing_ready.set()
 
     def send(self, command: str, timeout_s: float | None = None) -> Reply:
@@ -159,10 +172,11 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         return str(self._lost.get())
 
     def stop(self) -> None:
-        """Say goodbye and close; what waits for a reply is told."""
+        """Let what was posted be carried out, say goodbye and close; who waits for a reply even then is told."""
         if self.connected:
             self.post("exit", lambda _: None)
-            gevent.sleep(0)
+            # FreeSWITCH closes the connection, after all that came before.
+            self._lost.wait(_GOODBYE_S)
         self.lose("closed by us")
 
     def lose(self, reason: str) -> None:
@@ -177,10 +191,11 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         self._unanswered.clear()
         if not self._greeting.ready():
             self._greeting.set_exception(SwitchLost(f"{self._where}: {reason}"))
+        if self.sock is not None:
+            self.sock.close()
         for index, pending in enumerate(waiting):
             kind = NotSent if index >= len(waiting) - unsent else Unconfirmed
-            pending.on_reply(kind(f"{self._where}: {reason}"))
-        self.sock.close()
+            self._answer(pending, kind(f"{self._where}: {reason}"))
         current = gevent.getcurrent()
         gevent.killall([greenlet for greenlet in self._greenlets if greenlet is not current], block=False)
 
@@ -192,9 +207,11 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         reader = FrameReader()
         try:
             while data := self.sock.recv(_RECEIVE_BYTES):
-                self._last_data_at = gevent.get_hub().loop.now()
+                self._last_data_at = time.monotonic()
                 for frame in reader.feed(data):
                     self._handle(frame)
+                    if not self.connected:
+                        return
                 # Data that is there already would be read without a switch, and nobody else would ever run.
                 gevent.sleep(0)
         except FramingError as error:
@@ -221,7 +238,7 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         """
         while not self._lost.ready():
             gevent.sleep(min(1.0, self._command_timeout_s / 4))
-            now = gevent.get_hub().loop.now()
+            now = time.monotonic()
             if self._unanswered and now - self._last_reply_at > self._unanswered[0].timeout_s:
                 self.lose(f"no reply within {self._unanswered[0].timeout_s:g} s")
             elif self._silence_timeout_s and now - self._last_data_at > self._silence_timeout_s:
@@ -248,8 +265,14 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         if not self._unanswered:
             self.lose("a reply that nobody asked for")
             return
-        self._last_reply_at = gevent.get_hub().loop.now()
-        self._unanswered.popleft().on_reply(Reply(text))
+        self._last_reply_at = time.monotonic()
+        self._answer(self._unanswered.popleft(), Reply(text))
+
+    def _answer(self, pending: _Pending, outcome: Reply | SwitchLost) -> None:
+        try:
+            pending.on_reply(outcome)
+        except Exception:  # noqa: BLE001 - nor must one reply that we fail at
+            _log.exception("handling the reply %r of %s failed", outcome, self._where)
 
     def _handle_event(self, body: bytes) -> None:
         event = _decode(body)
@@ -266,7 +289,7 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
 
 def _encode(command: str) -> bytes:
     # An empty line ends a command: whatever follows would be another one.
-    if "\n\n" in command or "\r" in command or command.endswith("\n"):
+    if "\n\n" in command or "\r" in command or command.startswith("\n") or command.endswith("\n"):
         raise AssertionError("a command with an end in its middle")
     return (command + "\n\n").encode("utf-8", "surrogateescape")
 

@@ -88,6 +88,7 @@ def _parse_headers(block: bytes) -> dict[str, str]:
 
 def _body_length(headers: dict[str, str]) -> int:
     text = headers.get("Content-Length", "0")
-    if not (text.isascii() and text.isdigit()) or int(text) > MAX_BODY_BYTES:
+    # Python refuses to read numbers of thousands of digits.
+    if not (text.isascii() and text.isdigit()) or len(text) > 10 or int(text) > MAX_BODY_BYTES:
         raise FramingError(f"Content-Length {text[:40]!r}")
     return int(text)

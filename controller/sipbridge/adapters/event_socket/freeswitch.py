@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
@@ -24,6 +25,7 @@ _log = logging.getLogger(__name__)
 
 LEASE_VARIABLE = "sipbridge_lease"
 SALT_VARIABLE = "sipbridge_salt"
+_SALT = re.compile("[0-9a-f]{64}")
 _LONG_TIMEOUT_S = 120.0
 """For what FreeSWITCH needs seconds for with tens of thousands of gateways or channels."""
 _SUBSCRIPTION = "event json CHANNEL_PARK CHANNEL_HANGUP_COMPLETE HEARTBEAT SHUTDOWN CUSTOM " + " ".join(
@@ -96,7 +98,12 @@ class FreeSwitch:
 
     def channels(self) -> Sequence[LiveChannel]:
         """``show channels``: inbound ones are A legs."""
-        table = orjson.loads(self._api("show channels as json", _LONG_TIMEOUT_S).encode("utf-8", "replace"))
+        command = "show channels as json"
+        text = self._api(command, _LONG_TIMEOUT_S)
+        try:
+            table = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise CommandRefused(command, text[:200]) from error
         return [_live_channel(row) for row in table.get("rows", ()) if row.get("direction") == "inbound"]
 
     def existing(self, channels: Collection[ChannelUuid]) -> set[ChannelUuid]:
@@ -106,19 +113,22 @@ class FreeSwitch:
         return {channel for channel, reply in zip(asked, replies, strict=True) if reply.text == "true"}
 
     def gateways(self) -> tuple[set[str], set[str]]:
-        """``gwlist up`` and ``gwlist down`` of the provider profile."""
-        up, down = (
-            self._api(f"sofia profile {self._profile} gwlist {which}", _LONG_TIMEOUT_S) for which in ("up", "down")
-        )
-        for reply in (up, down):
+        """``gwlist up`` and ``gwlist down`` of the provider profile.
+
+        The first is asked for twice: a gateway that comes up in between would otherwise be in neither list.
+        """
+        commands = [f"api sofia profile {self._profile} gwlist {which}" for which in ("up", "down", "up")]
+        replies = [reply.text for reply in self._connection().send_all(commands, _LONG_TIMEOUT_S)]
+        for reply in replies:
             if reply.startswith("Invalid Profile"):
                 raise CommandRefused("gwlist", reply.strip())
-        return set(up.split()), set(down.split())
+        before, down, up = (set(reply.split()) for reply in replies)
+        return up, (before | down) - up
 
     def gateway_salt(self) -> bytes:
         """A global variable of FreeSWITCH: it lives exactly as long as the gateways that are named with it."""
         salt = self._api(f"global_getvar {SALT_VARIABLE}").strip()
-        if not salt or salt.startswith("-ERR"):
+        if not _SALT.fullmatch(salt):
             salt = secrets.token_hex(32)
             self._api(f"global_setvar {SALT_VARIABLE}={salt}")
         return bytes.fromhex(salt)
@@ -179,6 +189,8 @@ def _ignore(outcome: Outcome) -> None:
 
 
 def _execute(channel: ChannelUuid, application: str, argument: str) -> str:
+    if "\n" in channel + argument:
+        raise AssertionError(f"a line end in what {application} is given would be another header of the command")
     return f"sendmsg {channel}\ncall-command: execute\nexecute-app-name: {application}\nexecute-app-arg: {argument}"
 
 

@@ -12,7 +12,7 @@ import gevent
 import gevent.event
 
 from sipbridge.adapters.event_socket.connection import EventSocketConnection
-from sipbridge.ports import SwitchLost
+from sipbridge.core.errors import SipBridgeError
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class LinkUser(Protocol):
     """Who is told about the link."""
 
     def on_link_up(self, events: EventSocketConnection, commands: EventSocketConnection) -> None:
-        """Both connections stand; raising `SwitchLost` gives them up."""
+        """Both connections stand; raising any `SipBridgeError` gives them up."""
 
     def on_link_down(self, reason: str) -> None:
         """One of them is lost, and so both are."""
@@ -71,7 +71,8 @@ class Link:
     def stop(self) -> None:
         """Close both connections and leave `run`."""
         self._stopping.set()
-        for connection in self._connections:
+        # Commands first: when events are lost, `run` gives up both.
+        for connection in reversed(self._connections):
             connection.stop()
 
     def _use_once(self) -> tuple[str, bool]:
@@ -87,7 +88,7 @@ class Link:
             self._user.on_link_up(events, commands)
             up = True
             reason = _first_lost(events, commands)
-        except SwitchLost as error:
+        except SipBridgeError as error:
             reason = str(error)
         finally:
             for connection in self._connections:

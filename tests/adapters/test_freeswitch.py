@@ -1,0 +1,345 @@
+"""The `Switch` port: which commands FreeSWITCH is sent, and what its answers come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gevent
+import orjson
+import pytest
+from scripted_server import Client, event, reply, response, serving, until
+from test_link import settings
+
+from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
+from sipbridge.adapters.spool import Spool
+from sipbridge.core.account import AccountId
+from sipbridge.core.call import ChannelUuid
+from sipbridge.core.events import CallEnded, GatewayAdded, LiveChannel, SwitchEvent
+from sipbridge.core.gateway import GatewayName
+from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchLost
+
+CALL = ChannelUuid("634725bd-63d9-4ed6-8be2-a967dca9ff8a")
+
+
+class Listener:
+    """Notes what it is told; `on_up` is what it does when the switch is there."""
+
+    def __init__(self) -> None:
+        self.told: list[str | SwitchEvent] = []
+        self.on_up: Callable[[], None] = lambda: None
+
+    def on_switch_up(self) -> None:
+        self.on_up()
+        self.told.append("up")
+
+    def on_switch_down(self, reason: str) -> None:
+        self.told.append(f"down: {reason}")
+
+    def on_switch_event(self, told: SwitchEvent) -> None:
+        self.told.append(told)
+
+
+class FakeFreeSwitch:
+    """Answers from a table, and knows which of its clients has the events."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, str] = {}
+        self.commands: list[str] = []
+        self.events: Client | None = None
+
+    def __call__(self, client: Client) -> None:
+        client.authenticate()
+        client.answer(lambda command: self._answer(client, command))
+
+    def _answer(self, client: Client, command: str) -> bytes:
+        self.commands.append(command)
+        if command.startswith("event "):
+            self.events = client
+        text = next((text for known, text in self.answers.items() if command.startswith(known)), "+OK")
+        return response(text) if command.startswith("api ") else reply(text)
+
+    def tell(self, *events: bytes) -> None:
+        assert self.events is not None
+        self.events.send(b"".join(events))
+
+
+@pytest.fixture
+def fake() -> FakeFreeSwitch:
+    return FakeFreeSwitch()
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()
+
+
+@pytest.fixture
+def spool_file(tmp_path: Path) -> Path:
+    return tmp_path / "gateways.xml"
+
+
+@pytest.fixture
+def switch(fake: FakeFreeSwitch, listener: Listener, spool_file: Path) -> Iterator[FreeSwitch]:
+    with serving(fake) as server:
+        made = FreeSwitch(settings(server.port, backoff_min_s=0.02), Spool(spool_file, 30), "providers", 6)
+        running = gevent.spawn(made.run, listener)
+        try:
+            until(lambda: listener.told == ["up"])
+            fake.commands.clear()
+            yield made
+        finally:
+            made.stop()
+            running.get(timeout=5)
+
+
+def outcomes_of(do: Callable[[Callable[[Outcome], None]], None]) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    do(outcomes.append)
+    until(lambda: outcomes)
+    return outcomes
+
+
+# The link
+
+
+def test_filters_come_first_so_that_nothing_unwanted_ever_comes(fake: FakeFreeSwitch, listener: Listener) -> None:
+    with serving(fake) as server:
+        made = FreeSwitch(settings(server.port), Spool(Path("unused"), 30), "providers", 6)
+        running = gevent.spawn(made.run, listener)
+        until(lambda: listener.told == ["up"])
+        made.stop()
+        running.get(timeout=5)
+    *filters, subscription = fake.commands[:5]
+    assert [each.split()[0] for each in filters] == ["filter"] * 4
+    assert subscription == (
+        "event json CHANNEL_PARK CHANNEL_HANGUP_COMPLETE HEARTBEAT SHUTDOWN CUSTOM "
+        "sofia::gateway_state sofia::gateway_add sofia::gateway_delete sofia::profile_start"
+    )
+    assert listener.told[1].startswith("down: ")  # type: ignore[union-attr]
+
+
+def test_events_are_told_as_values(switch: FreeSwitch, fake: FakeFreeSwitch, listener: Listener) -> None:
+    assert switch
+    fake.tell(
+        event("CHANNEL_HANGUP_COMPLETE", **{"Unique-ID": CALL, "Hangup-Cause": "USER_BUSY"}),
+        event("CUSTOM", **{"Event-Subclass": "sofia::gateway_add", "Gateway": "a"}),
+        event("HEARTBEAT"),
+    )
+    until(lambda: len(listener.told) == 3)
+    assert listener.told[1:] == [CallEnded(CALL, "USER_BUSY", answered=False), GatewayAdded("a")]
+
+
+def test_a_shutdown_of_freeswitch_ends_the_link_at_once(
+    switch: FreeSwitch, fake: FakeFreeSwitch, listener: Listener
+) -> None:
+    assert switch
+    fake.tell(event("SHUTDOWN"))
+    until(lambda: listener.told[1:] == ["down: FreeSWITCH shuts down", "up"])
+
+
+def test_events_that_arrive_while_the_listener_asks_are_told_meanwhile(
+    fake: FakeFreeSwitch, listener: Listener
+) -> None:
+    with serving(fake) as server:
+        made = FreeSwitch(settings(server.port), Spool(Path("unused"), 30), "providers", 6)
+        fake.answers["api show channels"] = '{"row_count":0}'
+
+        def ask() -> None:
+            fake.tell(event("CHANNEL_HANGUP_COMPLETE", **{"Unique-ID": CALL}))
+            until(lambda: listener.told)
+            listener.told.append(f"{len(made.channels())} channels")
+
+        listener.on_up = ask
+        running = gevent.spawn(made.run, listener)
+        until(lambda: "up" in listener.told)
+        made.stop()
+        running.get(timeout=5)
+    assert [type(each).__name__ for each in listener.told[:1]] == ["CallEnded"]
+    assert listener.told[1:3] == ["0 channels", "up"]
+
+
+def test_a_subscription_that_is_refused_is_no_link(fake: FakeFreeSwitch, listener: Listener) -> None:
+    fake.answers["event json"] = "-ERR no keywords supplied"
+    with serving(fake) as server:
+        made = FreeSwitch(settings(server.port), Spool(Path("unused"), 30), "providers", 6)
+        running = gevent.spawn(made.run, listener)
+        until(lambda: listener.told)
+        made.stop()
+        running.get(timeout=5)
+    assert "-ERR no keywords supplied" in str(listener.told[0])
+
+
+def test_without_a_link_nothing_is_sent(listener: Listener) -> None:
+    made = FreeSwitch(settings(1), Spool(Path("unused"), 30), "providers", 6)
+    assert isinstance(outcomes_of(lambda done: made.respond(CALL, "488", done))[0], NotSent)
+    made.renew_lease()
+    with pytest.raises(NotSent):
+        made.channels()
+    with pytest.raises(NotSent):
+        made.existing([CALL])
+
+
+# Calls
+
+
+def test_a_call_is_marked_and_then_bridged(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
+    account = AccountId("0123456789abcdef")
+    assert outcomes_of(lambda done: switch.bridge(CALL, account, "{a=b}sofia/gateway/x/y", done)) == [None]
+    mark, bridge = fake.commands
+    assert mark == f"api uuid_setvar {CALL} accountcode 0123456789abcdef"
+    assert bridge.startswith(f"sendmsg {CALL}\ncall-command: execute\nexecute-app-name: bridge\n")
+    assert bridge.endswith("{a=b}sofia/gateway/x/y")
+
+
+def test_a_call_is_declined(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
+    assert outcomes_of(lambda done: switch.respond(CALL, "488 Not Acceptable Here", done)) == [None]
+    (respond,) = fake.commands
+    assert respond.startswith(f"sendmsg {CALL}\ncall-command: execute\nexecute-app-name: respond\n")
+    assert respond.endswith("488 Not Acceptable Here")
+
+
+def test_a_call_that_is_gone_is_refused(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
+    fake.answers["sendmsg"] = f"-ERR invalid session id [{CALL}]"
+    (outcome,) = outcomes_of(lambda done: switch.bridge(CALL, AccountId("a"), "x", done))
+    assert isinstance(outcome, CommandRefused)
+    assert "invalid session id" in outcome.reply
+
+
+def test_a_uuid_cannot_add_to_a_command(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
+    forged = ChannelUuid("x\nexecute-app-name: system\nexecute-app-arg: id")
+    with pytest.raises(AssertionError):
+        switch.respond(forged, "488", lambda _: None)
+    switch.remove_gateway(GatewayName("a"))
+    until(lambda: fake.commands)
+    assert fake.commands == ["api sofia profile providers killgw a"]
+
+
+# Questions
+
+
+def test_channels_are_the_a_legs(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
+    rows = [
+        {"uuid": "a", "direction": "inbound", "accountcode": "0123456789abcdef"},
+        {"uuid": "b", "direction": "outbound", "accountcode": "0123456789abcdef"},
+        {"uuid": "c", "direction": "inbound", "accountcode": ""},
+    ]
+    fake.answers["api show channels"] = orjson.dumps({"row_count": 3, "rows": rows}).decode()
+    assert switch.channels() == [
+        LiveChannel(ChannelUuid("a"), AccountId("0123456789abcdef")),
+        LiveChannel(ChannelUuid("c"), None),
+    ]
+
+
+def test_no_channels_are_no_rows(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
+    fake.answers["api show channels"] = '{"row_count":0}'
+    assert switch.channels() == []
+
+
+def test_channels_that_cannot_be_told_are_a_refusal(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
+    fake.answers["api show channels"] = "-ERR Database error!"
+    with pytest.raises(CommandRefused, match="Database error"):
+        switch.channels()
+
+
+def test_which_channels_exist(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
+    fake.answers |= {"api uuid_exists a": "true", "api uuid_exists": "false"}
+    assert switch.existing([ChannelUuid("a"), ChannelUuid("b")]) == {"a"}
+    assert switch.existing([]) == set()
+
+
+def test_gateways_that_can_be_called_and_those_that_cannot(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
+    fake.answers |= {"api sofia profile providers gwlist up": "a b ", "api sofia profile providers gwlist down": "c "}
+    assert switch.gateways() == ({"a", "b"}, {"c"})
+
+
+@pytest.mark.parametrize(
+    ("lists", "up", "down"),
+    [
+        (["", "", "moved"], {"moved"}, set()),
+        (["moved", "moved", ""], set(), {"moved"}),
+        (["", "moved", "moved"], {"moved"}, set()),
+        (["moved", "", ""], set(), {"moved"}),
+    ],
+    ids=["up before down was asked", "down after", "up after", "down before"],
+)
+def test_a_gateway_that_changes_meanwhile_is_in_one_list(
+    switch: FreeSwitch, monkeypatch: pytest.MonkeyPatch, fake: FakeFreeSwitch, lists: list[str], up: Any, down: Any
+) -> None:
+    remaining = list(lists)
+    monkeypatch.setattr(fake, "_answer", lambda _client, _command: response(remaining.pop(0)))
+    assert switch.gateways() == (up, down)
+
+
+def test_a_profile_that_is_not_running_is_a_refusal(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
+    fake.answers["api sofia profile providers gwlist"] = "Invalid Profile [providers]"
+    with pytest.raises(CommandRefused, match="Invalid Profile"):
+        switch.gateways()
+
+
+@pytest.mark.parametrize("absent", ["", "-ERR no reply\n", "not hexadecimal", "ab", "00" * 65])
+def test_the_salt_is_made_once(switch: FreeSwitch, fake: FakeFreeSwitch, absent: str) -> None:
+    fake.answers["api global_getvar sipbridge_salt"] = absent
+    salt = switch.gateway_salt()
+    assert len(salt) == 32
+    assert fake.commands[1:] == [f"api global_setvar sipbridge_salt={salt.hex()}"]
+    fake.answers["api global_getvar sipbridge_salt"] = salt.hex()
+    fake.commands.clear()
+    assert switch.gateway_salt() == salt
+    assert fake.commands == ["api global_getvar sipbridge_salt"]
+
+
+# Gateways and the lease
+
+
+def test_gateways_are_added_by_a_rescan_while_the_spool_holds_them(
+    switch: FreeSwitch, fake: FakeFreeSwitch, spool_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[str] = []
+
+    def answer(_client: Client, command: str) -> bytes:
+        held.append(spool_file.read_text())
+        return response("Reload XML [Success]\n+OK scan complete\n")
+
+    monkeypatch.setattr(fake, "_answer", answer)
+    switch.add_gateways([])
+    assert held == ["<include>\n\n</include>\n"]
+    assert spool_file.read_text() == "<include>\n\n</include>\n"
+
+
+def test_a_rescan_that_only_seems_to_have_worked_is_a_refusal(
+    switch: FreeSwitch, fake: FakeFreeSwitch, spool_file: Path
+) -> None:
+    fake.answers["api sofia profile providers rescan"] = (
+        "Reload XML [[error near line 18]: unclosed tag]\n+OK scan complete\n"
+    )
+    with pytest.raises(CommandRefused, match="error near line 18"):
+        switch.add_gateways([])
+    assert spool_file.exists()
+
+
+def test_a_rescan_that_is_lost_empties_the_spool_all_the_same(
+    switch: FreeSwitch, fake: FakeFreeSwitch, spool_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(client: Client, _command: str) -> bytes:
+        client.sock.close()
+        return b""
+
+    monkeypatch.setattr(fake, "_answer", answer)
+    with pytest.raises(SwitchLost):
+        switch.add_gateways([])
+    assert spool_file.read_text() == "<include>\n\n</include>\n"
+
+
+def test_the_lease_is_put_off_and_ended(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
+    switch.renew_lease()
+    switch.end_lease()
+    until(lambda: len(fake.commands) == 5)
+    assert fake.commands == [
+        "api global_setvar sipbridge_lease=true",
+        "api sched_del sipbridge_lease",
+        "api sched_api +6 sipbridge_lease global_setvar sipbridge_lease=false",
+        "api sched_del sipbridge_lease",
+        "api global_setvar sipbridge_lease=false",
+    ]
