@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 from sipbridge.core.gateway import Gateway
+
+# FreeSWITCH puts a variable's value in the place of $${name} wherever it stands, in a password too; and a NUL ends the
+# text for its parser, so that one account would keep all others out.
+_UNSAFE = re.compile(rb"[$\x00-\x09\x0b-\x1f]")
 
 
 class Spool:
@@ -71,7 +76,7 @@ def _give_to_group(descriptor: int, folder: Path) -> None:
 def _format_include(gateways: Sequence[Gateway], retry_s: int) -> bytes:
     # FreeSWITCH's preprocessor works by lines: <include> and </include> must have theirs for themselves.
     elements = b"\n".join(ElementTree.tostring(_element(gateway, retry_s)) for gateway in gateways)
-    return b"<include>\n" + elements + b"\n</include>\n"
+    return b"<include>\n" + _UNSAFE.sub(lambda match: b"&#%d;" % match[0][0], elements) + b"\n</include>\n"
 
 
 def _element(gateway: Gateway, retry_s: int) -> ElementTree.Element:
