@@ -53,9 +53,12 @@ class ControlServer:
         _remove_stale(self._path)
         # Between bind and chmod nobody but us may connect.
         previous = os.umask(0o177)
+        listener = _unix_socket()
         try:
-            listener = _unix_socket()
             listener.bind(str(self._path))
+        except BaseException:
+            listener.close()
+            raise
         finally:
             os.umask(previous)
         os.chmod(self._path, self._mode)
@@ -86,7 +89,11 @@ class ControlServer:
         handler = self._handlers.get(command) if isinstance(command, str) else None
         if handler is None:
             return {"error": f"unknown command {command!r}; known are {', '.join(sorted(self._handlers))}"}
-        return {"result": handler()}
+        try:
+            return {"result": handler()}
+        except Exception:  # noqa: BLE001 - a defect in an answer to the operator must not look like a dead daemon
+            _log.exception("the command %s failed", command)
+            return {"error": f"{command} failed: see the log of the daemon"}
 
 
 def ask(path: Path, command: str, timeout_s: float = 10.0) -> Any:

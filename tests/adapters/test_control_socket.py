@@ -1,0 +1,182 @@
+"""The command line asks the daemon, and only those who may."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gevent
+import gevent.socket
+import orjson
+import pytest
+from scripted_server import until
+
+from sipbridge.adapters.control_socket import ControlError, ControlServer, ask
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "control.sock"
+
+
+@contextmanager
+def listening(path: Path, **handlers: Any) -> Iterator[ControlServer]:
+    server = ControlServer(path, handlers or {"info": lambda: {"providers": []}})
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def exchange(path: Path, request: bytes, lines: int = 1) -> list[Any]:
+    with gevent.socket.socket(gevent.socket.AF_UNIX, gevent.socket.SOCK_STREAM) as client:
+        client.connect(str(path))
+        client.sendall(request)
+        with client.makefile("rb") as answers:
+            return [orjson.loads(answers.readline()) for _ in range(lines)]
+
+
+def test_a_question_is_answered(path: Path) -> None:
+    with listening(path, info=lambda: {"a": [1, "\u00e9"]}):
+        assert ask(path, "info") == {"a": [1, "\u00e9"]}
+        assert ask(path, "info") == {"a": [1, "\u00e9"]}
+
+
+def test_many_may_ask_at_once(path: Path) -> None:
+    with listening(path):
+        asking = [gevent.spawn(ask, path, "info") for _ in range(100)]
+        assert [each.get() for each in asking] == [{"providers": []}] * 100
+
+
+def test_only_owner_and_group_may_connect(path: Path) -> None:
+    previous = os.umask(0)
+    try:
+        with listening(path):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o660
+            assert stat.S_ISSOCK(path.stat().st_mode)
+    finally:
+        os.umask(previous)
+
+
+def test_the_umask_is_as_it_was_before(path: Path) -> None:
+    previous = os.umask(0o027)
+    try:
+        with listening(path):
+            assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(previous)
+
+
+def test_nothing_is_left_when_it_stops(path: Path) -> None:
+    with listening(path):
+        assert path.exists()
+    assert not path.exists()
+    with pytest.raises(ControlError, match="no sipbridge listens on"):
+        ask(path, "info")
+
+
+def test_the_socket_of_a_killed_daemon_is_replaced(path: Path) -> None:
+    left = gevent.socket.socket(gevent.socket.AF_UNIX, gevent.socket.SOCK_STREAM)
+    left.bind(str(path))
+    left.close()
+    with pytest.raises(ControlError, match="Connection refused"):
+        ask(path, "info")
+    with listening(path):
+        assert ask(path, "info") == {"providers": []}
+
+
+def test_a_second_daemon_does_not_start_and_leaves_the_first_alone(path: Path) -> None:
+    with listening(path):
+        second = ControlServer(path, {"info": lambda: "second"})
+        with pytest.raises(ControlError, match="another sipbridge listens on"):
+            second.start()
+        second.stop()
+        assert ask(path, "info") == {"providers": []}
+
+
+def test_what_is_no_socket_is_left_alone(path: Path) -> None:
+    path.write_text("precious")
+    server = ControlServer(path, {})
+    with pytest.raises(ControlError, match="is no socket"):
+        server.start()
+    server.stop()
+    assert path.read_text() == "precious"
+
+
+@pytest.mark.parametrize("folder", ["none", "x" * 200], ids=["does not exist", "too long for a socket"])
+def test_a_path_that_does_not_do_is_an_error(tmp_path: Path, folder: str) -> None:
+    parent = tmp_path / folder
+    if folder != "none":
+        parent.mkdir()
+    with pytest.raises(OSError, match=r"No such file|too long"):
+        ControlServer(parent / "control.sock", {}).start()
+
+
+@pytest.mark.parametrize(
+    ("request_line", "error"),
+    [
+        (b"\n", "the request is not JSON"),
+        (b"\xff\xfe\n", "the request is not JSON"),
+        (b"GET / HTTP/1.1\n", "the request is not JSON"),
+        (b"[" * 60_000 + b"\n", "the request is not JSON"),
+        (b"[]\n", "unknown command None; known are info"),
+        (b"{}\n", "unknown command None; known are info"),
+        (b'{"command": ["info"]}\n', "unknown command ['info']; known are info"),
+        (b'{"command": "__init__"}\n', "unknown command '__init__'; known are info"),
+    ],
+    ids=lambda each: str(each)[:24],
+)
+def test_junk_is_answered_with_an_error(path: Path, request_line: bytes, error: str) -> None:
+    with listening(path):
+        answers = exchange(path, request_line + b'{"command": "info"}\n', lines=2)
+        assert answers == [{"error": error}, {"result": {"providers": []}}]
+
+
+def test_a_line_without_an_end_takes_no_memory(path: Path) -> None:
+    with listening(path):
+        assert exchange(path, b"x" * 200_000) == [{"error": "the request is not JSON"}]
+
+
+def test_a_client_that_goes_away_costs_nothing(path: Path) -> None:
+    with listening(path):
+        for request in (b"", b"{", b'{"command": "info"}\n'):
+            with gevent.socket.socket(gevent.socket.AF_UNIX, gevent.socket.SOCK_STREAM) as client:
+                client.connect(str(path))
+                client.sendall(request)
+        assert ask(path, "info") == {"providers": []}
+
+
+def test_a_refusal_is_told(path: Path) -> None:
+    with listening(path), pytest.raises(ControlError, match="unknown command 'reload'; known are info"):
+        ask(path, "reload")
+
+
+def test_a_handler_that_fails_is_told_and_logged(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with listening(path, info=lambda: 1 / 0, version=lambda: 1):
+        with pytest.raises(ControlError, match="info failed: see the log"):
+            ask(path, "info")
+        assert ask(path, "version") == 1
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_daemon_that_does_not_answer_is_not_waited_for_long(path: Path) -> None:
+    with (
+        listening(path, info=lambda: gevent.sleep(5)),
+        pytest.raises(ControlError, match=r"no answer on .* within 0.1"),
+    ):
+        ask(path, "info", timeout_s=0.1)
+
+
+def test_stopping_ends_clients_that_are_still_there(path: Path) -> None:
+    with listening(path) as server, gevent.socket.socket(gevent.socket.AF_UNIX, gevent.socket.SOCK_STREAM) as client:
+        client.connect(str(path))
+        client.sendall(b'{"command": "info"}\n')
+        assert client.recv(100)
+        stopping = gevent.spawn(server.stop)
+        assert client.recv(100) == b""
+        until(stopping.ready)
