@@ -287,6 +287,14 @@ def test_account_code_shows_once_an_application_started_after_it(simulator: Simu
     assert rows() == []
 
 
+def test_bytes_that_are_not_utf8_go_through(simulator: Simulator, client: Client) -> None:
+    name = b"caf\xe9".decode("utf-8", "surrogateescape")
+    client.command("event json CHANNEL_PARK")
+    simulator.place_call("sip:bob@example.org", f'"{name}" <sip:alice@example.org>', "<sip:bob@example.org>")
+    assert client.read_event("CHANNEL_PARK")["variable_sip_from_display"] == name
+    assert json.loads(client.api("show channels as json"))["rows"][0]["cid_name"] == name
+
+
 def test_waiting_has_an_end(simulator: Simulator) -> None:
     call = place(simulator)
     with pytest.raises(TimeoutError, match="parked"):

@@ -47,6 +47,7 @@ def test_replies(client: Client, command: str, reply: str) -> None:
         ("global_setvar colour=blue", "+OK"),
         ("global_setvar", "-USAGE: <var>=<value> [=<value2>]\n"),
         ("sched_del nothing", "+OK Deleted: 0\n"),
+        ("sched_api +soon group global_getvar x", "+OK Added: 1\n"),
         ("sched_api", "-ERR Invalid syntax. USAGE: [+@]<time> <group_name> <command_string>[&]\n"),
         ("uuid_exists nobody", "false"),
         ("uuid_setvar", "-USAGE: <uuid> <var> [value]\n"),

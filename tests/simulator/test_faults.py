@@ -114,6 +114,7 @@ def test_nobody_listens_while_it_is_down(simulator: Simulator, connect: Callable
     simulator.shut_down_switch()
     with pytest.raises(ConnectionRefusedError):
         Client(simulator.port)
+    assert (place(simulator).state, place(simulator).sip_status) == (CallState.ENDED, 408)
     simulator.start_switch()
     assert connect().api("uuid_exists nobody") == "false"
 

@@ -197,6 +197,8 @@ def test_restarted_profile_has_lost_its_gateways(
     rescan(definition("sipbridge.a"))
     states_until(client, "REGED")
     simulator.restart_profile()
+    call = simulator.place_call_to_gateway("sipbridge.a", "<sip:x@example.org>", "<sip:a@example.org>")
+    assert call.responses == [408]
     assert client.api("sofia profile providers gwlist up") == "Invalid Profile [providers]"
     started = client.read_event("CUSTOM")
     assert (started["Event-Subclass"], started["profile_name"]) == ("sofia::profile_start", "providers")

@@ -8,10 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import orjson
-
 from sipbridge.simulator.channel import Channel
 from sipbridge.simulator.events import HOSTNAME, Origin, format_stamp, now_us
+from sipbridge.simulator.protocol import format_json
 from sipbridge.simulator.sofia_api import run_sofia
 from sipbridge.simulator.switch import Switch, format_uptime
 
@@ -74,8 +73,11 @@ def _sched_api(switch: Switch, argument: str) -> str:
     group, _, command = rest.partition(" ")
     if not command:
         return "-ERR Invalid syntax. USAGE: [+@]<time> <group_name> <command_string>[&]\n"
-    period_s = float(when[1:]) if when.startswith("@") else 0.0
-    delay_s = float(when[1:]) if when.startswith(("+", "@")) else max(0.0, float(when) - time.time())
+    number = when.lstrip("+@")
+    # What is not a number is 0, as in C.
+    given_s = float(number) if number.isdigit() else 0.0
+    period_s = given_s if when.startswith("@") else 0.0
+    delay_s = given_s if when.startswith(("+", "@")) else max(0.0, given_s - time.time())
 
     def run() -> None:
         run_api(switch, command)
@@ -144,7 +146,7 @@ def _show_channels(switch: Switch) -> str:
     # FreeSWITCH writes an empty answer by hand, and with a space.
     if not rows:
         return '{"row_count": 0}\n'
-    return orjson.dumps({"row_count": len(rows), "rows": rows}).decode()
+    return format_json({"row_count": len(rows), "rows": rows}).decode("utf-8", "surrogateescape")
 
 
 def _channel_row(channel: Channel) -> dict[str, str]:

@@ -94,12 +94,16 @@ def format_api_response(text: str) -> bytes:
 
 def format_json_event(event: Event) -> bytes:
     """An event as ``event json`` delivers it: real arrays, no percent-encoding."""
-    try:
-        body = orjson.dumps(event)
-    except orjson.JSONEncodeError:
-        # A byte that a caller sent and that is not UTF-8 goes out as it came in, as FreeSWITCH does it.
-        body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogateescape")
+    body = format_json(event)
     return b"Content-Length: %d\nContent-Type: text/event-json\n\n%s" % (len(body), body)
+
+
+def format_json(value: object) -> bytes:
+    """JSON; a byte that a caller sent and that is not UTF-8 goes out as it came in, as FreeSWITCH does it."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogateescape")
 
 
 def format_plain_event(event: Event) -> bytes:

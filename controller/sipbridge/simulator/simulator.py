@@ -11,6 +11,7 @@ There is no SIP: calls, registrars and callees are scripted.
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -24,9 +25,12 @@ from sipbridge.simulator.clock import Clock
 from sipbridge.simulator.connection import Connection
 from sipbridge.simulator.far_side import FarSide
 from sipbridge.simulator.faults import Faults
+from sipbridge.simulator.incoming_invite import IncomingInvite
 from sipbridge.simulator.registrar import Registrar
 from sipbridge.simulator.sofia_api import PROFILE_DOWN_TICKS
 from sipbridge.simulator.switch import Switch
+
+_log = logging.getLogger(__name__)
 
 
 class Simulator:
@@ -140,7 +144,12 @@ class Simulator:
             return
         connection = Connection(sock, self, self._connections.discard)
         self._connections.add(connection)
-        connection.serve()
+        errors = self.switch.clock.errors
+        try:
+            connection.serve()
+        except Exception as error:  # noqa: BLE001  # the boundary of one connection
+            _log.exception("the simulator failed")
+            errors.append(error)
 
     @property
     def connection_count(self) -> int:
@@ -167,7 +176,7 @@ class Simulator:
             profile: ``inside`` or ``providers``, whatever these are called.
             headers: others that FreeSWITCH notes: User-Agent, P-Asserted-Identity, X-…
         """
-        return self._place_call(profile, request_uri, from_header, to_header, call_id, headers, None)
+        return self._send(profile, request_uri, from_header, to_header, call_id, headers, None)
 
     def place_call_to_gateway(
         self,
@@ -182,11 +191,11 @@ class Simulator:
 
         A contact that no binding knows is still called: whoever sends it may have kept it.
         """
-        profile = self.switch.profiles[self._roles["providers"]]
+        profile = self.switch.configured_profiles[self._roles["providers"]]
         request_uri = f"sip:gw+{gateway}@127.0.0.1:{profile.port};transport=udp;gw={gateway}"
-        return self._place_call("providers", request_uri, from_header, to_header, call_id, headers, gateway)
+        return self._send("providers", request_uri, from_header, to_header, call_id, headers, gateway)
 
-    def _place_call(
+    def _send(
         self,
         role: str,
         request_uri: str,
@@ -199,14 +208,10 @@ class Simulator:
         number = next(self._call_ids)
         if ";tag=" not in from_header.rpartition(">")[2]:
             from_header = f"{from_header};tag=sim{number}"
+        call_id = call_id or f"{number}@simulator"
+        profile = self._roles[role]
         return self.switch.take_call(
-            profile=self._roles[role],
-            request_uri=request_uri,
-            from_header=from_header,
-            to_header=to_header,
-            call_id=call_id or f"{number}@simulator",
-            headers=headers or {},
-            gateway=gateway,
+            IncomingInvite(profile, request_uri, from_header, to_header, call_id, headers or {}, gateway)
         )
 
     # Restarts.

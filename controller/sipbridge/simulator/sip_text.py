@@ -41,12 +41,22 @@ class SipAddress:
         """The display name with its escapes resolved, which FreeSWITCH does although no RFC says so."""
         return unquote(self.display, errors="surrogateescape")
 
-    def variables(self, prefix: str) -> dict[str, str]:
-        """The channel variables about it, in FreeSWITCH's order: no scheme, no escapes, and what is empty left out."""
+    @property
+    def shown_uri(self) -> str:
+        """The URI as FreeSWITCH shows it: no scheme, no parameters, no escapes."""
         user = self.decoded_user
-        at = f"{user}@" if user else ""
         hostport = f"{self.host}:{self.port}" if self.port else self.host
-        pieces = {"params": self.params, "user": user, "port": self.port, "uri": f"{at}{hostport}", "host": self.host}
+        return f"{user}@{hostport}" if user else hostport
+
+    def variables(self, prefix: str) -> dict[str, str]:
+        """The channel variables about it, in FreeSWITCH's order, what is empty left out."""
+        pieces = {
+            "params": self.params,
+            "user": self.decoded_user,
+            "port": self.port,
+            "uri": self.shown_uri,
+            "host": self.host,
+        }
         return {f"variable_{prefix}_{name}": value for name, value in pieces.items() if value}
 
 

@@ -5,10 +5,10 @@ Order and content are those of the recordings; what depends on real media is con
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from sipbridge.simulator.channel import Channel
+from sipbridge.simulator.incoming_invite import IncomingInvite
 from sipbridge.simulator.protocol import Event
-from sipbridge.simulator.sip_text import SipAddress, read_address
+from sipbridge.simulator.sip_text import read_address
 
 ADDRESS = "127.0.0.1"
 CALLER_PORT = "7200"
@@ -46,48 +46,42 @@ _MEDIA_VARIABLES = {
 
 
 def incoming_variables(
-    channel_name: str,
-    uuid: str,
-    session: int,
-    profile: str,
-    profile_url: str,
-    call_id: str,
-    request: SipAddress,
-    from_: SipAddress,
-    to: SipAddress,
-    headers: Mapping[str, str],
-    gateway: str | None,
-    created_us: int,
+    invite: IncomingInvite, channel: Channel, profile_url: str, session: int, gateway: str | None
 ) -> Event:
-    """What mod_sofia notes about an INVITE, before the dialplan adds anything.
+    """What is noted about an INVITE, before the dialplan adds anything.
 
     Args:
+        channel: the one that was made for it.
         session: counts the sessions of this run.
-        headers: further headers of the INVITE.
         gateway: the one whose contact it was sent to.
     """
-    variables: Event = {"variable_direction": "inbound", "variable_uuid": uuid, "variable_session_id": str(session)}
+    request, from_, to, headers = invite.request, invite.from_, invite.to, invite.headers
+    variables: Event = {
+        "variable_direction": "inbound",
+        "variable_uuid": channel.uuid,
+        "variable_session_id": str(session),
+    }
     variables |= from_.variables("sip_from")
     variables |= {
         "variable_video_media_flow": "disabled",
         "variable_text_media_flow": "disabled",
-        "variable_channel_name": channel_name,
-        "variable_sip_call_id": call_id,
+        "variable_channel_name": channel.name,
+        "variable_sip_call_id": invite.call_id,
         "variable_sip_local_network_addr": ADDRESS,
         "variable_sip_network_ip": ADDRESS,
         "variable_sip_network_port": CALLER_PORT,
-        "variable_sip_invite_stamp": str(created_us),
+        "variable_sip_invite_stamp": str(channel.times.created),
         "variable_sip_received_ip": ADDRESS,
         "variable_sip_received_port": CALLER_PORT,
         "variable_sip_via_protocol": "udp",
         "variable_sip_from_user_stripped": from_.user,
         "variable_sip_from_tag": from_.tag,
-        "variable_sofia_profile_name": profile,
+        "variable_sofia_profile_name": invite.profile,
         "variable_sofia_profile_url": profile_url,
-        "variable_recovery_profile_name": profile,
+        "variable_recovery_profile_name": invite.profile,
     }
-    if identity := headers.get("P-Asserted-Identity"):
-        variables["variable_sip_P-Asserted-Identity"] = read_address(identity).decoded_user
+    if invite.asserted_user:
+        variables["variable_sip_P-Asserted-Identity"] = invite.asserted_user
         variables["variable_sip_cid_type"] = "pid"
     variables["variable_sip_full_via"] = f"SIP/2.0/UDP {ADDRESS}:{CALLER_PORT};branch=z9hG4bK-{session}-1-0"
     if from_.display:
@@ -106,7 +100,7 @@ def incoming_variables(
     if gateway:
         variables["variable_sip_gateway"] = gateway
     variables |= _MEDIA_VARIABLES
-    variables["variable_call_uuid"] = uuid
+    variables["variable_call_uuid"] = channel.uuid
     return variables
 
 

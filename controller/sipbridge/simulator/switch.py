@@ -7,16 +7,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sipbridge.simulator.call import SimulatedCall
-from sipbridge.simulator.call_report import Times
 from sipbridge.simulator.channel import Channel
 from sipbridge.simulator.clock import Clock
 from sipbridge.simulator.events import EventBus, Origin, now_us
 from sipbridge.simulator.far_side import FarSide
+from sipbridge.simulator.incoming_invite import IncomingInvite
+from sipbridge.simulator.incoming_leg import make_incoming_leg
 from sipbridge.simulator.profile import Profile
 from sipbridge.simulator.registrar import Registrar
 from sipbridge.simulator.schedule import Schedule
-from sipbridge.simulator.sip_text import read_address
-from sipbridge.simulator.sip_variables import incoming_variables
 
 HEARTBEAT_S = 20
 """Simulated seconds between two HEARTBEAT events."""
@@ -27,6 +26,11 @@ _SHUTDOWN = Origin("switch_core.c", "switch_core_destroy", 3023)
 
 class Switch:
     """Global variables, scheduled commands, profiles with their gateways, channels.
+
+    Attributes:
+        profiles: those that run now.
+        configured_profiles: those, and the ones that are restarting.
+        calls: those in progress, by the UUID of their A leg.
 
     Args:
         clock: runs what is scheduled; a new run needs a new one.
@@ -58,6 +62,7 @@ class Switch:
         self.session_count = 0
         self.peak_calls = 0
         self.calls: dict[str, SimulatedCall] = {}
+        self._is_running = False
         self._channels: dict[str, Channel] = {}
         self._leg_owners: dict[str, SimulatedCall] = {}
         self._admits_any_provider = admits_any_provider
@@ -65,9 +70,11 @@ class Switch:
             name: Profile(name, port, spool, self.bus, clock, registrar, tick_s)
             for name, (port, spool) in profiles.items()
         }
+        self.configured_profiles = dict(self.profiles)
 
     def start(self) -> None:
         """Load the profiles and begin to tick."""
+        self._is_running = True
         for profile in self.profiles.values():
             profile.start()
         self.clock.after(HEARTBEAT_S, self._beat)
@@ -102,70 +109,22 @@ class Switch:
             self._channels.pop(channel.uuid, None)
             self._leg_owners.pop(channel.uuid, None)
 
-    def take_call(
-        self,
-        profile: str,
-        request_uri: str,
-        from_header: str,
-        to_header: str,
-        call_id: str,
-        headers: Mapping[str, str],
-        gateway: str | None,
-    ) -> SimulatedCall:
-        """An INVITE arrives: make its channel and run the dialplan on it."""
-        channel = self._make_channel(profile, request_uri, from_header, to_header, call_id, headers, gateway)
+    def take_call(self, invite: IncomingInvite) -> SimulatedCall:
+        """An INVITE arrives: make its channel and run the dialplan on it.
+
+        When FreeSWITCH, or the profile, is down, nobody answers.
+        """
+        profile = self.configured_profiles[invite.profile]
+        channel = make_incoming_leg(invite, profile, self.session_count + 1)
         call = SimulatedCall(self, channel)
+        if not self._is_running or invite.profile not in self.profiles:
+            call.responses = [408]
+            call.lose()
+            return call
         self.calls[channel.uuid] = call
         self.add_leg(channel, call)
         self._run_dialplan(call)
         return call
-
-    def _make_channel(
-        self,
-        profile_name: str,
-        request_uri: str,
-        from_header: str,
-        to_header: str,
-        call_id: str,
-        headers: Mapping[str, str],
-        gateway_name: str | None,
-    ) -> Channel:
-        profile = self.profiles[profile_name]
-        request, from_, to = (read_address(text) for text in (f"<{request_uri}>", from_header, to_header))
-        gateway = profile.gateways.find(gateway_name) if gateway_name else None
-        channel_uuid = str(uuid.uuid4())
-        created_us = now_us()
-        caller = from_.decoded_user
-        if identity := headers.get("P-Asserted-Identity"):
-            caller = read_address(identity).decoded_user
-        name = f"sofia/{profile_name}/{from_.variables('x').get('variable_x_uri', '')}"
-        channel = Channel(
-            uuid=channel_uuid,
-            direction="inbound",
-            profile=profile_name,
-            name=name,
-            destination=gateway.definition.username if gateway else request.decoded_user,
-            caller_name=from_.decoded_display or caller,
-            caller_number=caller,
-            username=caller,
-            context=profile_name,
-            times=Times(created_us),
-        )
-        channel.variables = incoming_variables(
-            channel_name=name,
-            uuid=channel_uuid,
-            session=self.session_count + 1,
-            profile=profile_name,
-            profile_url=profile.url,
-            call_id=call_id,
-            request=request,
-            from_=from_,
-            to=to,
-            headers=headers,
-            gateway=gateway.name if gateway else None,
-            created_us=created_us,
-        )
-        return channel
 
     def _run_dialplan(self, call: SimulatedCall) -> None:
         """Strangers: refused. No lease: refused at once. Otherwise mark the call as ours, and park it."""
