@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import secrets
 import signal
@@ -99,6 +100,8 @@ class App:
             OSError: the spool or the control socket cannot be made.
             ControlError: another daemon runs already.
         """
+        # What was loaded stays: to look through a hundred thousand accounts for garbage would stop all calls for a moment.
+        gc.freeze()
         self._control.start()
         # A daemon that was killed may have left secrets there.
         self._spool.clear()

@@ -181,7 +181,7 @@ def test_names_are_valid_for_freeswitch_and_ours(account_uri: SipUri, pool_name:
 
 
 def test_names_are_the_same_after_a_restart() -> None:
-    assert gateway(ALICE).name == "sipbridge.alice.d7d33e40362fa7175e42"
+    assert gateway(ALICE).name == "sipbridge.alice.84ccfdc50964bafa68fe"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,6 @@ def test_names_are_the_same_after_a_restart() -> None:
                 "uri": uri("sip:bob@example.org"),
                 "user_id": None,
                 "secret": "pw2",
-                "realm": None,
                 "outbound_proxy": uri("sip:example.org"),
                 "registrar": uri("sip:example.org"),
             }.items()
@@ -219,10 +218,11 @@ def test_another_definition_has_another_name(changed: Gateway) -> None:
     ("an_account", "of_policy"),
     [
         (dataclasses.replace(ALICE, alias=uri("sip:alice@ours.example.org")), policy(registration_required=True)),
+        (dataclasses.replace(ALICE, realm="another"), policy(registration_required=True)),
         (ALICE, policy(registration_required=True, max_calls_per_line=1)),
         (ALICE, dataclasses.replace(policy(registration_required=True), registration_interval_ms=100)),
     ],
-    ids=["alias", "lines", "pace"],
+    ids=["alias", "realm", "lines", "pace"],
 )
 def test_what_freeswitch_need_not_know_leaves_the_name_alone(an_account: Account, of_policy: PoolPolicy) -> None:
     assert gateway(an_account, of_policy).name == gateway(ALICE).name

@@ -23,11 +23,7 @@ _DEFAULT_SECRET_TYPE = "ha1"  # noqa: S105 - not a secret
 _DIGEST_HASH = (
     'FreeSWITCH cannot authenticate with a digest hash: put the password in "secret" and set "secretType": "clrtxt"'
 )
-
-_NOTHING_TO_REGISTER_WITH = (
-    "an account that registers needs a secret: FreeSWITCH does not register without a password; "
-    'if the far side asks for no registration, set "registrationRequired" to false'
-)
+_NO_SECRET = "registers without a secret, which works only where the registrar asks for none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +91,7 @@ def _loader(value: Any, path: Path, registers: bool, report: Report) -> tuple[Ac
 def _accounts(values: list[Any], path: Path, registers: bool, report: Report) -> tuple[Account, ...]:
     accounts = []
     hashed: list[int] = []
+    without_secret: list[int] = []
     first: dict[str, int] = {}
     for index, value in enumerate(values):
         account = _account(value or {}, (*path, index), report)
@@ -108,14 +105,24 @@ def _accounts(values: list[Any], path: Path, registers: bool, report: Report) ->
             )
         if registers:
             _check_can_register(account, value, (*path, index), report)
+            # One that is missing because the schema refused it was told about already.
+            if account.secret is None and not report.knows((*path, index, "secret")):
+                without_secret.append(index)
         elif account.secret and account.secret_type is not SecretType.CLEAR_TEXT:
             hashed.append(index)
         accounts.append(account)
     if hashed:
-        more = len(hashed) - 1
-        others = f" (and {more} more account{'s' if more > 1 else ''} of the pool)" if more else ""
-        report.warning((*path, hashed[0], "secret"), f"of no use when a call is challenged{others}: {_DIGEST_HASH}")
+        message = f"of no use when a call is challenged{_and_others(hashed)}: {_DIGEST_HASH}"
+        report.warning((*path, hashed[0], "secret"), message)
+    if without_secret:
+        report.warning((*path, without_secret[0]), _NO_SECRET + _and_others(without_secret))
     return tuple(accounts)
+
+
+def _and_others(indexes: list[int]) -> str:
+    """A pool of thousands gets one message, about the first of them."""
+    more = len(indexes) - 1
+    return f" (and {more} more account{'s' if more > 1 else ''} of the pool)" if more else ""
 
 
 def _account(value: Mapping[str, Any], path: Path, report: Report) -> Account | None:
@@ -143,8 +150,8 @@ def _check_can_register(account: Account, value: Mapping[str, Any], path: Path, 
     if not account.uri.user:
         report.error((*path, "uri"), "an account that registers needs a user, as in sip:user@example.org")
     if account.secret is None:
-        name, message = "secret", _NOTHING_TO_REGISTER_WITH
-    elif "secretType" not in value:
+        return
+    if "secretType" not in value:
         name, message = "secret", f'a secret without "secretType" is read as "ha1", but {_DIGEST_HASH}'
     elif account.secret_type is not SecretType.CLEAR_TEXT:
         name = "secretType"

@@ -123,7 +123,6 @@ def gateway_for(id_: AccountId, account: Account, policy: PoolPolicy, salt: byte
         policy.name,
         account.uri.text,
         account.user_id,
-        account.realm,
         account.secret,
         proxy.text,
         registrar.text,
