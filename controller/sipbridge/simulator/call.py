@@ -85,8 +85,8 @@ class SimulatedCall(CallProgress):
 
     def lose(self) -> None:
         """FreeSWITCH is gone, and its calls with it: no event tells."""
+        self._stop()
         self._become(CallState.ENDED)
-        self._stop_timers()
 
     # What FreeSWITCH does with it.
 
@@ -200,11 +200,14 @@ class SimulatedCall(CallProgress):
             self._note({"last_bridge_hangup_cause": cause})
             self._note({"last_bridge_proto_specific_hangup_cause": f"sip:{status}"})
         if not self._is_bridged:
-            self._note({"originate_disposition": cause, "DIALSTATUS": dialstatus_of_cause(cause)})
-            if self.outgoing_leg:
-                self._note({"originate_causes": f"{self.outgoing_leg.channel.uuid};{cause}"})
-            self._note({"originate_failed_cause": cause})
+            self._note_failed_bridge(cause)
         self._end_with_b_leg(cause, status)
+
+    def _note_failed_bridge(self, cause: str) -> None:
+        self._note({"originate_disposition": cause, "DIALSTATUS": dialstatus_of_cause(cause)})
+        if self.outgoing_leg:
+            self._note({"originate_causes": f"{self.outgoing_leg.channel.uuid};{cause}"})
+        self._note({"originate_failed_cause": cause})
 
     def _become_bridged(self) -> None:
         assert self.outgoing_leg is not None  # noqa: S101  # it is the one who says so
@@ -241,14 +244,13 @@ class SimulatedCall(CallProgress):
             leg.end("NORMAL_CLEARING")
             self._note({"last_bridge_role": "originator", "sip_hangup_disposition": disposition or "send_bye"})
             self._unbridge(cause)
-        else:
-            self._note({"sip_hangup_disposition": disposition})
-        if leg and not self._is_bridged:
-            self._note({"originate_disposition": "ORIGINATOR_CANCEL", "DIALSTATUS": "CANCEL"})
-            self._note({"originate_causes": f"{leg.channel.uuid};ORIGINATOR_CANCEL"})
-            self._note({"originate_failed_cause": "ORIGINATOR_CANCEL"})
+            self._report_end(cause)
+            return
+        self._note({"sip_hangup_disposition": disposition})
+        if leg:
+            self._note_failed_bridge("ORIGINATOR_CANCEL")
         self._report_end(cause)
-        if leg and not self._is_bridged:
+        if leg:
             leg.end("ORIGINATOR_CANCEL")
 
     def _end_with_b_leg(self, cause: str, status: int = 0, is_callees_end: bool = True) -> None:
@@ -279,8 +281,11 @@ class SimulatedCall(CallProgress):
         self._become(CallState.ENDED)
 
     def _stop(self) -> None:
-        self._stop_timers()
         self._switch.remove_legs(self)
+        if self._park_timer is not None:
+            self._park_timer.cancel()
+        if self.outgoing_leg is not None:
+            self.outgoing_leg.stop()
 
     def _show_callee(self) -> None:
         if self.outgoing_leg:
@@ -293,9 +298,3 @@ class SimulatedCall(CallProgress):
     def _fire(self, name: str, origin: Origin, build: Callable[[], Event]) -> None:
         bus = self._switch.bus
         bus.fire(name, origin, build() if bus.is_heard(name) else {})
-
-    def _stop_timers(self) -> None:
-        if self._park_timer is not None:
-            self._park_timer.cancel()
-        if self.outgoing_leg is not None:
-            self.outgoing_leg.stop()
