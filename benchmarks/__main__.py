@@ -1,0 +1,45 @@
+"""``python -m benchmarks [NAME...]``: run benchmarks and print what they find. Starts processes, all on loopback."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import click
+from rich.console import Console
+
+from benchmarks import calls, events, routing
+from benchmarks.figures import Report
+
+_BENCHMARKS: dict[str, Callable[[bool], Report]] = {
+    "routing": routing.measure,
+    "events": events.measure,
+    "calls": calls.measure,
+}
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("names", nargs=-1, type=click.Choice(tuple(_BENCHMARKS)))
+@click.option("--quick", is_flag=True, help="Fewer and shorter rounds: two minutes instead of eight.")
+def main(names: tuple[str, ...], quick: bool) -> None:
+    """Measure routing, events and calls: all of them, or those named.
+
+    The machine should have nothing else to do meanwhile.
+    """
+    # So that a `kill` also ends what was started.
+    signal.signal(signal.SIGTERM, _exit)
+    console = Console()
+    for name in names or _BENCHMARKS:
+        with console.status(f"measuring {name} …"):
+            report = _BENCHMARKS[name](quick)
+        report.print(console)
+
+
+def _exit(number: int, _frame: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    main(prog_name="benchmarks")

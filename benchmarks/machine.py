@@ -1,0 +1,41 @@
+"""What processes and the whole machine have used. Reads /proc."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds that a process has used so far: user and system, all its threads."""
+    # The second field is the name, which may hold anything but comes in parentheses.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+class OtherLoad:
+    """What other programs take of the machine, sampled while the benchmark itself does nothing."""
+
+    def __init__(self) -> None:
+        self._busy: list[float] = []
+
+    def sample(self, seconds: float = 0.5) -> None:
+        """Look for a while."""
+        busy, total = _machine_ticks()
+        time.sleep(seconds)
+        busy_then, total_then = _machine_ticks()
+        self._busy.append((busy_then - busy) / max(1, total_then - total))
+
+    def __str__(self) -> str:
+        share = sum(self._busy) / len(self._busy)
+        return f"Other programs used {share:.0%} of the machine's {os.cpu_count()} cores."
+
+
+def _machine_ticks() -> tuple[int, int]:
+    """Busy and all, summed over the cores."""
+    user, nice, system, idle, iowait, *rest = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9])
+    busy = user + nice + system + sum(rest)
+    return busy, busy + idle + iowait
