@@ -58,18 +58,19 @@ class SipPeer:
     Args:
         rule: what it answers; it may be replaced at any time.
         ip: where it listens; another address of 127.0.0.0/8 makes it another host.
+        port: any free one by default.
 
     Attributes:
         received: every message that arrived, in order.
     """
 
-    def __init__(self, rule: Rule | None = None, *, ip: str = "127.0.0.1") -> None:
+    def __init__(self, rule: Rule | None = None, *, ip: str = "127.0.0.1", port: int = 0) -> None:
         self.rule: Rule = rule or answers()
         self.received: list[SipMessage] = []
         self._arrived = threading.Condition()
         self._reply_paths: dict[int, Callable[[bytes], object]] = {}
         self._connections: dict[str, socket.socket] = {}
-        self._udp, self._tcp = _bind_both(ip)
+        self._udp, self._tcp = _bind_both(ip, port)
         self.port: int = self._udp.getsockname()[1]
         self.hostport = f"[{ip}]:{self.port}" if ":" in ip else f"{ip}:{self.port}"
         for serve in (self._serve_udp, self._serve_tcp):
@@ -304,17 +305,19 @@ class SipPeer:
                 self._handle(raw, "tcp", connection.sendall)
 
 
-def _bind_both(ip: str) -> tuple[socket.socket, socket.socket]:
-    """A UDP and a listening TCP socket with the same free port."""
+def _bind_both(ip: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """A UDP and a listening TCP socket with the same port; 0 for any that is free."""
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     while True:
         udp, tcp = socket.socket(family, socket.SOCK_DGRAM), socket.socket(family, socket.SOCK_STREAM)
-        udp.bind((ip, 0))
+        udp.bind((ip, port))
         try:
             tcp.bind((ip, udp.getsockname()[1]))
         except OSError:  # free for UDP only: the next one, then
             udp.close()
             tcp.close()
+            if port:
+                raise
             continue
         tcp.listen(128)
         return udp, tcp
