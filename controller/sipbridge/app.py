@@ -100,7 +100,7 @@ class App:
             OSError: the spool or the control socket cannot be made.
             ControlError: another daemon runs already.
         """
-        # What was loaded stays: to look through a hundred thousand accounts for garbage would stop all calls for a moment.
+        # What was loaded stays: looking through a hundred thousand accounts for garbage would hold up every call.
         gc.freeze()
         self._control.start()
         # A daemon that was killed may have left secrets there.

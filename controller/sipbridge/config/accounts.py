@@ -23,7 +23,7 @@ _DEFAULT_SECRET_TYPE = "ha1"  # noqa: S105 - not a secret
 _DIGEST_HASH = (
     'FreeSWITCH cannot authenticate with a digest hash: put the password in "secret" and set "secretType": "clrtxt"'
 )
-_NO_SECRET = "registers without a secret, which works only where the registrar asks for none"
+_NO_SECRET = "registers without a secret, which works only where the registrar asks for none"  # noqa: S105 - a message
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,8 +86,7 @@ class Dispatch:
         self.step()
 
     def on_switch_down(self, reason: str) -> None:
-        """Stop deciding; FreeSWITCH ends parked calls by itself."""
-        _log.error("FreeSWITCH is not connected: %s", reason)
+        """Stop deciding; FreeSWITCH ends parked calls by itself. Who lost the connection has logged it."""
         self._is_ready = False
         self._waiting.clear()
         self._registrar.disconnect()
