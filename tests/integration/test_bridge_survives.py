@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import jabiru
 import pytest
@@ -13,6 +14,7 @@ from support.bridge import Bridge
 from support.digest import DigestProvider
 from support.freeswitch import FreeSwitch
 from support.processes import wait_until
+from support.relay import Relay
 from support.sip_peer import SipPeer
 
 LINES = 60
@@ -20,20 +22,30 @@ CALLS = 50
 
 
 @pytest.fixture
-def domains(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoDomains]:
-    provider = DigestProvider(jabiru.DOMAIN, jabiru.PASSWORDS)
+def freeswitch_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreeSwitch]:
     freeswitch = FreeSwitch(tmp_path_factory.mktemp("fs"))
+    yield freeswitch
+    freeswitch.kill()
+
+
+@pytest.fixture
+def relay(freeswitch_of_its_own: FreeSwitch) -> Iterator[Relay]:
+    """The controller's way to FreeSWITCH."""
+    with Relay(freeswitch_of_its_own.event_socket_port) as relay:
+        yield relay
+
+
+@pytest.fixture
+def domains(freeswitch_of_its_own: FreeSwitch, relay: Relay, tmp_path: Path) -> Iterator[TwoDomains]:
+    provider = DigestProvider(jabiru.DOMAIN, jabiru.PASSWORDS)
     with SipPeer(provider.rule) as far, SipPeer() as proxy:
         file = jabiru.providers_file(far.hostport, proxy.hostport, "udp", max_calls_per_line=LINES)
+        bridge = Bridge(tmp_path, freeswitch_of_its_own, file, relay.port)
         try:
-            bridge = Bridge(tmp_path_factory.mktemp("bridge"), freeswitch, file)
-            try:
-                bridge.wait_for_status(jabiru.ALICE, "OK")
-                yield TwoDomains(freeswitch, bridge, far, provider, proxy, "udp")
-            finally:
-                bridge.kill()
+            bridge.wait_for_status(jabiru.ALICE, "OK")
+            yield TwoDomains(freeswitch_of_its_own, bridge, far, provider, proxy, "udp")
         finally:
-            freeswitch.kill()
+            bridge.kill()
 
 
 def place_calls(domains: TwoDomains, count: int) -> list[Call]:
@@ -96,5 +108,26 @@ def test_freeswitch_is_killed_and_comes_back(domains: TwoDomains) -> None:
     domains.bridge.wait_for_free_slots(jabiru.ALICE, LINES)
     for call in (domains.call_out(), domains.call_in()):
         assert call.answer.status == 200
+        call.hang_up()
+    domains.bridge.wait_for_free_slots(jabiru.ALICE, LINES)
+
+
+def test_connection_is_lost_and_comes_back(domains: TwoDomains, relay: Relay) -> None:
+    calls = place_calls(domains, 5)
+    relay.cut()
+    # Nobody learns of these while they end.
+    for call in calls[:2]:
+        call.hang_up()
+    del calls[:2]
+    started = time.monotonic()
+    assert domains.call_out().answer.status == 503
+    assert time.monotonic() - started < 3.5
+
+    relay.mend()
+    domains.bridge.wait_for_free_slots(jabiru.ALICE, LINES - len(calls))
+    wait_until("calls are taken", lambda: domains.freeswitch.lease() == "true")
+    calls.append(domains.call_out())
+    assert calls[-1].answer.status == 200
+    for call in calls:
         call.hang_up()
     domains.bridge.wait_for_free_slots(jabiru.ALICE, LINES)

@@ -20,9 +20,12 @@ class Bridge:
     Args:
         directory: for its files; made if it is not there.
         providers: the providers file.
+        event_socket_port: by which it reaches FreeSWITCH, when that is not FreeSWITCH's own.
     """
 
-    def __init__(self, directory: Path, freeswitch: FreeSwitch, providers: Providers) -> None:
+    def __init__(
+        self, directory: Path, freeswitch: FreeSwitch, providers: Providers, event_socket_port: int | None = None
+    ) -> None:
         directory.mkdir(exist_ok=True)
         # Not below `directory`: the path of a UNIX socket is 107 bytes at most.
         self._control_socket = freeswitch.directory / "control.sock"
@@ -30,11 +33,21 @@ class Bridge:
         self._output = directory / "output.txt"
         (directory / "providers.json").write_text(json.dumps(providers, indent=2))
         self._settings.write_text(
-            f'providers_file = "providers.json"\n'
-            f'[event_socket]\nport = {freeswitch.event_socket_port}\npassword = "{freeswitch.password}"\n'
-            f'backoff_max_s = 0.5\n[gateways]\nspool_file = "{freeswitch.spool}"\nretry_s = 5\n'
-            f'[control]\nsocket = "{self._control_socket}"\n'
+            f"""
+            providers_file = "providers.json"
+            [event_socket]
+            port = {event_socket_port or freeswitch.event_socket_port}
+            password = "{freeswitch.password}"
+            backoff_max_s = 0.5
+            [gateways]
+            spool_file = "{freeswitch.spool}"
+            retry_s = 5
+            [control]
+            socket = "{self._control_socket}"
+            """
         )
+        # It holds the password.
+        self._settings.chmod(0o600)
         self.start()
 
     def start(self) -> None:
