@@ -205,4 +205,4 @@ def _print_explanation(told: dict[str, Any]) -> None:
     console.print()
     for number, step in enumerate(told["trace"], 1):
         detail = f": {step['detail']}" if step["detail"] else ""
-        console.print(Text(f"{number}. {step['provider'] or 'bridge'} {step['verdict']}{detail}"))
+        console.print(Text(f"{number}. {step['provider'] or 'In the end'}: {step['verdict']}{detail}"))

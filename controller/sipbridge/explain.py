@@ -76,7 +76,8 @@ def explain(
         }
     else:
         told["sip_status"] = status_lines[decision.reason]
-        told["trace"].append({"provider": None, "verdict": decision.reason.value, "detail": decision.detail})
+        if decision.provider is None:
+            told["trace"].append({"provider": None, "verdict": decision.detail, "detail": ""})
     return told
 
 
