@@ -103,8 +103,12 @@ class App:
         # What was loaded stays: looking through a hundred thousand accounts for garbage would hold up every call.
         gc.freeze()
         self._control.start()
-        # A daemon that was killed may have left secrets there.
-        self._spool.clear()
+        try:
+            # A daemon that was killed may have left secrets there.
+            self._spool.clear()
+        except BaseException:
+            self._control.stop()
+            raise
         self._greenlets = [gevent.spawn(self._switch.run, self._dispatch), gevent.spawn(self._steps)]
         for greenlet in self._greenlets:
             greenlet.link_exception(self._on_greenlet_failed)
@@ -120,7 +124,7 @@ class App:
             self._dispatch.stop_taking_calls()
             self._registrar.begin_shutdown()
             deadline = time.monotonic() + self._settings.gateways.unregister_timeout_s
-            while self._registrar.pending_removals and self._dispatch.is_ready and time.monotonic() < deadline:
+            while self._is_unregistering() and time.monotonic() < deadline:
                 gevent.sleep(_STEP_S)
         if self._registrar.pending_removals:
             _log.warning("%d gateways are still in FreeSWITCH", self._registrar.pending_removals)
@@ -131,6 +135,10 @@ class App:
         for greenlet in self._greenlets:
             if greenlet.exception is not None:
                 raise greenlet.exception
+
+    def _is_unregistering(self) -> bool:
+        can_go_on = self._dispatch.is_ready and not any(greenlet.ready() for greenlet in self._greenlets)
+        return can_go_on and self._registrar.pending_removals > 0
 
     def _steps(self) -> None:
         while True:
