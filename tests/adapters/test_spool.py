@@ -159,7 +159,7 @@ _writable = st.characters(
 )
 
 
-@given(st.text(_writable), st.text(_writable))
+@given(st.text(_writable, min_size=1), st.text(_writable, min_size=1))
 @example('"/><gateway name="x"/>', ']]></gateway><!--#set "a=b"-->')
 @example("$${sipbridge_event_socket_password}", "${system(id)}")
 @example("a\nb\r\nc\td", '</include>\n<X-PRE-PROCESS cmd="exec" data="id"/>')
