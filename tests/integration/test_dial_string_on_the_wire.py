@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from sipbridge.core.account import Account
@@ -47,6 +49,7 @@ def bridge_decision(
     *,
     transport: str = "udp",
     uses_gateway: bool = True,
+    media: MediaEncryption = MediaEncryption.NONE,
 ) -> Bridge:
     proxy = parse_sip_uri(f"sip:{callee.hostport};transport={transport}")
     pool = AccountPool(PoolPolicy("Pool", proxy, registration_required=False, max_calls_per_line=1))
@@ -54,10 +57,11 @@ def bridge_decision(
     provider = Provider(
         "Out", "Pool", Always(), RandomAccount(), OnAccountNotFound.DECLINE, OutgoingInvite(template, template)
     )
-    media = media_variables(MediaEncryption.NONE, None)
-    assert media is not None
+    protection = media_variables(media, None)
+    assert protection is not None
     line = pool.add(Account(ALICE))
-    return Bridge(provider, line, NameAddr(parse_sip_uri(to)), from_ or NameAddr(ALICE), proxy, uses_gateway, media, ())
+    to_ = NameAddr(parse_sip_uri(to))
+    return Bridge(provider, line, to_, from_ or NameAddr(ALICE), proxy, uses_gateway, protection, ())
 
 
 def bridge(call: ParkedCall, decision: Bridge, gateway: str) -> None:
@@ -189,6 +193,35 @@ def test_display_name_arrives(
     quoted = "" if arrives is None else f'"{arrives}" '
     assert without_tag(invite["From"]) == f"{quoted}<{ALICE}>"
     assert "X-Forged" not in invite
+
+
+@pytest.mark.parametrize(
+    ("media", "protocol", "attributes"),
+    [
+        pytest.param(MediaEncryption.NONE, "RTP/AVP", [], id="none"),
+        pytest.param(MediaEncryption.SDES, "RTP/SAVP", [r"a=crypto:\d+ AES_CM_128_HMAC_SHA1_80 inline:"], id="sdes"),
+        pytest.param(MediaEncryption.DTLS_SRTP, "RTP/SAVPF", ["a=fingerprint:sha-256 "], id="dtls-srtp"),
+    ],
+)
+def test_offer_has_the_media_protection_and_no_other(
+    freeswitch: FreeSwitch,
+    caller: SipPeer,
+    callee: SipPeer,
+    media: MediaEncryption,
+    protocol: str,
+    attributes: list[str],
+) -> None:
+    callee.rule = BUSY
+    call = place_call(freeswitch, caller)
+    bridge(call, bridge_decision(callee, media=media), GATEWAY + "udp")
+    assert call.final_response().status == 486
+    call.ended()
+    lines = callee.request("INVITE").body.splitlines()
+    assert [line.split()[2] for line in lines if line.startswith("m=")] == [protocol]
+    protection = [line for line in lines if line.startswith(("a=crypto:", "a=fingerprint:"))]
+    assert len(protection) == len(attributes)
+    for line, pattern in zip(protection, attributes, strict=True):
+        assert re.match(pattern, line)
 
 
 def test_challenged_invite_is_sent_again_with_the_gateways_credentials(
