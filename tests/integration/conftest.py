@@ -32,6 +32,14 @@ def freeswitch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreeSwitch]
         freeswitch.kill()
 
 
+@pytest.fixture(scope="module")
+def bridged_freeswitch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreeSwitch]:
+    """A FreeSWITCH for the bridge itself: without it, it takes no calls."""
+    freeswitch = FreeSwitch(tmp_path_factory.mktemp("fs"))
+    yield freeswitch
+    freeswitch.kill()
+
+
 @pytest.fixture
 def caller() -> Iterator[SipPeer]:
     with SipPeer() as peer:

@@ -110,7 +110,7 @@ class TwoDomains:
             from_=f'"Alice" <sip:{user}@{PROXY_DOMAIN}>',
             to=f"<sip:bob@{PROXY_DOMAIN};user=phone>",
             transport=self.transport,
-            headers=[("Remote-Party-ID", private), ("P-Asserted-Identity", private)],
+            headers=[("Remote-Party-ID", private), ("P-Asserted-Identity", private), ("X-Note", private)],
             body=sdp(),
         )
         self.proxy.send(invite, self.freeswitch.inside, self.transport)
@@ -121,13 +121,14 @@ class TwoDomains:
         return self.outcome(self.proxy, self.freeswitch.inside, self.invite_out(user))
 
     def call_in(self) -> Call:
-        """Call alice's registered contact from the far side, and wait for the outcome."""
+        """Call alice's registered contact from the far side, likewise, and wait for the outcome."""
         invite = self.jabiru.new_request(
             "INVITE",
             self.provider.bindings[ALICE],
             from_=f'"Bob" <sip:bob@{DOMAIN};user=phone>',
             to=f"<{ALICE}>",
             transport=self.transport,
+            headers=[("X-Note", f"<sip:private@{DOMAIN}>")],
             body=sdp(),
         )
         self.jabiru.send(invite, self.freeswitch.providers, self.transport)

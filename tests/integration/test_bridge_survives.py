@@ -64,13 +64,10 @@ def test_controller_is_killed_and_comes_back(domains: TwoDomains) -> None:
     started = time.monotonic()
     assert domains.call_out().answer.status == 503
     assert time.monotonic() - started < 3.5
-    wait_until(
-        "the lease has ended",
-        lambda: "true" not in domains.freeswitch.event_socket.api("global_getvar sipbridge_lease"),
-    )
+    wait_until("the lease has ended", lambda: domains.freeswitch.lease() != "true")
     started = time.monotonic()
     assert domains.call_out().answer.status == 503
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 1
 
     # Calls go on, and can be hung up, without a controller.
     assert len(domains.freeswitch.channels()) == legs

@@ -54,13 +54,6 @@ class Domains:
             caller.kill()
 
 
-@pytest.fixture(scope="module")
-def bridged_freeswitch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreeSwitch]:
-    freeswitch = FreeSwitch(tmp_path_factory.mktemp("fs"))
-    yield freeswitch
-    freeswitch.kill()
-
-
 @pytest.fixture(scope="module", params=["udp", "tcp"])
 def domains(
     request: pytest.FixtureRequest, bridged_freeswitch: FreeSwitch, tmp_path_factory: pytest.TempPathFactory

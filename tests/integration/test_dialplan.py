@@ -68,12 +68,12 @@ def test_no_controller_is_503_at_once(freeswitch: FreeSwitch, caller: SipPeer) -
     started = time.monotonic()
     invite = send(caller, "INVITE", "sip:bob@flexisip.example.org", freeswitch.inside)
     assert caller.final_response(invite, timeout_s=1).status == 503
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 1
 
 
 def test_controller_that_does_nothing_is_503_after_three_seconds(freeswitch: FreeSwitch, caller: SipPeer) -> None:
     call = place_call(freeswitch, caller)
-    assert call.final_response(timeout_s=3.5).status == 503
+    assert call.final_response(timeout_s=4).status == 503
 
 
 def test_call_to_the_contact_of_a_registration_is_parked(freeswitch: FreeSwitch, caller: SipPeer, gateway: str) -> None:
