@@ -235,6 +235,19 @@ def test_which_replies_are_errors(text: str, is_error: bool) -> None:
     assert Reply(text).is_error is is_error
 
 
+def test_a_body_may_hold_anything() -> None:
+    body = "line\n\napi reload\r\n\n'\u00e9\udcff"
+    replies: list[Any] = []
+    with serving(answering(lambda _: reply("+OK"))) as server:
+        connection = new_connection(server.port)
+        connection.connect()
+        connection.post("sendmsg x", replies.append, body=body)
+        assert connection.send("api a").text == "+OK"
+        assert replies == [Reply("+OK")]
+        assert server.clients[0].commands[1].endswith(f"\n\n{body}")
+        connection.lose("the test is over")
+
+
 @pytest.mark.parametrize(
     "command", ["api a\n\napi b", "api a\r\n", "api a\n", "\napi a", "api a\rb", "api \ud800"], ids=ascii
 )

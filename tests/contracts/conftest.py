@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
 
 import gevent
 import pytest
+from listener import Listener
 from world import RealWorld, SimulatedWorld, World, eventually
 
 from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
 from sipbridge.adapters.spool import Spool
-from sipbridge.core.events import SwitchEvent
 from support.freeswitch import PROGRAM
 
 _NO_FREESWITCH = pytest.mark.skipif(PROGRAM is None, reason="no freeswitch on the PATH")
-_E = TypeVar("_E", bound=SwitchEvent)
 
 
 @pytest.fixture(
@@ -30,32 +28,6 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     world = request.param(tmp_path_factory.mktemp("world"))
     yield world
     world.close()
-
-
-class Listener:
-    """Notes what the switch tells."""
-
-    def __init__(self) -> None:
-        self.ups = 0
-        self.downs: list[str] = []
-        self.events: list[SwitchEvent] = []
-
-    def on_switch_up(self) -> None:
-        self.ups += 1
-
-    def on_switch_down(self, reason: str) -> None:
-        self.downs.append(reason)
-
-    def on_switch_event(self, event: SwitchEvent) -> None:
-        self.events.append(event)
-
-    def of(self, kind: type[_E]) -> list[_E]:
-        """The events of one kind so far."""
-        return [event for event in self.events if isinstance(event, kind)]
-
-    def wait_for(self, kind: type[_E], is_wanted: Callable[[_E], bool] = lambda _: True, timeout_s: float = 10) -> _E:
-        """The first event of a kind that is wanted, as soon as it is there."""
-        return eventually(f"a wanted {kind.__name__}", lambda: next(filter(is_wanted, self.of(kind)), None), timeout_s)
 
 
 @pytest.fixture

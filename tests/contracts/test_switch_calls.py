@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Listener
+from listener import Listener
 from world import RIGHT_PASSWORD, ArrivedInvite, World, eventually
 
 from sipbridge.adapters.event_socket.freeswitch import FreeSwitch

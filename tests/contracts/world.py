@@ -18,7 +18,8 @@ from sipbridge.simulator import CalleeRule, CallState, Refuse, RegistrarRule, Si
 from support.digest import DigestProvider
 from support.freeswitch import FreeSwitch
 from support.sip_message import SipMessage, sdp, without_tag
-from support.sip_peer import Reply, SipPeer, answers, replies
+from support.sip_peer import SipPeer
+from support.sip_rule import Reply, answers, replies
 
 RIGHT_PASSWORD = "right"
 _T = TypeVar("_T")

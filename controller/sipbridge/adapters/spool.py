@@ -15,6 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from sipbridge.core.gateway import Gateway
+from sipbridge.core.uri import SipUri
 
 # FreeSWITCH puts a variable's value in the place of $${name} wherever it stands, in a password too; and a NUL ends the
 # text for its parser, so that one account would keep all others out.
@@ -90,19 +91,30 @@ def _element(gateway: Gateway, retry_s: int) -> ElementTree.Element:
 def _parameters(gateway: Gateway, retry_s: int) -> Iterator[tuple[str, str]]:
     yield "username", gateway.username
     yield "auth-username", gateway.auth_username
-    yield "password", gateway.password
+    # FreeSWITCH registers nobody without a password, though there are registrars that ask for none.
+    yield "password", gateway.password or "none"
     # Not the digest realm, which is always the challenge's: it is what a challenged call without a gateway finds
     # credentials by, so that any account's would be sent to whoever names its realm. Nobody can name this one.
     yield "realm", gateway.name
     yield "from-user", gateway.username
     yield "from-domain", gateway.domain
     yield "proxy", gateway.domain
-    yield "register-proxy", gateway.registrar.text
-    yield "outbound-proxy", gateway.outbound_proxy.text
+    # FreeSWITCH answers a challenge only when it comes from the host of one of the three proxies, or whoever knows a
+    # contact of ours could ask for a digest. It cuts the host out at the last colon, so a transport without a port
+    # spoils it; the dial string sets the next hop of every call, so this one need only be the host.
+    yield "outbound-proxy", f"sip:{gateway.outbound_proxy.hostport}"
+    yield "register-proxy", _with_readable_host(gateway).text
     yield "register-transport", gateway.registrar.transport
-    # By default FreeSWITCH answers a challenge only when it comes from the host of one of the proxies above, which it
-    # cuts out of them wrongly when they have a transport and no port. A challenge answers what we sent there ourselves.
-    yield "gw-auth-acl", "0.0.0.0/0,::/0"
     yield "register", "true" if gateway.register else "false"
     yield "expire-seconds", str(gateway.expires_s)
     yield "retry-seconds", str(retry_s)
+
+
+def _with_readable_host(gateway: Gateway) -> SipUri:
+    """The registrar; with its default port where FreeSWITCH could not make out its host and no other proxy has it.
+
+    With a port there is no SRV look-up (RFC 3263 §4.2), so this is done only where it has to be.
+    """
+    registrar = gateway.registrar
+    known = registrar.port is not None or not registrar.parameters or registrar.host == gateway.outbound_proxy.host
+    return registrar if known else registrar._replace(hostport=f"{registrar.hostport}:{registrar.default_port}")

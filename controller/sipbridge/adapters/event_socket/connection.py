@@ -18,12 +18,12 @@ import gevent.socket
 import orjson
 from greenswitch import InboundESL
 
-from sipbridge.adapters.event_socket.framing import Frame, FrameReader, FramingError
+from sipbridge.adapters.event_socket.framing import Frame, FrameReader, FramingError, encode_command
 from sipbridge.ports import NotSent, SwitchLost, Unconfirmed
 
 _log = logging.getLogger(__name__)
 
-_RECEIVE_BYTES = 256 * 1024
+_RECEIVE_BYTES = 64 * 1024
 MAX_PENDING_COMMANDS = 50_000
 """Commands without a reply yet; FreeSWITCH answers 10,000 in a second, so more means that it does not listen."""
 _GOODBYE_S = 1.0
@@ -119,16 +119,17 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
             self.lose("authentication refused")
             raise SwitchLost(f"{self._where} refuses the Event Socket password")
 
-    def post(self, command: str, on_reply: OnReply, timeout_s: float | None = None) -> None:
+    def post(self, command: str, on_reply: OnReply, *, body: str | None = None, timeout_s: float | None = None) -> None:
         """Send a command without waiting.
 
         Args:
             command: without the blank line that ends it; it may have header lines.
             on_reply: called once, soon or with a `SwitchLost`; must not wait.
+            body: what follows the command; FreeSWITCH reads it at once, and the command byte by byte.
             timeout_s: where the answer may take longer than usual.
         """
         # First of all, because it may refuse: a command that is counted but not sent would shift all later replies.
-        encoded = _encode(command)
+        encoded = encode_command(command, body)
         if not self.connected:
             on_reply(NotSent(f"{self._where}: {self._lost.value or 'not connected'}"))
             return
@@ -158,7 +159,7 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         results: list[gevent.event.AsyncResult[Any]] = []
         for command in commands:
             results.append(gevent.event.AsyncResult())
-            self.post(command, results[-1].set, timeout_s)
+            self.post(command, results[-1].set, timeout_s=timeout_s)
         replies: list[Reply] = []
         for result in results:
             reply: Any = result.get()
@@ -205,6 +206,7 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
 
     def _read(self) -> None:
         reader = FrameReader()
+        received = 0
         try:
             while data := self.sock.recv(_RECEIVE_BYTES):
                 self._last_data_at = time.monotonic()
@@ -212,8 +214,11 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
                     self._handle(frame)
                     if not self.connected:
                         return
-                # Data that is there already would be read without a switch, and nobody else would ever run.
-                gevent.sleep(0)
+                # Data that is there already is read without a switch: after a lot of it, let others run.
+                received += len(data)
+                if received > _RECEIVE_BYTES:
+                    received = 0
+                    gevent.sleep(0)
         except FramingError as error:
             self.lose(f"not understood: {error}")
         except OSError as error:
@@ -285,13 +290,6 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
                 handler(event)
             except Exception:  # noqa: BLE001 - one event that we fail at must not cost the others
                 _log.exception("handling %s of channel %s failed", name, event.get("Unique-ID"))
-
-
-def _encode(command: str) -> bytes:
-    # An empty line ends a command: whatever follows would be another one.
-    if "\n\n" in command or "\r" in command or command.startswith("\n") or command.endswith("\n"):
-        raise AssertionError("a command with an end in its middle")
-    return (command + "\n\n").encode("utf-8", "surrogateescape")
 
 
 def _decode(body: bytes) -> Event | None:

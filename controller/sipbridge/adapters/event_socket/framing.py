@@ -1,4 +1,4 @@
-"""Bytes of an Event Socket connection become frames. Pure.
+"""Bytes of an Event Socket connection become frames, and commands become bytes. Pure.
 
 Unlike a reader of lines it cannot be led astray by what a frame holds: a body is as long as its header says, and
 nothing in it is ever looked at.
@@ -74,6 +74,22 @@ class FrameReader:
                 yield frame
         finally:
             del buffer[:start]
+
+
+def encode_command(command: str, body: str | None = None) -> bytes:
+    """A command as FreeSWITCH reads it.
+
+    Args:
+        command: one line, and header lines if it has any, without the blank line that ends it.
+        body: what follows; it may hold anything.
+    """
+    # An empty line ends a command: whatever follows would be another one.
+    if "\n\n" in command or "\r" in command or command.startswith("\n") or command.endswith("\n"):
+        raise AssertionError("a command with an end in its middle")
+    if body is None:
+        return (command + "\n\n").encode("utf-8", "surrogateescape")
+    content = body.encode("utf-8", "surrogateescape")
+    return f"{command}\ncontent-length: {len(content)}\n\n".encode("utf-8", "surrogateescape") + content
 
 
 def _parse_headers(block: bytes) -> dict[str, str]:

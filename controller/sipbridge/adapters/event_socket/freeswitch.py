@@ -90,11 +90,11 @@ class FreeSwitch:
         is executed.
         """
         self._post(f"api uuid_setvar {channel} accountcode {account_id}", _ignore)
-        self._post(_execute(channel, "bridge", dial_string), on_done)
+        self._post(_execute(channel, "bridge"), on_done, dial_string)
 
     def respond(self, channel: ChannelUuid, status_line: str, on_done: Callable[[Outcome], None]) -> None:
         """Execute ``respond`` on the A leg."""
-        self._post(_execute(channel, "respond", status_line), on_done)
+        self._post(_execute(channel, "respond"), on_done, status_line)
 
     def channels(self) -> Sequence[LiveChannel]:
         """``show channels``: inbound ones are A legs."""
@@ -167,7 +167,7 @@ class FreeSwitch:
     def _api(self, command: str, timeout_s: float | None = None) -> str:
         return self._connection().send(f"api {command}", timeout_s).text
 
-    def _post(self, command: str, on_done: Callable[[Outcome], None]) -> None:
+    def _post(self, command: str, on_done: Callable[[Outcome], None], body: str | None = None) -> None:
         def on_reply(reply: Reply | SwitchLost) -> None:
             if isinstance(reply, SwitchLost):
                 on_done(reply)
@@ -179,7 +179,7 @@ class FreeSwitch:
         if self._commands is None:
             on_done(NotSent("FreeSWITCH is not connected"))
         else:
-            self._commands.post(command, on_reply)
+            self._commands.post(command, on_reply, body=body)
 
 
 def _ignore(outcome: Outcome) -> None:
@@ -188,10 +188,14 @@ def _ignore(outcome: Outcome) -> None:
         _log.debug("%s", outcome)
 
 
-def _execute(channel: ChannelUuid, application: str, argument: str) -> str:
-    if "\n" in channel + argument:
-        raise AssertionError(f"a line end in what {application} is given would be another header of the command")
-    return f"sendmsg {channel}\ncall-command: execute\nexecute-app-name: {application}\nexecute-app-arg: {argument}"
+def _execute(channel: ChannelUuid, application: str) -> str:
+    """The command that executes an application; the body is its argument, so that no text can break the command.
+
+    Source: switch_ivr.c, switch_ivr_parse_event.
+    """
+    if "\n" in channel:
+        raise AssertionError("a line end in a channel's UUID would be another header of the command")
+    return f"sendmsg {channel}\ncall-command: execute\nexecute-app-name: {application}\ncontent-type: text/plain"
 
 
 def _live_channel(row: dict[str, Any]) -> LiveChannel:

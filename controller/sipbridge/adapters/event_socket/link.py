@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import gevent
@@ -23,7 +23,7 @@ class LinkSettings:
 
     host: str
     port: int
-    password: str
+    password: str = field(repr=False)
     connect_timeout_s: float
     command_timeout_s: float
     silence_timeout_s: float

@@ -18,7 +18,8 @@ from support.event_socket import Event
 from support.freeswitch import FreeSwitch
 from support.parked_call import place_call
 from support.sip_message import SipMessage, sdp
-from support.sip_peer import Reply, SipPeer
+from support.sip_peer import SipPeer
+from support.sip_rule import Reply
 
 DOMAIN = "jabiru.example.org"
 URI = f"sip:alice@{DOMAIN}"
