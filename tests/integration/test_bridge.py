@@ -13,7 +13,8 @@ from support.digest import DigestProvider
 from support.freeswitch import FreeSwitch
 from support.processes import wait_until
 from support.sip_message import without_tag
-from support.sip_peer import Reply, SipPeer, answers, replies
+from support.sip_peer import SipPeer
+from support.sip_rule import Reply, answers, replies
 
 NEVER_SENT = ("Route", "Remote-Party-ID", "P-Asserted-Identity", "P-Preferred-Identity", "Privacy", "X-FS-Support")
 LINES = 2

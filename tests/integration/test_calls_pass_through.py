@@ -10,7 +10,8 @@ from support.parked_call import ParkedCall, place_call
 from support.processes import wait_until
 from support.rtp import RtpPeer
 from support.sip_message import SipMessage, sdp, sdp_audio, sdp_direction
-from support.sip_peer import Reply, SipPeer, answers, replies
+from support.sip_peer import SipPeer
+from support.sip_rule import Reply, answers, replies
 
 ACCOUNT_ID = "0123456789abcdef"
 REASON = 'SIP;cause=200;text="Call completed elsewhere"'

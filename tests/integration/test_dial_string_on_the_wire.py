@@ -19,7 +19,8 @@ from support.digest import DigestProvider
 from support.freeswitch import FreeSwitch
 from support.parked_call import ParkedCall, place_call
 from support.sip_message import SipMessage, without_tag
-from support.sip_peer import Reply, SipPeer, replies
+from support.sip_peer import SipPeer
+from support.sip_rule import Reply, replies
 
 ALICE = parse_sip_uri("sip:alice@jabiru.example.org")
 BUSY = replies(Reply(486, "Busy Here"))

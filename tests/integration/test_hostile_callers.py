@@ -18,7 +18,8 @@ from support.freeswitch import CONFIGURATION, FreeSwitch
 from support.parked_call import place_call
 from support.processes import wait_until
 from support.sip_message import SipMessage, sdp, without_tag
-from support.sip_peer import Reply, SipPeer, replies
+from support.sip_peer import SipPeer
+from support.sip_rule import Reply, replies
 
 LINES = 100
 ACCOUNT = "sip:account@jabiru.example.org"

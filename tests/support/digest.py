@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterable, Mapping
 
 from support.sip_message import SipMessage
-from support.sip_peer import Reply, Rule, answers
+from support.sip_rule import Reply, Rule, answers
 
 _PARAMETER = re.compile(r'(\w+)=(?:"([^"]*)"|([^,\s]+))')
 

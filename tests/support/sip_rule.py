@@ -1,0 +1,39 @@
+"""A request becomes the answers of a callee. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from support.sip_message import SipMessage, sdp
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer to a request; To gets a tag and Contact is the peer's, unless `headers` has another."""
+
+    status: int
+    phrase: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+
+
+Rule = Callable[[SipMessage], Iterable[Reply]]
+"""What a peer answers to a request, in order. It is not asked about ACK, which gets no answer."""
+
+
+def answers(*progress: Reply, body: str | None = None) -> Rule:
+    """A callee that sends `progress`, answers, and says 200 to everything else."""
+    final = Reply(200, "OK", body=sdp() if body is None else body)
+
+    def rule(request: SipMessage) -> Iterable[Reply]:
+        if request.method != "INVITE":
+            return [Reply(200, "OK")]
+        return [final] if request.in_dialog else [*progress, final]
+
+    return rule
+
+
+def replies(*given: Reply) -> Rule:
+    """A callee that answers every call with just these, which may be none, and says 200 to everything else."""
+    return lambda request: given if request.method == "INVITE" else [Reply(200, "OK")]
