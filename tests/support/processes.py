@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 _POLL_S = 0.05
 
 
-def wait_until(what: str, found: Callable[[], _T], *, timeout_s: float = 15.0, poll_s: float = _POLL_S) -> _T:
+def wait_until(what: str, found: Callable[[], _T | None], *, timeout_s: float = 15.0, poll_s: float = _POLL_S) -> _T:
     """The first true result of `found`, asked for again and again.
 
     Raises:
