@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -26,7 +26,6 @@ _AIM_DELAY_MS = {50: 25.0, 99: 60.0}
 _FIRST_RATE = 80.0
 _LAST_RATE = 1000.0
 _GROWTH = 1.5
-_HALVINGS = 3
 _LATE_MS = 500.0
 """A caller that has heard nothing for so long sends its INVITE again (RFC 3261 §17.1.1.2, T1)."""
 _BEHIND_S = 2.0
@@ -40,11 +39,26 @@ class _Effort:
     pairs: int
     calls: int
     climbs: int
-    climb_step_s: float
+    climb: _Climb
 
 
-_FULL = _Effort(pairs=5, calls=500, climbs=2, climb_step_s=4.0)
-_QUICK = _Effort(pairs=2, calls=300, climbs=1, climb_step_s=2.5)
+@dataclass(frozen=True, slots=True)
+class _Climb:
+    """How the highest rate is looked for.
+
+    Attributes:
+        seconds: how long each rate has to be held.
+        attempts: how often each is tried, because the machine may stumble.
+        halvings: how often the gap between a rate that is held and one that is not is halved.
+    """
+
+    seconds: float
+    attempts: int
+    halvings: int
+
+
+_FULL = _Effort(pairs=5, calls=500, climbs=2, climb=_Climb(seconds=4.0, attempts=2, halvings=3))
+_QUICK = _Effort(pairs=2, calls=300, climbs=1, climb=_Climb(seconds=2.0, attempts=1, halvings=2))
 
 
 def measure(quick: bool) -> Report:
@@ -57,7 +71,7 @@ def measure(quick: bool) -> Report:
     with tempfile.TemporaryDirectory(prefix="sipbridge-benchmark-") as directory, Testbed(Path(directory)) as testbed:
         testbed.call(Way.FLOOR, 50, 100)
         pairs = [_pair(testbed, effort.calls, number, others) for number in range(effort.pairs)]
-        climbs = [_climbs(testbed, effort.climb_step_s, number) for number in range(effort.climbs)]
+        climbs = [_climbs(testbed, effort.climb, number) for number in range(effort.climbs)]
     figures = [*_cpu_figures(pairs), *_rate_figures(climbs), *_delay_figures(pairs), _failures(pairs)]
     conditions = (
         f"FreeSWITCH, sipbridge, caller and callee on one machine; calls of half a second without RTP, {_RATE:g} a "
@@ -84,14 +98,14 @@ def _pair(testbed: Testbed, calls: int, number: int, others: OtherLoad) -> _Pair
     return costs
 
 
-def _climbs(testbed: Testbed, step_s: float, number: int) -> dict[Way, float]:
+def _climbs(testbed: Testbed, climb: _Climb, number: int) -> dict[Way, float]:
     rates: dict[Way, float] = {}
     for way in _in_turn(number):
         if way is Way.FLOOR:
-            rates[way] = _highest_rate(lambda rate: _holds(testbed, Way.FLOOR, rate, step_s))
+            rates[way] = _highest_rate(testbed, way, climb)
         else:
             with testbed.bridge():
-                rates[way] = _highest_rate(lambda rate: _holds(testbed, Way.BRIDGED, rate, step_s))
+                rates[way] = _highest_rate(testbed, way, climb)
     return rates
 
 
@@ -100,24 +114,23 @@ def _in_turn(number: int) -> Iterable[Way]:
     return tuple(Way) if number % 2 == 0 else tuple(reversed(Way))
 
 
-def _highest_rate(holds: Callable[[float], bool]) -> float:
-    """Climb until a rate is not held, then halve the gap a few times."""
+def _highest_rate(testbed: Testbed, way: Way, climb: _Climb) -> float:
+    """Climb until a rate is not held, then come closer from both sides."""
+
+    def holds(rate: float) -> bool:
+        return any(_is_held(testbed.call(way, rate, round(rate * climb.seconds))) for _ in range(climb.attempts))
+
     held, rate = 0.0, _FIRST_RATE
     while rate < _LAST_RATE and holds(rate):
         held, rate = rate, rate * _GROWTH
-    failed = rate
-    for _ in range(_HALVINGS):
-        middle = (held + failed) / 2
+    not_held = rate
+    for _ in range(climb.halvings):
+        middle = (held + not_held) / 2
         if holds(middle):
             held = middle
         else:
-            failed = middle
+            not_held = middle
     return held
-
-
-def _holds(testbed: Testbed, way: Way, rate: float, seconds: float) -> bool:
-    """Whether a rate is held; it gets a second chance, because the machine may have stumbled."""
-    return any(_is_held(testbed.call(way, rate, round(rate * seconds))) for _ in range(2))
 
 
 def _is_held(cost: Cost) -> bool:

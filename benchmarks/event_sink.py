@@ -8,7 +8,6 @@ from gevent import monkey
 monkey.patch_all()
 
 import json  # noqa: E402 - nothing may be imported before the patches
-import resource  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
 from functools import partial  # noqa: E402
@@ -17,6 +16,7 @@ from typing import Any  # noqa: E402
 import gevent.event  # noqa: E402
 from greenswitch import InboundESL  # noqa: E402
 
+from benchmarks.machine import peak_memory_mb  # noqa: E402
 from sipbridge.adapters.event_socket.connection import EventSocketConnection  # noqa: E402
 from sipbridge.adapters.event_socket.events import PARSERS  # noqa: E402
 
@@ -72,8 +72,7 @@ def main(adapter: str, port: int, count: int) -> None:
     begin = time.perf_counter()
     {"sipbridge": with_sipbridge, "greenswitch": with_greenswitch}[adapter](port, counter)
     seconds = time.perf_counter() - begin
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak_mb": peak_mb}), flush=True)
+    print(json.dumps({"seconds": seconds, "peak_mb": peak_memory_mb()}), flush=True)
 
 
 if __name__ == "__main__":

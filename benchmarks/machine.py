@@ -16,6 +16,15 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
+def peak_memory_mb() -> float:
+    """The most memory that this process has had resident.
+
+    Not `resource.getrusage`, which tells the parent's when that had more.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
+
+
 class OtherLoad:
     """What other programs take of the machine, sampled while the benchmark itself does nothing."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from support.processes import Program
 
 _SCENARIOS = Path(__file__).parent / "sipp"
-_PATIENCE_S = 5.0
+_PATIENCE_S = 3.0
 """After the last call has begun; they take half a second each."""
 
 
