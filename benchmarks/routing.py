@@ -15,11 +15,11 @@ from dataclasses import replace
 from benchmarks.figures import Figure, Report, at_least, at_most
 from benchmarks.machine import OtherLoad
 from sipbridge.config.load import parse_providers
+from sipbridge.config.routing_table import routing_table
 from sipbridge.core.account import Account
 from sipbridge.core.call import CallRequest
 from sipbridge.core.routing import Bridge, MediaDefaults, RoutingTable, route
 from sipbridge.core.uri import SipUri
-from sipbridge.explain import routing_table
 
 _SIZES = (10, 10_000, 1_000_000)
 _STRATEGIES = ("FindInPool", "Random")

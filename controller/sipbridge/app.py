@@ -17,7 +17,7 @@ from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
 from sipbridge.adapters.event_socket.link import LinkSettings
 from sipbridge.adapters.spool import Spool
 from sipbridge.config.load import BridgeConfig
-from sipbridge.explain import routing_table
+from sipbridge.config.routing_table import routing_table
 from sipbridge.services.call_control import CallControl
 from sipbridge.services.dispatch import Dispatch
 from sipbridge.services.registrar import Registrar, RegistrarSettings

@@ -10,28 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from sipbridge.config.load import BridgeConfig
-from sipbridge.core.account_pool import AccountPool
+from sipbridge.config.routing_table import routing_table
 from sipbridge.core.call import CallRequest
 from sipbridge.core.dial_string import format_dial_string
 from sipbridge.core.gateway import GatewayName, Registration, RegistrationStatus, gateway_stem
-from sipbridge.core.provider import FindInPool, SqlLoader
-from sipbridge.core.routing import Bridge, DeclineReason, MediaDefaults, RoutingTable, TraceStep, Verdict, route
+from sipbridge.core.routing import Bridge, DeclineReason, MediaDefaults, TraceStep, Verdict, route
 
 _REGISTERED = Registration(RegistrationStatus.REGISTERED)
-
-
-def routing_table(config: BridgeConfig, media: MediaDefaults) -> RoutingTable:
-    """Providers and pools as the configuration has them, nothing registered yet; pools with an SQL loader are empty."""
-    keys: dict[str, list[Any]] = {name: [] for name in config.pools}
-    for provider in config.providers:
-        if isinstance(provider.account_to_use, FindInPool):
-            keys[provider.account_pool].append(provider.account_to_use.by)
-    pools: dict[str, AccountPool] = {}
-    for name, pool_config in config.pools.items():
-        pool = pools[name] = AccountPool(pool_config.policy, keys[name])
-        for account in () if isinstance(pool_config.loader, SqlLoader) else pool_config.loader:
-            pool.add(account)
-    return RoutingTable(config.providers, pools, media)
 
 
 def explain(
