@@ -280,6 +280,22 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
         ),
         ["warning: registers without a secret, which works only where the registrar asks for none"],
     ),
+    "colon in a secret": (
+        ('"secret": "Mellon2"', '"secret": ▲"Mel:lon2"'),
+        ['error: FreeSWITCH cannot authenticate with a colon in "secret": it is cut there'],
+    ),
+    "colon in a userid": (
+        ('"secret": "Mellon2"', '"secret": "Mellon2", "userid": ▲"a:b"'),
+        ['error: FreeSWITCH cannot authenticate with a colon in "userid": it is cut there'],
+    ),
+    "control character in a secret": (
+        ('"secret": "Mellon2"', '"secret": ▲"Mel\\u0000lon2"'),
+        ['error: "secret" has a control character in it, which FreeSWITCH cannot be told'],
+    ),
+    "secret that is too long": (
+        ('"secret": "Mellon2"', f'"secret": ▲"{"x" * 230}"'),
+        ["error: FreeSWITCH cannot authenticate with more than 255 bytes of realm, name and password together"],
+    ),
     "no user on an account that registers": (
         ('"sip:line2@example.org"', '▲"sip:example.org"'),
         ["error: an account that registers needs a user, as in sip:user@example.org"],

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sipbridge.config.credentials import DIGEST_HASH, check_can_register, check_credentials
 from sipbridge.config.diagnostic import Report
 from sipbridge.config.json_text import Path
 from sipbridge.config.uris import read_uri
@@ -20,9 +21,6 @@ _SECRET_TYPES = {
     "clrtxt": SecretType.CLEAR_TEXT,
 }
 _DEFAULT_SECRET_TYPE = "ha1"  # noqa: S105 - not a secret
-_DIGEST_HASH = (
-    'FreeSWITCH cannot authenticate with a digest hash: put the password in "secret" and set "secretType": "clrtxt"'
-)
 _NO_SECRET = "registers without a secret, which works only where the registrar asks for none"  # noqa: S105 - a message
 
 
@@ -103,8 +101,9 @@ def _accounts(values: list[Any], path: Path, registers: bool, report: Report) ->
             report.error(
                 (*path, index, "uri"), f"{account.uri.text} is already an account of this pool, on line {line}"
             )
+        check_credentials(account, (*path, index), registers, report)
         if registers:
-            _check_can_register(account, value, (*path, index), report)
+            check_can_register(account, value, (*path, index), report)
             # One that is missing because the schema refused it was told about already.
             if account.secret is None and not report.knows((*path, index, "secret")):
                 without_secret.append(index)
@@ -112,7 +111,7 @@ def _accounts(values: list[Any], path: Path, registers: bool, report: Report) ->
             hashed.append(index)
         accounts.append(account)
     if hashed:
-        message = f"of no use when a call is challenged{_and_others(hashed)}: {_DIGEST_HASH}"
+        message = f"of no use when a call is challenged{_and_others(hashed)}: {DIGEST_HASH}"
         report.warning((*path, hashed[0], "secret"), message)
     if without_secret:
         report.warning((*path, without_secret[0]), _NO_SECRET + _and_others(without_secret))
@@ -143,21 +142,3 @@ def _account(value: Mapping[str, Any], path: Path, report: Report) -> Account | 
         outbound_proxy=proxy,
         registrar=registrar,
     )
-
-
-def _check_can_register(account: Account, value: Mapping[str, Any], path: Path, report: Report) -> None:
-    """Report what keeps FreeSWITCH from registering the account."""
-    if not account.uri.user:
-        report.error((*path, "uri"), "an account that registers needs a user, as in sip:user@example.org")
-    if account.secret is None:
-        return
-    if "secretType" not in value:
-        name, message = "secret", f'a secret without "secretType" is read as "ha1", but {_DIGEST_HASH}'
-    elif account.secret_type is not SecretType.CLEAR_TEXT:
-        name = "secretType"
-        message = f'"{value[name]}" does not do for an account that registers, as {_DIGEST_HASH}'
-    else:
-        return
-    # One that is missing because the schema refused it was told about already.
-    if not report.knows((*path, "secret")) and not report.knows((*path, "secretType")):
-        report.error((*path, name), message)
