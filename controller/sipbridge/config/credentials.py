@@ -45,9 +45,7 @@ def check_credentials(account: Account, path: Path, registers: bool, report: Rep
     secret = account.secret if account.secret_type is SecretType.CLEAR_TEXT else None
     for name, text in (("userid", account.user_id), ("secret", secret)):
         if text and _CONTROL.search(text):
-            report.error(
-                (*path, name), f'"{name}" has a control character in it, which no SIP password or name can have'
-            )
+            report.error((*path, name), f'"{name}" has a control character in it, which FreeSWITCH cannot be told')
         elif text and ":" in text:
             say = report.error if registers else report.warning
             say((*path, name), f'FreeSWITCH cannot authenticate with a colon in "{name}": it is cut there')
