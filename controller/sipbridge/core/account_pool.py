@@ -83,6 +83,8 @@ class AccountPool:
         # second.
         self._indexes: dict[str, dict[str, Line | list[Line]]] = {text: {} for text in self._keys}
         self._available: list[Line] = []
+        # Removed while they had calls.
+        self._leaving: dict[AccountId, Line] = {}
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -95,7 +97,7 @@ class AccountPool:
         return self._lines.get(id_)
 
     def add(self, account: Account) -> Line:
-        """Add an account.
+        """Add an account. One that was removed and still has calls gets its line back, calls and all.
 
         Raises:
             ValueError: the pool has an account with an equivalent URI, or one that differs only in parameters that
@@ -104,18 +106,46 @@ class AccountPool:
         id_ = account_id(self.policy.name, account.uri)
         if id_ in self._lines:
             raise ValueError(f"account {account.uri} is already in pool {self.policy.name}")
-        line = self._lines[id_] = Line(id_, account, self)
-        for text, index in self._indexes.items():
-            if key := _index_key(self._keys[text], account):
-                present = index.get(key)
-                if present is None:
-                    index[key] = line
-                elif isinstance(present, list):
-                    present.append(line)
-                else:
-                    index[key] = [present, line]
+        line = self._leaving.pop(id_, None) or Line(id_, account, self)
+        line.account = account
+        self._lines[id_] = line
+        self._index(line)
         self.refresh(line)
         return line
+
+    def replace(self, line: Line, account: Account) -> None:
+        """Let a line be of `account` from now on; calls in progress stay.
+
+        Args:
+            account: with an equivalent URI: another one is another account.
+        """
+        if account_id(self.policy.name, account.uri) != line.id:
+            raise AssertionError(f"{account.uri} is another account than {line.account.uri}")
+        self._unindex(line)
+        line.account = account
+        self._index(line)
+
+    def remove(self, line: Line) -> None:
+        """Take an account away: no call finds it any more, those in progress stay."""
+        del self._lines[line.id]
+        self._unindex(line)
+        line.registration = Registration()
+        self.refresh(line)
+        if line.calls:
+            self._leaving[line.id] = line
+
+    def reconfigure(self, policy: PoolPolicy, keys: Iterable[Template]) -> None:
+        """Change what the accounts have in common, and what they are found by.
+
+        Args:
+            policy: of the same name.
+        """
+        self.policy = policy
+        self._keys = {by.text: by for by in keys}
+        self._indexes = {text: {} for text in self._keys}
+        for line in self._lines.values():
+            self._index(line)
+            self.refresh(line)
 
     def find(self, by: Template, wanted: SipUri | str) -> Line | None:
         """The first account whose `by` equals `wanted`, available or not.
@@ -149,7 +179,9 @@ class AccountPool:
 
     def refresh(self, line: Line) -> None:
         """Move `line` into or out of the available ones after its state changed."""
-        wanted = line.calls < self.policy.max_calls_per_line and line.is_usable
+        wanted = line.calls < self.policy.max_calls_per_line and line.is_usable and self._lines.get(line.id) is line
+        if not line.calls:
+            self._leaving.pop(line.id, None)
         if wanted == line.is_available:
             return
         if wanted:
@@ -161,6 +193,28 @@ class AccountPool:
                 self._available[line._position] = last
                 last._position = line._position
             line._position = _UNAVAILABLE
+
+    def _index(self, line: Line) -> None:
+        for text, index in self._indexes.items():
+            if key := _index_key(self._keys[text], line.account):
+                present = index.get(key)
+                if present is None:
+                    index[key] = line
+                elif isinstance(present, list):
+                    present.append(line)
+                else:
+                    index[key] = [present, line]
+
+    def _unindex(self, line: Line) -> None:
+        for text, index in self._indexes.items():
+            key = _index_key(self._keys[text], line.account)
+            present = index.get(key)
+            if present is line:
+                del index[key]
+            elif isinstance(present, list):
+                present.remove(line)
+                if len(present) == 1:
+                    index[key] = present[0]
 
 
 def _index_key(by: Template, account: Account) -> str:
