@@ -114,11 +114,11 @@ def test_a_failure_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFix
     caplog.set_level(logging.INFO)
     alice = services.gateway("alice")
     for _ in range(3):
-        for state, status, phrase in (("TRYING", "", ""), ("FAILED", "403", "Forbidden"), ("FAIL_WAIT", "", "")):
+        for state, status, phrase in (("TRYING", "", ""), ("FAILED", "503", "Service Unavailable"), ("FAIL_WAIT", "", "")):
             services.state(alice, state, status, phrase)
     services.state(alice, "REGED")
     assert [record.getMessage() for record in caplog.records] == [
-        "account sip:alice@provider.example.net cannot register: 403 Forbidden",
+        "account sip:alice@provider.example.net cannot register: 503 Service Unavailable",
         "account sip:alice@provider.example.net: OK",
     ]
 

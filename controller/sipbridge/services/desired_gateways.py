@@ -51,6 +51,11 @@ class DesiredGateways:
         """The gateway of this name."""
         return self._gateways.get(name)
 
+    def gateway_of(self, account: AccountId) -> Gateway | None:
+        """The gateway of an account."""
+        name = self._name_of.get(account)
+        return self._gateways[name] if name else None
+
     def name_of(self, account: AccountId) -> GatewayName | None:
         """The name of an account's gateway."""
         return self._name_of.get(account)
@@ -75,11 +80,32 @@ class DesiredGateways:
         self._gateways = {gateway.name: gateway for gateway in self._make(salt)}
         self._name_of = {gateway.account_id: name for name, gateway in self._gateways.items()}
 
+    def want(self, line: Line) -> tuple[Gateway | None, Gateway | None]:
+        """Desire the gateway of an account that is new or has changed.
+
+        Returns:
+            The gateway that it had and the one that it has now; the same when nothing changed that the switch knows
+            of. Both are None before the first connection: then all are made at once.
+        """
+        before = self.withdraw(line)
+        if not self._salt:
+            return None, None
+        now = gateway_for(line.id, line.account, line.pool.policy, self._salt, self._expires_s)
+        self._gateways[now.name] = now
+        self._name_of[line.id] = now.name
+        return before, now
+
+    def withdraw(self, line: Line) -> Gateway | None:
+        """No longer desire the gateway of an account; gives it back."""
+        name = self._name_of.pop(line.id, None)
+        return self._gateways.pop(name, None) if name else None
+
     def withdraw_at_shutdown(self) -> list[Gateway]:
         """No longer desire the gateways of the pools that unregister at shutdown; gives them back."""
         withdrawn = [gateway for gateway in self if self.pools[gateway.pool].policy.unregister_on_shutdown]
         for gateway in withdrawn:
             del self._gateways[gateway.name]
+            del self._name_of[gateway.account_id]
         return withdrawn
 
     def note_added(self, gateway: Gateway) -> None:
@@ -87,8 +113,10 @@ class DesiredGateways:
         self.line_of(gateway).set_registration(_IN_PROGRESS if gateway.register else _REGISTERED)
 
     def note_deleted(self, gateway: Gateway) -> None:
-        """The switch has it no longer."""
-        self.line_of(gateway).set_registration(_NONE)
+        """The switch has it no longer; one that could not register stays so, with its reason."""
+        line = self.line_of(gateway)
+        if line.registration.status is not RegistrationStatus.FAILED:
+            line.set_registration(_NONE)
 
     def note_listed(self, gateway: Gateway, up: bool, down: bool) -> None:
         """The switch has it among those that can be called, or cannot, or not at all; a known failure stays one."""
@@ -100,20 +128,21 @@ class DesiredGateways:
         elif line.registration.status is not RegistrationStatus.FAILED:
             line.set_registration(_IN_PROGRESS)
 
-    def note_state(self, changed: GatewayStateChanged) -> None:
-        """The registration of a gateway went on."""
+    def note_state(self, changed: GatewayStateChanged) -> Line | None:
+        """The registration of a gateway went on; the line, if it is in another state now."""
         line = self.line(changed.name)
         if line is None:
-            return
+            return None
         before = line.registration
         after = next_registration(before, changed.state, changed.sip_status, changed.phrase)
         if after == before:
-            return
+            return None
         line.set_registration(after)
         if after.status is RegistrationStatus.FAILED:
             _log.warning("account %s cannot register: %s", line.account.uri, after.reason)
         elif before.status is RegistrationStatus.FAILED:
             _log.info("account %s: %s", line.account.uri, after.status.value)
+        return line
 
     def _make(self, salt: bytes) -> Iterator[Gateway]:
         for pool in self.pools.values():

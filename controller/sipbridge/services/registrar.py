@@ -13,13 +13,21 @@ from itertools import chain, islice
 from typing import assert_never
 
 from sipbridge.core.account import AccountId
-from sipbridge.core.account_pool import AccountPool
+from sipbridge.core.account_pool import AccountPool, Line
 from sipbridge.core.events import GatewayAdded, GatewayDeleted, GatewayStateChanged, ProfileStarted
-from sipbridge.core.gateway import GATEWAY_PREFIX, Gateway, GatewayName, plan_gateways
+from sipbridge.core.gateway import (
+    GATEWAY_PREFIX,
+    Gateway,
+    GatewayName,
+    Registration,
+    RegistrationStatus,
+    plan_gateways,
+)
 from sipbridge.core.uri import SipUri
 from sipbridge.ports import Clock, CommandRefused, Switch, SwitchLost
 from sipbridge.services.desired_gateways import DesiredGateways
 from sipbridge.services.pace import Backoff, Pace
+from sipbridge.services.refused_accounts import RefusedAccounts
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +35,8 @@ _BATCH = 2_000
 """Gateways in one rescan at most: some 70 ms of FreeSWITCH's time."""
 _RETRY_MIN_S = 1.0
 _RETRY_MAX_S = 30.0
+_REFUSED = frozenset({"401", "403", "407", "904"})
+"""SIP statuses of a registration with the wrong credentials; 904 is FreeSWITCH's own for a second challenge."""
 
 GatewayEvent = GatewayStateChanged | GatewayAdded | GatewayDeleted
 """What the switch tells about one gateway."""
@@ -75,6 +85,7 @@ class Registrar:
         # Events that came while a reconciliation was asking: its answers may be older than they.
         self._meanwhile: list[GatewayEvent] | None = None
         self._retry = Backoff(_RETRY_MIN_S, _RETRY_MAX_S)
+        self._refused = RefusedAccounts()
 
     def gateway_of(self, account: AccountId) -> GatewayName | None:
         """The name of an account's gateway, while FreeSWITCH has it."""
@@ -85,6 +96,25 @@ class Registrar:
         """The URI of the account that a gateway was made for."""
         line = self._desired.line(gateway)
         return line.account.uri if line else None
+
+    def on_account_changed(self, line: Line) -> None:
+        """Give an account that is new, or another than it was, the gateway that it needs now."""
+        before, now = self._desired.want(line)
+        if before == now:
+            return
+        self._refused.forgive(line.id)
+        line.set_registration(Registration())
+        if before is not None:
+            self._discard(before)
+        if now is not None and now.name not in self._present:
+            self._missing[now.pool][now.name] = now
+
+    def on_account_removed(self, line: Line) -> None:
+        """Take the gateway of an account away that is gone."""
+        self._refused.forgive(line.id)
+        gateway = self._desired.withdraw(line)
+        if gateway is not None:
+            self._discard(gateway)
 
     @property
     def pending_removals(self) -> int:
@@ -136,13 +166,33 @@ class Registrar:
             self._meanwhile.append(event)
         match event:
             case GatewayStateChanged():
-                self._desired.note_state(event)
+                self._on_state(event)
             case GatewayAdded():
                 self._on_added(GatewayName(event.name))
             case GatewayDeleted():
                 self._on_deleted(GatewayName(event.name))
             case unknown:
                 assert_never(unknown)
+
+    def _on_state(self, changed: GatewayStateChanged) -> None:
+        """A registration went on; one that was refused ends for a while."""
+        line = self._desired.note_state(changed)
+        if line is None:
+            return
+        if line.registration.status is RegistrationStatus.REGISTERED:
+            self._refused.forgive(line.id)
+        elif line.registration.status is RegistrationStatus.FAILED and changed.sip_status in _REFUSED:
+            pause = self._refused.refuse(line.id, self._clock.monotonic())
+            _log.warning("account %s was refused and tries again in %d min", line.account.uri, pause / 60)
+            gateway = self._desired.gateway_of(line.id)
+            if gateway is not None and gateway.name in self._present and gateway.name not in self._removing:
+                self._surplus[gateway.name] = gateway.pool
+
+    def _discard(self, gateway: Gateway) -> None:
+        """A gateway is no longer wanted, wherever it is."""
+        self._missing[gateway.pool].pop(gateway.name, None)
+        if gateway.name in self._present and gateway.name not in self._removing:
+            self._surplus[gateway.name] = gateway.pool
 
     def _on_added(self, name: GatewayName) -> None:
         """FreeSWITCH took a gateway."""
@@ -165,8 +215,13 @@ class Registrar:
         self._removing.pop(name, None)
         gateway = self._desired.get(name)
         if gateway is not None:
-            self._missing[gateway.pool][name] = gateway
             self._desired.note_deleted(gateway)
+            self._miss(gateway)
+
+    def _miss(self, gateway: Gateway) -> None:
+        """A desired gateway is not there: a step adds it, unless its account has to wait."""
+        if gateway.account_id not in self._refused:
+            self._missing[gateway.pool][gateway.name] = gateway
 
     def on_profile_started(self, started: ProfileStarted) -> None:
         """Have the next step ask what is left of the gateways: a profile that starts has none of the spool's."""
@@ -187,6 +242,7 @@ class Registrar:
             if self._reconcile_due:
                 self.reconcile()
             self._confirm(now)
+            self._forgive(now)
             self._remove(now)
             self._add(now)
         except (SwitchLost, CommandRefused, OSError) as error:
@@ -216,7 +272,7 @@ class Registrar:
         for missing in self._missing.values():
             missing.clear()
         for gateway in plan.add:
-            self._missing[gateway.pool][gateway.name] = gateway
+            self._miss(gateway)
 
     def _confirm(self, now: float) -> None:
         """Ask what became of changes whose events are overdue."""
@@ -238,6 +294,13 @@ class Registrar:
                 del self._removing[name]
             else:
                 self._on_deleted(name)
+
+    def _forgive(self, now: float) -> None:
+        """Let refused accounts try again whose time has come."""
+        for account in self._refused.take_due(now):
+            gateway = self._desired.gateway_of(account)
+            if gateway is not None and gateway.name not in self._present:
+                self._miss(gateway)
 
     def _remove(self, now: float) -> None:
         for name, pool in list(islice(self._surplus.items(), _BATCH)):
