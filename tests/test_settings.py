@@ -114,7 +114,9 @@ def test_environment_goes_before_the_file(write: Write) -> None:
 
 
 def test_every_reason_to_decline_has_a_status() -> None:
-    assert dict(CallSettings().status_lines) == dict.fromkeys(DeclineReason, "488 Not Acceptable Here")
+    expected = dict.fromkeys(DeclineReason, "488 Not Acceptable Here")
+    expected[DeclineReason.DRAINING] = "503 Service Unavailable"
+    assert dict(CallSettings().status_lines) == expected
     distinct = {field.name: f"{400 + n} X" for n, field in enumerate(dataclasses.fields(DeclineSettings))}
     lines = CallSettings(decline=DeclineSettings(**distinct)).status_lines
     assert {reason.value.replace("-", "_"): line for reason, line in lines.items()} == distinct

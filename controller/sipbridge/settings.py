@@ -134,7 +134,8 @@ class GatewaySettings:
 class DeclineSettings:
     """``[calls.decline]``: the SIP status of a declined call, by reason.
 
-    All are 488 unless set, as in the reference. A proxy in front that tries other ways on 5xx wants other ones.
+    All but the last are 488 unless set, as in the reference. A proxy in front that tries other ways on 5xx wants other
+    ones.
     """
 
     no_provider: _SipStatus = "488 Not Acceptable Here"
@@ -154,6 +155,9 @@ class DeclineSettings:
 
     media_not_offered: _SipStatus = "488 Not Acceptable Here"
     """FreeSWITCH cannot offer the media protection that is asked for."""
+
+    draining: _SipStatus = "503 Service Unavailable"
+    """The provider or the account is drained (``sipbridge drain``). 503, so that the proxy in front goes elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

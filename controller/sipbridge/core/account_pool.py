@@ -25,6 +25,7 @@ class Line:
     Attributes:
         calls: calls it carries now.
         registration: what FreeSWITCH last said about its gateway.
+        is_drained: whether it takes no new calls, by an operator's wish.
     """
 
     id: AccountId
@@ -32,6 +33,7 @@ class Line:
     pool: AccountPool = field(repr=False)
     calls: int = 0
     registration: Registration = field(default_factory=Registration)
+    is_drained: bool = False
     _position: int = _UNAVAILABLE
 
     @property
@@ -64,6 +66,11 @@ class Line:
     def set_registration(self, registration: Registration) -> None:
         """Note what FreeSWITCH says about its gateway."""
         self.registration = registration
+        self.pool.refresh(self)
+
+    def set_drained(self, is_drained: bool) -> None:
+        """Take no new calls, or take them again."""
+        self.is_drained = is_drained
         self.pool.refresh(self)
 
 
@@ -179,7 +186,12 @@ class AccountPool:
 
     def refresh(self, line: Line) -> None:
         """Move `line` into or out of the available ones after its state changed."""
-        wanted = line.calls < self.policy.max_calls_per_line and line.is_usable and self._lines.get(line.id) is line
+        wanted = (
+            line.calls < self.policy.max_calls_per_line
+            and line.is_usable
+            and not line.is_drained
+            and self._lines.get(line.id) is line
+        )
         if not line.calls:
             self._leaving.pop(line.id, None)
         if wanted == line.is_available:

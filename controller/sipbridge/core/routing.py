@@ -46,6 +46,7 @@ class DeclineReason(Enum):
     LINES_TAKEN = "lines-taken"
     BAD_ADDRESS = "bad-address"
     MEDIA_NOT_OFFERED = "media-not-offered"
+    DRAINING = "draining"
 
 
 class Bridge(NamedTuple):
@@ -99,11 +100,16 @@ class MediaDefaults:
 
 @dataclass(frozen=True, slots=True)
 class RoutingTable:
-    """The providers in order, and the pools they name."""
+    """The providers in order, and the pools they name.
+
+    Attributes:
+        drained: names of the providers that take no new calls, by an operator's wish.
+    """
 
     providers: Sequence[Provider]
     pools: Mapping[str, AccountPool]
     media: MediaDefaults = MediaDefaults()
+    drained: frozenset[str] = frozenset()
 
 
 def route(call: CallRequest, table: RoutingTable, random_below: Callable[[int], int]) -> Decision:
@@ -127,7 +133,7 @@ def route(call: CallRequest, table: RoutingTable, random_below: Callable[[int], 
             if provider.on_account_not_found is OnAccountNotFound.NEXT_PROVIDER:
                 continue
             return _decline(DeclineReason.ACCOUNT_NOT_FOUND, step.verdict.value, provider, None, trace)
-        return _use(provider, line, call, table.media, trace, step)
+        return _use(provider, line, call, table, trace, step)
     return Decline(DeclineReason.NO_PROVIDER, "no provider takes this call", None, None, tuple(trace))
 
 
@@ -162,16 +168,19 @@ def _use(
     provider: Provider,
     line: Line,
     call: CallRequest,
-    defaults: MediaDefaults,
+    table: RoutingTable,
     trace: list[TraceStep],
     step: TraceStep,
 ) -> Decision:
+    if line.is_drained or provider.name in table.drained:
+        what = "the account" if line.is_drained else "the provider"
+        return _decline(DeclineReason.DRAINING, f"{what} takes no new calls", provider, line, trace)
     if not line.is_available:
         if not line.is_usable:
             return _decline(DeclineReason.NOT_REGISTERED, _registration(line), provider, line, trace)
         limit = line.pool.policy.max_calls_per_line
         return _decline(DeclineReason.LINES_TAKEN, f"{line.calls} of {limit} calls in progress", provider, line, trace)
-    invite = provider.outgoing_invite
+    invite, defaults = provider.outgoing_invite, table.media
     encryption = invite.media_encryption or defaults.encryption
     media = media_variables(encryption, defaults.enable_avpf if invite.enable_avpf is None else invite.enable_avpf)
     if media is None:
