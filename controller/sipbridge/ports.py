@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from sipbridge.core.account import AccountId
+from sipbridge.core.account import Account, AccountId
+from sipbridge.core.account_notification import AccountNotification
 from sipbridge.core.call import ChannelUuid
 from sipbridge.core.errors import SipBridgeError
 from sipbridge.core.events import LiveChannel, SwitchEvent
@@ -90,6 +92,57 @@ class SwitchListener(Protocol):
 
     def on_switch_event(self, event: SwitchEvent) -> None:
         """Something happened. Must not wait."""
+
+
+class NotificationListener(Protocol):
+    """Who is told which accounts have changed in the database. Nothing here may wait."""
+
+    def on_notifications_up(self) -> None:
+        """Notifications come from now on; what changed before is unknown. Told again after each loss."""
+
+    def on_notifications_down(self, reason: str) -> None:
+        """None come any more, or none can be had to begin with; told once, not at each attempt."""
+
+    def on_notification(self, notification: AccountNotification) -> None:
+        """An account has changed, or is new, or is gone."""
+
+
+class SourceUnavailable(SipBridgeError):
+    """The accounts cannot be read now; later they may be. Says why, without the password."""
+
+
+class SourceError(SipBridgeError):
+    """The accounts cannot be read before somebody mends a query or the database. Says what, without the password."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedAccounts:
+    """Some accounts of a pool, as they come.
+
+    Attributes:
+        accounts: the next ones, some hundred.
+        skipped: rows among these that are no account; the source has logged why.
+    """
+
+    accounts: Sequence[Account]
+    skipped: int = 0
+
+
+class AccountSource(Protocol):
+    """Where the accounts of one pool are, when they are not in the file.
+
+    Both wait without holding up other greenlets, and raise `SourceUnavailable` or `SourceError`.
+    """
+
+    def load_all(self) -> Iterator[LoadedAccounts]:
+        """Every account, in batches. What an error leaves behind is not all: nothing may be deleted because of it."""
+
+    def load_one(self, identifier: str) -> Account | None:
+        """The account that a notification names; None when it is gone.
+
+        Raises:
+            RowError: what is there is no account.
+        """
 
 
 class Clock(Protocol):
