@@ -1,24 +1,25 @@
 """``sipbridge.toml`` and ``SIPBRIDGE_*`` variables become `Settings`. Reads the file and the password file.
 
-A table of the file is a dataclass here, a key is a field: ``port`` in ``[event_socket]`` is `EventSocketSettings.port`,
-and the variable ``SIPBRIDGE_EVENT_SOCKET__PORT``, which goes before the file. Units are in the names: ``_s`` is
-seconds.
+A table of the file is a dataclass here (``[redis]`` in `config`), a key is a field: ``port`` in ``[event_socket]`` is
+`EventSocketSettings.port`, and the variable ``SIPBRIDGE_EVENT_SOCKET__PORT``, which goes before the file. Units are in
+the names: ``_s`` is seconds.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from sipbridge.config.diagnostic import Diagnostic, Severity
 from sipbridge.config.json_text import Path as KeyPath
+from sipbridge.config.redis_settings import RedisSettings, holds_password
 from sipbridge.config.setting_files import read_password_file, read_settings_file
 from sipbridge.config.setting_sources import SettingSources
-from sipbridge.config.setting_values import Between, Matches, build, settings_of
+from sipbridge.config.setting_values import Between, Matches, Password, build, settings_of
 from sipbridge.core.errors import SipBridgeError
 from sipbridge.core.media import MediaEncryption, media_variables, why_not_offered
 from sipbridge.core.routing import DeclineReason, MediaDefaults
@@ -39,7 +40,6 @@ _SipStatus = Annotated[
 ]
 _Profile = Annotated[str, Matches(r"[A-Za-z0-9_.\-]+", "the name of a sofia profile: letters, digits and _ . -")]
 _Host = Annotated[str, Matches(r"[A-Za-z0-9_.:%\-]+", "a host name or an IP address")]
-_Password = Annotated[str, Matches(r"[^\x00-\x1f\x7f]+", "a text without control characters, and not empty")]
 
 
 class LogLevel(Enum):
@@ -62,7 +62,7 @@ class EventSocketSettings:
     port: Annotated[int, Between(1, 65535)] = 8021
     """TCP port; FreeSWITCH's own default."""
 
-    password: _Password = field(default="", repr=False)
+    password: Password = field(default="", repr=False)
     """The password of ``event_socket.conf.xml``. This or `password_file` is required to run; there is no default,
     because FreeSWITCH's is known to everyone."""
 
@@ -230,6 +230,9 @@ class Settings:
     calls: CallSettings = CallSettings()
     """What calls get."""
 
+    redis: RedisSettings = field(default_factory=RedisSettings)
+    """Who tells which accounts have changed."""
+
     control: ControlSettings = ControlSettings()
     """How commands reach the daemon."""
 
@@ -269,11 +272,14 @@ def load_settings(path: Path | None, environ: Mapping[str, str], *, for_run: boo
     """
     sources = SettingSources(dict(settings_of(Settings)), PREFIX)
     if path is not None:
-        read_settings_file(path, sources, _PASSWORD)
-    if _PASSWORD_VARIABLES & environ.keys():
-        sources.drop(_PASSWORD, _PASSWORD_FILE)
+        read_settings_file(path, sources, _is_secret)
+    for password_and_file in _PASSWORDS:
+        # The one in the environment goes before the other in the file.
+        if environ.keys() & map(sources.variable, password_and_file):
+            sources.drop(*password_and_file)
     sources.read_environment(environ, ignored=FILE_VARIABLE)
-    read_password_file(sources, _PASSWORD, _PASSWORD_FILE)
+    for password, file in _PASSWORDS:
+        read_password_file(sources, password, file)
     _check_together(sources, for_run)
     found = tuple(sorted(sources.diagnostics, key=lambda one: (one.line == 0, one.line, one.column)))
     if any(diagnostic.is_error for diagnostic in found):
@@ -284,7 +290,14 @@ def load_settings(path: Path | None, environ: Mapping[str, str], *, for_run: boo
 _PROVIDERS_FILE: KeyPath = ("providers_file",)
 _PASSWORD: KeyPath = ("event_socket", "password")
 _PASSWORD_FILE: KeyPath = ("event_socket", "password_file")
-_PASSWORD_VARIABLES = {f"{PREFIX}EVENT_SOCKET__PASSWORD", f"{PREFIX}EVENT_SOCKET__PASSWORD_FILE"}
+_PASSWORDS: Sequence[tuple[KeyPath, KeyPath]] = (
+    (_PASSWORD, _PASSWORD_FILE),
+    (("redis", "password"), ("redis", "password_file")),
+)
+
+
+def _is_secret(setting: KeyPath, value: Any) -> bool:
+    return setting[-1] == "password" or (setting == ("redis", "url") and holds_password(value))
 
 
 def _check_together(sources: SettingSources, for_run: bool) -> None:
@@ -298,6 +311,8 @@ def _check_together(sources: SettingSources, for_run: bool) -> None:
     if media_variables(media.encryption, media.enable_avpf) is None:
         key = "enable_avpf" if ("calls", "enable_avpf") in sources.values else "media_encryption"
         sources.tell(("calls", key), Severity.ERROR, why_not_offered(media.encryption))
+    for name, fault in settings.redis.faults():
+        sources.tell(("redis", name), Severity.ERROR, fault)
     if for_run and not sources.has(_PROVIDERS_FILE):
         sources.tell(_PROVIDERS_FILE, Severity.ERROR, 'missing: set it, or "providers_file" in the settings file')
     if for_run and not sources.has(_PASSWORD) and not sources.has(_PASSWORD_FILE):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import pathlib
 import stat
+from collections.abc import Callable
+from typing import Any
 
 from sipbridge.config.diagnostic import Diagnostic, Severity
 from sipbridge.config.json_text import Path
 from sipbridge.config.setting_sources import SettingSources
 
 
-def read_settings_file(path: pathlib.Path, sources: SettingSources, password: Path) -> None:
+def read_settings_file(path: pathlib.Path, sources: SettingSources, is_secret: Callable[[Path, Any], bool]) -> None:
     """Take the settings from a TOML file.
 
     Args:
-        password: the setting that makes the file a secret.
+        is_secret: whether a setting with this value makes the file a secret.
     """
     try:
         text = path.read_text("utf-8")
@@ -24,9 +26,11 @@ def read_settings_file(path: pathlib.Path, sources: SettingSources, password: Pa
         sources.diagnostics.append(Diagnostic(str(path), 0, 0, Severity.ERROR, "is not UTF-8: save it as UTF-8"))
     else:
         sources.read_toml(text, path)
-        if password in sources.values and _is_world_readable(path):
+        if _is_world_readable(path):
             advice = f"everyone can read this password: chmod o-r {path}, or use password_file"
-            sources.tell(password, Severity.WARNING, advice)
+            for setting, value in sources.values.items():
+                if is_secret(setting, value):
+                    sources.tell(setting, Severity.WARNING, advice)
 
 
 def read_password_file(sources: SettingSources, password: Path, password_file: Path) -> None:

@@ -55,6 +55,10 @@ class Matches(NamedTuple):
             raise ValueError(f"must be {self.meaning}")
 
 
+Password = typing.Annotated[str, Matches(r"[^\x00-\x1f\x7f]+", "a text without control characters, and not empty")]
+"""A password, wherever one is a setting."""
+
+
 class Kind(NamedTuple):
     """What one setting may be."""
 
