@@ -21,6 +21,16 @@ class SecretType(Enum):
     CLEAR_TEXT = "clrtxt"
 
 
+SECRET_TYPES = {
+    "ha1": SecretType.HA1,
+    "md5": SecretType.HA1,
+    "sha256": SecretType.SHA256,
+    "sha-256": SecretType.SHA256,
+    "clrtxt": SecretType.CLEAR_TEXT,
+}
+"""Every word that a file or a database may have for one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """One line on the far side.
