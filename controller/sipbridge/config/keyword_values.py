@@ -1,0 +1,89 @@
+"""``db=accounts user='b2bua'`` becomes pairs of keyword and value, or what is wrong and where. Pure.
+
+No message shows any of the text: there are passwords in it, and a password that lacks its quotation marks looks like
+anything.
+
+Source: PostgreSQL, libpq, "Keyword/Value Connection Strings".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sipbridge.core.errors import SipBridgeError
+
+_SPACE = re.compile(r"\s*", re.ASCII)
+_KEYWORD = re.compile(r"[^\s=]*", re.ASCII)
+_EQUALS = re.compile(r"\s*=\s*", re.ASCII)
+_QUOTED = re.compile(r"'((?:[^'\\]|\\.)*+)'", re.DOTALL)
+_BARE = re.compile(r"((?:[^\s\\]|\\.)*+)(\\?)", re.DOTALL | re.ASCII)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+
+
+class ConnectionStringError(SipBridgeError, ValueError):
+    """A connection string cannot be used.
+
+    Attributes:
+        offset: index of the offending character, from 0.
+    """
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
+class Pair(NamedTuple):
+    """A keyword, where it begins, its value, and where that begins."""
+
+    keyword: str
+    at: int
+    value: str
+    value_at: int
+
+
+def parse_pairs(text: str) -> Iterator[Pair]:
+    r"""Take a text apart.
+
+    Args:
+        text: such as ``db=accounts user = b2bua password='correct horse'``; a backslash makes the next character an
+            ordinary one, in quotation marks and outside.
+
+    Raises:
+        ConnectionStringError: it is not made like that.
+    """
+    at = _end(_SPACE, text, 0)
+    while at < len(text):
+        keyword_end = _end(_KEYWORD, text, at)
+        if keyword_end == at:
+            raise ConnectionStringError('a keyword such as host is missing before "="', at)
+        equals = _EQUALS.match(text, keyword_end)
+        if equals is None:
+            message = "keyword=value is expected here; a value with a space in it is put in single quotes"
+            raise ConnectionStringError(message, at)
+        value, end = _value(text, equals.end())
+        yield Pair(text[at:keyword_end], at, value, equals.end())
+        at = _end(_SPACE, text, end)
+
+
+def _value(text: str, at: int) -> tuple[str, int]:
+    """The value that begins at `at`, and where it ends."""
+    if text.startswith("'", at):
+        match = _QUOTED.match(text, at)
+        if match is None:
+            raise ConnectionStringError("the quotation mark that begins here is not closed", at)
+        if _end(_SPACE, text, match.end()) == match.end() < len(text):
+            message = r"a space is missing after the closing quotation mark; one inside a value is written \'"
+            raise ConnectionStringError(message, match.end())
+    else:
+        match = _BARE.match(text, at)
+        if match is None or match[2]:
+            raise ConnectionStringError("a backslash at the end stands for nothing: write two for one", len(text) - 1)
+    return _ESCAPE.sub(r"\1", match[1]), match.end()
+
+
+def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    """Where what `pattern` finds at `at` ends."""
+    match = pattern.match(text, at)
+    return match.end() if match else at
