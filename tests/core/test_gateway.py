@@ -13,7 +13,7 @@ from core_examples import account, policy, sip_uris, uri
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipbridge.core.account import Account, account_id
+from sipbridge.core.account import Account, SecretType, account_id
 from sipbridge.core.gateway import (
     GATEWAY_PREFIX,
     Gateway,
@@ -145,7 +145,9 @@ def gateway(
     return gateway_for(account_id(of_policy.name, an_account.uri), an_account, of_policy, salt, mean_expires_s)
 
 
-ALICE = dataclasses.replace(account("sip:alice@example.org"), user_id="a17", secret="pw", realm="r")
+ALICE = dataclasses.replace(
+    account("sip:alice@example.org"), user_id="a17", secret="pw", secret_type=SecretType.CLEAR_TEXT, realm="r"
+)
 
 
 def test_gateway_holds_what_the_account_says() -> None:

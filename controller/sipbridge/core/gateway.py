@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NewType
 
-from sipbridge.core.account import Account, AccountId
+from sipbridge.core.account import Account, AccountId, SecretType
 from sipbridge.core.provider import PoolPolicy
 from sipbridge.core.uri import SipUri
 
@@ -139,7 +139,8 @@ def gateway_for(id_: AccountId, account: Account, policy: PoolPolicy, salt: byte
         username=user,
         domain=account.uri.hostport,
         auth_username=account.user_id or user,
-        password=account.secret or "",
+        # A hash is no password: to send one as such gets accounts locked.
+        password=(account.secret or "") if account.secret_type is SecretType.CLEAR_TEXT else "",
         outbound_proxy=proxy,
         registrar=registrar,
         register=register,

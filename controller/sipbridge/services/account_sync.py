@@ -1,0 +1,216 @@
+"""Accounts of a pool become what its database has: all of them at first, then each one that a notification names.
+
+A step waits for the database, never for anything else; it is the only one that changes the accounts of its pool.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from sipbridge.core.account import Account, AccountId, account_id
+from sipbridge.core.account_notification import AccountNotification
+from sipbridge.core.account_pool import AccountPool, Line
+from sipbridge.core.account_row import RowError
+from sipbridge.core.credentials import credential_fault
+from sipbridge.core.errors import UriError
+from sipbridge.core.uri import SipUri, parse_sip_uri
+from sipbridge.ports import AccountSource, Clock, SourceError, SourceUnavailable
+from sipbridge.services.pace import Backoff
+
+_log = logging.getLogger(__name__)
+
+_RETRY_MIN_S = 1.0
+_RETRY_MAX_S = 60.0
+_MANY_NOTIFICATIONS = 1_000
+"""From so many on, loading everything is quicker than asking one by one."""
+
+
+class SourceStatus(Enum):
+    """Where the accounts of a pool stand."""
+
+    LOADING = "not loaded yet"
+    CURRENT = "as the database has them"
+    STALE = "as the database had them"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """How a pool gets on with its database.
+
+    Attributes:
+        skipped: rows of the last full load that are no accounts.
+        problem: why it could not be asked last time; ``""`` when it could.
+    """
+
+    status: SourceStatus = SourceStatus.LOADING
+    skipped: int = 0
+    problem: str = ""
+
+
+class AccountSync:
+    """Keeps one pool as its database has it.
+
+    Args:
+        on_changed: told of each line whose account is new or another.
+        on_removed: told of each line whose account is gone.
+    """
+
+    def __init__(
+        self,
+        pool: AccountPool,
+        source: AccountSource,
+        clock: Clock,
+        on_changed: Callable[[Line], None],
+        on_removed: Callable[[Line], None],
+    ) -> None:
+        self.pool = pool
+        self.state = SyncState()
+        self._source = source
+        self._clock = clock
+        self._on_changed = on_changed
+        self._on_removed = on_removed
+        self._full_load_due = True
+        # The newest notification of each account, the account that was named longest ago first.
+        self._pending: dict[tuple[str, str], AccountNotification] = {}
+        self._retry = Backoff(_RETRY_MIN_S, _RETRY_MAX_S)
+
+    def load_again(self) -> None:
+        """Load everything at the next step, and apply the differences: what happened until now is unknown."""
+        self._full_load_due = True
+        # A database is often back together with what told of it.
+        self._retry.succeeded()
+
+    def notify(self, notification: AccountNotification) -> None:
+        """Ask for one account at the next step; two notifications of it before that are one."""
+        key = (notification.username, notification.domain)
+        self._pending.pop(key, None)
+        self._pending[key] = notification
+        if len(self._pending) > _MANY_NOTIFICATIONS:
+            self._pending.clear()
+            self._full_load_due = True
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a step would ask the database."""
+        return (self._full_load_due or bool(self._pending)) and self._retry.is_due(self._clock.monotonic())
+
+    def step(self) -> None:
+        """Do what is due. What fails is left for a later step, at growing intervals; the accounts stay as they are."""
+        if not self.has_work:
+            return
+        try:
+            if self._full_load_due:
+                self._load_all()
+            while self._pending and not self._full_load_due:
+                self._load_next()
+        except (SourceUnavailable, SourceError) as error:
+            self._note_failure(str(error))
+        else:
+            self._note_success()
+
+    def _load_all(self) -> None:
+        """Stream all accounts in; only when the last one has come is an account that did not come gone."""
+        self._full_load_due = False
+        try:
+            seen, skipped = self._stream()
+        except BaseException:
+            self._full_load_due = True
+            raise
+        gone = [line for line in self.pool if line.id not in seen]
+        for line in gone:
+            self._remove(line)
+        self.state = SyncState(SourceStatus.CURRENT, skipped)
+        _log.info(
+            "pool %s: %d accounts from the database, %d rows skipped, %d accounts gone",
+            self.pool.policy.name,
+            len(seen),
+            skipped,
+            len(gone),
+        )
+
+    def _stream(self) -> tuple[set[AccountId], int]:
+        seen: set[AccountId] = set()
+        skipped = 0
+        for batch in self._source.load_all():
+            skipped += batch.skipped
+            for account in batch.accounts:
+                id_ = account_id(self.pool.policy.name, account.uri)
+                if id_ in seen:
+                    skipped += 1
+                    _log.warning("pool %s: a second row for %s, skipped", self.pool.policy.name, account.uri)
+                elif self._is_usable(account):
+                    seen.add(id_)
+                    self._put(id_, account)
+                else:
+                    skipped += 1
+        return seen, skipped
+
+    def _is_usable(self, account: Account) -> bool:
+        """Whether the account can do what its pool asks of it; logs why not."""
+        fault = credential_fault(account) if self.pool.policy.registration_required else None
+        if fault is not None:
+            _log.warning("pool %s: account %s, skipped: %s", self.pool.policy.name, account.uri, fault.message)
+        return fault is None
+
+    def _load_next(self) -> None:
+        key, notification = next(iter(self._pending.items()))
+        try:
+            account = self._source.load_one(notification.identifier)
+            uri = _uri_of(notification)
+        except (RowError, UriError) as error:
+            _log.error("pool %s: the notification of %s changes nothing: %s", self.pool.policy.name, key, error)
+        else:
+            self._apply(uri, account)
+        # Another one of the same account may have come meanwhile: that one is still to be asked for.
+        if self._pending.get(key) is notification:
+            del self._pending[key]
+
+    def _apply(self, named: SipUri, account: Account | None) -> None:
+        id_ = account_id(self.pool.policy.name, named)
+        if account is None:
+            line = self.pool.get(id_)
+            if line is not None:
+                self._remove(line)
+        elif account_id(self.pool.policy.name, account.uri) != id_:
+            _log.error(
+                "pool %s: a notification of %s, but the row is of %s: nothing is changed",
+                self.pool.policy.name,
+                named,
+                account.uri,
+            )
+        elif self._is_usable(account):
+            self._put(id_, account)
+
+    def _put(self, id_: AccountId, account: Account) -> None:
+        line = self.pool.get(id_)
+        if line is None:
+            line = self.pool.add(account)
+        elif line.account == account:
+            return
+        else:
+            self.pool.replace(line, account)
+        self._on_changed(line)
+
+    def _remove(self, line: Line) -> None:
+        self.pool.remove(line)
+        self._on_removed(line)
+
+    def _note_failure(self, problem: str) -> None:
+        loaded = self.state.status is not SourceStatus.LOADING
+        status = SourceStatus.STALE if loaded else SourceStatus.LOADING
+        if self._retry.failed(self._clock.monotonic()) == 1:
+            _log.error("pool %s: its accounts stay as they are: %s", self.pool.policy.name, problem)
+        self.state = SyncState(status, self.state.skipped, problem)
+
+    def _note_success(self) -> None:
+        if self.state.problem:
+            _log.info("pool %s: the database answers again", self.pool.policy.name)
+        self._retry.succeeded()
+        self.state = SyncState(SourceStatus.CURRENT, self.state.skipped)
+
+
+def _uri_of(notification: AccountNotification) -> SipUri:
+    return parse_sip_uri(f"sip:{notification.username}@{notification.domain}")
