@@ -236,3 +236,63 @@ class PoolMachine(RuleBasedStateMachine):
 
 
 TestPoolMachine = PoolMachine.TestCase
+
+
+# Changes while it is in use
+
+
+def test_an_account_that_is_replaced_is_still_the_first_of_those_with_its_alias() -> None:
+    pool = sharing("sip:a@x.org", "sip:b@x.org", "sip:c@x.org", alias="sip:same@y.org")
+    first = next(iter(pool))
+    pool.replace(first, account("sip:a@x.org", "sip:same@y.org", outbound_proxy="sip:other.example.net"))
+    assert found(pool, "sip:same@y.org") == "sip:a@x.org"
+    pool.remove(first)
+    assert found(pool, "sip:same@y.org") == "sip:b@x.org"
+    pool.add(account("sip:a@x.org", "sip:same@y.org"))
+    assert found(pool, "sip:same@y.org") == "sip:b@x.org"
+
+
+def test_another_order_makes_another_account_the_first() -> None:
+    pool = sharing("sip:a@x.org", "sip:b@x.org", "sip:c@x.org", alias="sip:same@y.org")
+    pool.reorder([line.id for line in reversed(list(pool))])
+    assert [line.account.uri.text for line in pool] == ["sip:c@x.org", "sip:b@x.org", "sip:a@x.org"]
+    assert found(pool, "sip:same@y.org") == "sip:c@x.org"
+    pool.add(account("sip:d@x.org", "sip:same@y.org"))
+    assert found(pool, "sip:same@y.org") == "sip:c@x.org"
+    with pytest.raises(AssertionError):
+        pool.reorder([])
+
+
+def test_a_new_key_finds_what_changed_while_it_was_made() -> None:
+    pool = sharing("sip:a@x.org", "sip:b@x.org", "sip:c@x.org", "sip:d@x.org", alias="sip:same@y.org")
+    a, b, c, d = pool
+    steps = pool.index_by([by("{uri.user}")])
+    next(steps)
+    pool.remove(a)
+    pool.remove(d)
+    pool.add(account("sip:e@x.org"))
+    pool.replace(c, account("sip:c@x.org", "sip:c@y.org"))
+    assert len(list(steps)) == 3
+    keys = {user: pool.find(by("{uri.user}"), user) for user in "abcde"}
+    assert keys == {"a": None, "b": b, "c": c, "d": None, "e": next(line for line in pool if line not in (b, c))}
+    assert found(pool, "sip:same@y.org") == "sip:b@x.org"
+
+
+def test_keys_that_are_no_longer_needed_are_forgotten() -> None:
+    pool = sharing("sip:a@x.org", alias="sip:same@y.org")
+    assert list(pool.index_by([by("{alias}")])) == [], "made again"
+    list(pool.index_by([by("{uri.user}")]))
+    pool.forget_keys([by("{uri.user}")])
+    assert pool.find(by("{uri.user}"), "a") is not None
+    with pytest.raises(KeyError):
+        pool.find(by("{alias}"), "sip:same@y.org")
+
+
+def sharing(*uris: str, alias: str) -> AccountPool:
+    return pool(*(account(each, alias) for each in uris), keys=("{alias}",))
+
+
+def found(pool: AccountPool, alias: str) -> str:
+    line = pool.find(by("{alias}"), alias)
+    assert line is not None
+    return line.account.uri.text

@@ -5,8 +5,10 @@ State changes come from call control (lines taken and given back) and the regist
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from sipbridge.core.account import Account, AccountId, account_id
 from sipbridge.core.errors import UriError
@@ -16,6 +18,7 @@ from sipbridge.core.template import NO_CALL, Template
 from sipbridge.core.uri import SipUri, normalize_escapes, parse_sip_uri
 
 _UNAVAILABLE = -1
+_RANK = attrgetter("rank")
 
 
 @dataclass(slots=True, eq=False)
@@ -26,6 +29,7 @@ class Line:
         calls: calls it carries now.
         registration: what FreeSWITCH last said about its gateway.
         is_drained: whether it takes no new calls, by an operator's wish.
+        rank: its place in the order of the pool's accounts.
     """
 
     id: AccountId
@@ -34,6 +38,7 @@ class Line:
     calls: int = 0
     registration: Registration = field(default_factory=Registration)
     is_drained: bool = False
+    rank: int = 0
     _position: int = _UNAVAILABLE
 
     @property
@@ -78,7 +83,7 @@ class AccountPool:
     """The accounts of one pool.
 
     Args:
-        policy: what they have in common.
+        policy: what they have in common. Who sets another one refreshes every line.
         keys: the ``by`` of every FindInPool that will look here; each gets an index.
     """
 
@@ -86,12 +91,13 @@ class AccountPool:
         self.policy = policy
         self._lines: dict[AccountId, Line] = {}
         self._keys = {by.text: by for by in keys}
-        # By the text of a key, whose hash is at hand. Nearly every value has one line, so a list is made only for the
-        # second.
+        # By the text of a key, whose hash is at hand. Nearly every value has one line, so a list, ordered by rank, is
+        # made only for the second.
         self._indexes: dict[str, dict[str, Line | list[Line]]] = {text: {} for text in self._keys}
         self._available: list[Line] = []
         # Removed while they had calls.
         self._leaving: dict[AccountId, Line] = {}
+        self._next_rank = 0
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -115,6 +121,8 @@ class AccountPool:
             raise ValueError(f"account {account.uri} is already in pool {self.policy.name}")
         line = self._leaving.pop(id_, None) or Line(id_, account, self)
         line.account = account
+        line.rank = self._next_rank
+        self._next_rank += 1
         self._lines[id_] = line
         self._index(line)
         self.refresh(line)
@@ -141,18 +149,43 @@ class AccountPool:
         if line.calls:
             self._leaving[line.id] = line
 
-    def reconfigure(self, policy: PoolPolicy, keys: Iterable[Template]) -> None:
-        """Change what the accounts have in common, and what they are found by.
+    def index_by(self, keys: Iterable[Template]) -> Iterator[None]:
+        """Let accounts be found by `keys` as well, once the iterator is at its end.
+
+        A step is one account, so that who has many of them can let others run. What is added, replaced or removed
+        between two steps is indexed as it should be.
+        """
+        new = {by.text: by for by in keys if by.text not in self._keys}
+        if not new:
+            return
+        self._keys |= new
+        self._indexes |= {text: {} for text in new}
+        for line in list(self._lines.values()):
+            if self._lines.get(line.id) is line:
+                self._index(line)
+            yield
+
+    def forget_keys(self, kept: Iterable[Template]) -> None:
+        """Let accounts be found by `kept` alone."""
+        self._keys = {by.text: by for by in kept}
+        self._indexes = {text: self._indexes[text] for text in self._keys}
+
+    def reorder(self, ids: Sequence[AccountId]) -> None:
+        """Put the accounts into this order: `find` takes the first of several.
 
         Args:
-            policy: of the same name.
+            ids: those of all accounts.
         """
-        self.policy = policy
-        self._keys = {by.text: by for by in keys}
-        self._indexes = {text: {} for text in self._keys}
-        for line in self._lines.values():
-            self._index(line)
-            self.refresh(line)
+        if len(ids) != len(self._lines):
+            raise AssertionError(f"an order of {len(ids)} for {len(self._lines)} accounts")
+        self._lines = {id_: self._lines[id_] for id_ in ids}
+        for rank, line in enumerate(self._lines.values()):
+            line.rank = rank
+        self._next_rank = len(ids)
+        for index in self._indexes.values():
+            for found in index.values():
+                if isinstance(found, list):
+                    found.sort(key=_RANK)
 
     def find(self, by: Template, wanted: SipUri | str) -> Line | None:
         """The first account whose `by` equals `wanted`, available or not.
@@ -207,15 +240,18 @@ class AccountPool:
             line._position = _UNAVAILABLE
 
     def _index(self, line: Line) -> None:
+        """Find `line` by every key; where it is found already, it stays."""
         for text, index in self._indexes.items():
             if key := _index_key(self._keys[text], line.account):
                 present = index.get(key)
                 if present is None:
                     index[key] = line
                 elif isinstance(present, list):
-                    present.append(line)
-                else:
-                    index[key] = [present, line]
+                    at = bisect_left(present, line.rank, key=_RANK)
+                    if present[at : at + 1] != [line]:
+                        present.insert(at, line)
+                elif present is not line:
+                    index[key] = sorted((present, line), key=_RANK)
 
     def _unindex(self, line: Line) -> None:
         for text, index in self._indexes.items():
@@ -224,7 +260,9 @@ class AccountPool:
             if present is line:
                 del index[key]
             elif isinstance(present, list):
-                present.remove(line)
+                at = bisect_left(present, line.rank, key=_RANK)
+                if present[at : at + 1] == [line]:
+                    del present[at]
                 if len(present) == 1:
                     index[key] = present[0]
 

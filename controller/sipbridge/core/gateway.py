@@ -116,19 +116,7 @@ def gateway_for(id_: AccountId, account: Account, policy: PoolPolicy, salt: byte
         mean_expires_s: seconds; each gateway gets its own within 10 %, because FreeSWITCH refreshes without jitter
             and gateways that were added together would refresh together for ever.
     """
-    proxy = account.outbound_proxy or policy.outbound_proxy
-    registrar = account.registrar or policy.registrar or proxy
-    register = policy.registration_required
-    definition = (
-        policy.name,
-        account.uri.text,
-        account.user_id,
-        account.secret,
-        proxy.text,
-        registrar.text,
-        register,
-        mean_expires_s,
-    )
+    definition = (*gateway_definition(account, policy), mean_expires_s)
     digest = hashlib.blake2b(repr(definition).encode("utf-8", "surrogateescape"), key=salt, digest_size=10)
     spread = int.from_bytes(digest.digest()[:2], "big") / 0xFFFF * 0.2 - 0.1
     user = account.uri.user
@@ -141,11 +129,32 @@ def gateway_for(id_: AccountId, account: Account, policy: PoolPolicy, salt: byte
         auth_username=account.user_id or user,
         # A hash is no password: to send one as such gets accounts locked.
         password=(account.secret or "") if account.secret_type is SecretType.CLEAR_TEXT else "",
-        outbound_proxy=proxy,
-        registrar=registrar,
-        register=register,
+        outbound_proxy=_outbound_proxy(account, policy),
+        registrar=_registrar(account, policy),
+        register=policy.registration_required,
         expires_s=max(60, round(mean_expires_s * (1 + spread))),
     )
+
+
+def gateway_definition(account: Account, policy: PoolPolicy) -> tuple[object, ...]:
+    """What makes the gateway of an account another one when it changes; the password is in it."""
+    return (
+        policy.name,
+        account.uri.text,
+        account.user_id,
+        account.secret,
+        _outbound_proxy(account, policy).text,
+        _registrar(account, policy).text,
+        policy.registration_required,
+    )
+
+
+def _outbound_proxy(account: Account, policy: PoolPolicy) -> SipUri:
+    return account.outbound_proxy or policy.outbound_proxy
+
+
+def _registrar(account: Account, policy: PoolPolicy) -> SipUri:
+    return account.registrar or policy.registrar or _outbound_proxy(account, policy)
 
 
 def gateway_stem(account: Account) -> str:
