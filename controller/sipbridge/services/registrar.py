@@ -106,8 +106,13 @@ class Registrar:
         line.set_registration(Registration())
         if before is not None:
             self._discard(before)
-        if now is not None and now.name not in self._present:
+        if now is None:
+            return
+        if now.name not in self._present:
             self._missing[now.pool][now.name] = now
+        elif self._surplus.pop(now.name, None) is not None:
+            # Changed back before the old gateway was touched: only the switch knows how it is.
+            self._reconcile_due = True
 
     def on_account_removed(self, line: Line) -> None:
         """Take the gateway of an account away that is gone."""
