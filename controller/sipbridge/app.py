@@ -122,7 +122,7 @@ class App:
         _log.info("stopping: new calls get 503, those in progress go on")
         if self._dispatch.is_ready:
             self._dispatch.stop_taking_calls()
-            self._registrar.begin_shutdown()
+            self._registrar.begin_shutdown(self._settings.gateways.unregister_timeout_s)
             deadline = time.monotonic() + self._settings.gateways.unregister_timeout_s
             while self._is_unregistering() and time.monotonic() < deadline:
                 gevent.sleep(_STEP_S)

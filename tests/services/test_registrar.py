@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from services_examples import CONFIRM_TIMEOUT_S, Services, policy, pool
+from services_examples import CONFIRM_TIMEOUT_S, Services, account, policy, pool
 
 from sipbridge.core.events import GatewayAdded, GatewayDeleted, GatewayStateChanged, ProfileStarted
-from sipbridge.core.gateway import Registration, RegistrationStatus
+from sipbridge.core.gateway import Registration, RegistrationStatus, gateway_for
 from sipbridge.ports import CommandRefused, NotSent, SwitchLost, Unconfirmed
 
 IN_PROGRESS = Registration(RegistrationStatus.IN_PROGRESS)
 REGISTERED = Registration(RegistrationStatus.REGISTERED)
 FORBIDDEN = Registration(RegistrationStatus.FAILED, "403 Forbidden")
 NONE = Registration()
+SHUTDOWN_S = 60.0
 REFUSED = CommandRefused("rescan", "Reload XML [[error near line 18]: ...]")
 
 
@@ -114,7 +117,11 @@ def test_a_failure_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFix
     caplog.set_level(logging.INFO)
     alice = services.gateway("alice")
     for _ in range(3):
-        for state, status, phrase in (("TRYING", "", ""), ("FAILED", "503", "Service Unavailable"), ("FAIL_WAIT", "", "")):
+        for state, status, phrase in (
+            ("TRYING", "", ""),
+            ("FAILED", "503", "Service Unavailable"),
+            ("FAIL_WAIT", "", ""),
+        ):
             services.state(alice, state, status, phrase)
     services.state(alice, "REGED")
     assert [record.getMessage() for record in caplog.records] == [
@@ -228,6 +235,44 @@ def test_without_an_interval_the_settings_limit_registrations() -> None:
     for step in range(1, 9):
         services.step(0.25)
         assert len(services.switch.added) == 1 + 4 * (step - 1)
+
+
+def test_a_pool_that_is_all_changed_is_replaced_account_by_account() -> None:
+    lines = pool(*(f"u{number}" for number in range(64)))
+    services = Services(lines, max_registrations_per_s=16)
+    services.connect()
+    for _ in range(4 * 5):
+        services.step(0.25)
+    services.register()
+    for line in lines:
+        lines.replace(line, dataclasses.replace(line.account, secret="another"))
+        services.registrar.on_account_changed(line)
+    away: list[int] = []
+    while services.registrar.pending_removals or len(services.switch.added) < 128:
+        services.step(0.25)
+        if len(away) % 4 == 0:
+            services.switch.delete_marked()
+        away.append(len(services.switch.removed) - (len(services.switch.added) - 64))
+    assert max(away) <= 2 * 16, "accounts that had no gateway at a time"
+    assert len(away) == pytest.approx(4 * 128 / 16, abs=6), "quarters of a second, at 16 changes a second"
+
+
+def test_what_is_left_to_remove_keeps_its_pace_over_a_lost_connection() -> None:
+    lines = pool("a", "b", "c", with_=policy(registration_interval_ms=2_000))
+    services = Services(lines)
+    services.connect()
+    for _ in range(3):
+        services.step(2.0)
+    for line in list(lines):
+        lines.remove(line)
+        services.registrar.on_account_removed(line)
+    services.disconnect()
+    services.connect()
+    removed = []
+    for _ in range(5):
+        services.step(1.0)
+        removed.append(len(services.switch.removed))
+    assert removed == [0, 1, 1, 2, 2]
 
 
 def test_gateways_that_do_not_register_go_at_once() -> None:
@@ -503,7 +548,7 @@ def test_shutdown_removes_the_gateways_of_the_pools_that_unregister() -> None:
         pool("alice", with_=policy("Leaves")), pool("bob", with_=policy("Stays", unregister_on_shutdown=False))
     )
     services.connect_and_register()
-    services.registrar.begin_shutdown()
+    services.registrar.begin_shutdown(SHUTDOWN_S)
     assert services.registrar.pending_removals == 1
     services.settle()
     assert services.switch.removed == [services.gateway_name("alice")]
@@ -520,7 +565,7 @@ def test_shutdown_keeps_the_interval_of_the_pool() -> None:
     services.connect()
     for _ in range(3):
         services.step(2.0)
-    services.registrar.begin_shutdown()
+    services.registrar.begin_shutdown(SHUTDOWN_S)
     removed = []
     for _ in range(5):
         services.step(1.0)
@@ -528,11 +573,48 @@ def test_shutdown_keeps_the_interval_of_the_pool() -> None:
     assert removed == [0, 1, 1, 2, 2]
 
 
+def test_shutdown_is_quicker_than_the_pace_of_a_pool_where_it_has_to_be() -> None:
+    slow = pool(*(f"s{number}" for number in range(100)), with_=policy("Slow", registration_interval_ms=2_000))
+    fast = pool(*(f"f{number}" for number in range(3_000)), with_=policy("Fast"))
+    services = Services(slow, fast, max_registrations_per_s=1_000)
+    services.switch.down = {
+        gateway_for(line.id, line.account, each.policy, services.switch.salt, 600).name
+        for each in (slow, fast)
+        for line in each
+    }
+    services.connect()
+    services.registrar.begin_shutdown(10.0)
+    removed = []
+    for _ in range(4 * 8):
+        services.step(0.25)
+        removed.append(Counter(name.split(".")[1][0] for name in services.switch.removed))
+    assert removed[0].total() < 300
+    # The quick pool does not wait for the slow one, and keeps its own pace.
+    assert removed[4 * 3] == {"s": pytest.approx(3 / 7 * 100, abs=5), "f": 3_000}
+    assert removed[-1] == {"s": 100, "f": 3_000}
+
+
+def test_no_account_that_changes_during_a_shutdown_is_added() -> None:
+    services = Services()
+    services.connect_and_register()
+    services.registrar.begin_shutdown(SHUTDOWN_S)
+    line = services.line("alice")
+    line.pool.replace(line, account("alice", "another secret"))
+    services.registrar.on_account_changed(line)
+    services.registrar.on_account_changed(line.pool.add(account("carol")))
+    for _ in range(8):
+        services.step(1.0)
+        services.switch.delete_marked()
+    assert len(services.switch.added) == 2
+    assert not services.switch.up | services.switch.down
+    assert services.registrar.pending_removals == 0
+
+
 def test_shutdown_adds_nothing_that_was_still_missing() -> None:
     services = Services(pool("a", "b", with_=policy(registration_interval_ms=60_000)))
     services.connect()
     services.settle()
-    services.registrar.begin_shutdown()
+    services.registrar.begin_shutdown(SHUTDOWN_S)
     services.step(60.0)
     assert [gateway.username for gateway in services.switch.added] == ["a"]
 
@@ -543,7 +625,7 @@ def test_shutdown_waits_for_what_is_just_being_added_and_removes_it() -> None:
     pending: list[int] = []
 
     def shut_down() -> None:
-        services.registrar.begin_shutdown()
+        services.registrar.begin_shutdown(SHUTDOWN_S)
         pending.append(services.registrar.pending_removals)
 
     services.switch.during("add_gateways", shut_down)
@@ -559,7 +641,7 @@ def test_shutdown_waits_for_what_is_just_being_added_and_removes_it() -> None:
 def test_shutdown_forgets_what_could_not_be_added() -> None:
     services = Services(pool("alice"))
     services.connect()
-    services.switch.during("add_gateways", services.registrar.begin_shutdown)
+    services.switch.during("add_gateways", lambda: services.registrar.begin_shutdown(SHUTDOWN_S))
     services.switch.fail("add_gateways", REFUSED)
     services.step()
     services.step(60.0)
@@ -572,7 +654,7 @@ def test_shutdown_does_not_wait_for_ever_for_a_gateway_that_is_never_taken() -> 
     services.switch.takes_gateways = False
     services.connect()
     services.settle()
-    services.registrar.begin_shutdown()
+    services.registrar.begin_shutdown(SHUTDOWN_S)
     assert services.registrar.pending_removals == 1
     services.step(CONFIRM_TIMEOUT_S)
     assert services.registrar.pending_removals == 0

@@ -37,6 +37,7 @@ class DesiredGateways:
         self._salt = b""
         self._gateways: dict[GatewayName, Gateway] = {}
         self._name_of: dict[AccountId, GatewayName] = {}
+        self._shuts_down = False
 
     def __len__(self) -> int:
         return len(self._gateways)
@@ -88,8 +89,8 @@ class DesiredGateways:
             of. Both are None before the first connection: then all are made at once.
         """
         before = self.withdraw(line)
-        if not self._salt:
-            return None, None
+        if not self._salt or not self._is_wanted(line.pool):
+            return before, None
         now = gateway_for(line.id, line.account, line.pool.policy, self._salt, self._expires_s)
         self._gateways[now.name] = now
         self._name_of[line.id] = now.name
@@ -101,8 +102,9 @@ class DesiredGateways:
         return self._gateways.pop(name, None) if name else None
 
     def withdraw_at_shutdown(self) -> list[Gateway]:
-        """No longer desire the gateways of the pools that unregister at shutdown; gives them back."""
-        withdrawn = [gateway for gateway in self if self.pools[gateway.pool].policy.unregister_on_shutdown]
+        """No longer desire the gateways of the pools that unregister at shutdown, nor new ones; gives them back."""
+        self._shuts_down = True
+        withdrawn = [gateway for gateway in self if not self._is_wanted(self.pools[gateway.pool])]
         for gateway in withdrawn:
             del self._gateways[gateway.name]
             del self._name_of[gateway.account_id]
@@ -145,6 +147,9 @@ class DesiredGateways:
         return line
 
     def _make(self, salt: bytes) -> Iterator[Gateway]:
-        for pool in self.pools.values():
+        for pool in filter(self._is_wanted, self.pools.values()):
             for line in pool:
                 yield gateway_for(line.id, line.account, pool.policy, salt, self._expires_s)
+
+    def _is_wanted(self, pool: AccountPool) -> bool:
+        return not (self._shuts_down and pool.policy.unregister_on_shutdown)

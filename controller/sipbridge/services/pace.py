@@ -9,12 +9,12 @@ class Pace:
     What is late by a short interval catches up, but no more than a second's worth: FreeSWITCH sends what is due once a
     second, so finer spacing than that would be lost on the wire.
 
-    Args:
+    Attributes:
         interval_s: least mean time between two.
     """
 
     def __init__(self, interval_s: float) -> None:
-        self._interval_s = interval_s
+        self.interval_s = interval_s
         self._catches_up_s = 1.0 if interval_s < 1.0 else 0.0
         self._next_at = float("-inf")
 
@@ -24,7 +24,7 @@ class Pace:
             return False
         # After a rest it starts afresh: a pool without changes does not save up for a burst.
         since = self._next_at if now - self._next_at <= self._catches_up_s else now
-        self._next_at = since + self._interval_s
+        self._next_at = since + self.interval_s
         return True
 
 

@@ -7,9 +7,9 @@ what is due now, and costs what it does, at any number of accounts; the events t
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice, takewhile
 from typing import assert_never
 
 from sipbridge.core.account import AccountId
@@ -26,6 +26,7 @@ from sipbridge.core.gateway import (
 from sipbridge.core.uri import SipUri
 from sipbridge.ports import Clock, CommandRefused, Switch, SwitchLost
 from sipbridge.services.desired_gateways import DesiredGateways
+from sipbridge.services.leaving_gateways import NO_POOL, LeavingGateways
 from sipbridge.services.pace import Backoff, Pace
 from sipbridge.services.refused_accounts import RefusedAccounts
 
@@ -35,6 +36,8 @@ _BATCH = 2_000
 """Gateways in one rescan at most: some 70 ms of FreeSWITCH's time."""
 _RETRY_MIN_S = 1.0
 _RETRY_MAX_S = 30.0
+_SHUTDOWN_ASKS = 0.7
+"""The part of a shutdown in which gateways are asked to go; in the rest they unregister, and are deleted."""
 _REFUSED = frozenset({"401", "403", "407", "904"})
 """SIP statuses of a registration with the wrong credentials; 904 is FreeSWITCH's own for a second challenge."""
 
@@ -72,14 +75,12 @@ class Registrar:
         self._desired = DesiredGateways(pools, settings.expires_s)
         self._present: set[GatewayName] = set()
         self._missing: dict[str, dict[GatewayName, Gateway]] = {name: {} for name in self._desired.pools}
-        self._surplus: dict[GatewayName, str] = {}
+        self._leaving = LeavingGateways()
         # What was asked for and not confirmed yet, and until when to wait for that; in the order of asking.
         self._adding: dict[GatewayName, float] = {}
-        self._removing: dict[GatewayName, float] = {}
-        self._paces = {
-            name: self._pace(pool.policy.registration_interval_ms) for name, pool in self._desired.pools.items()
-        }
-        self._orphans_pace = self._pace(0)
+        self._paces = {name: Pace(self._interval_s(pool)) for name, pool in self._desired.pools.items()}
+        self._paces[NO_POOL] = Pace(1 / settings.max_registrations_per_s)
+        self._adds_first = True
         self._connected = False
         self._reconcile_due = False
         # Events that came while a reconciliation was asking: its answers may be older than they.
@@ -97,6 +98,19 @@ class Registrar:
         line = self._desired.line(gateway)
         return line.account.uri if line else None
 
+    def use_pool(self, pool: AccountPool) -> None:
+        """Make gateways for the accounts of a pool that is new, or keep to a pace that is another than it was."""
+        name, interval_s = pool.policy.name, self._interval_s(pool)
+        self._desired.pools[name] = pool
+        self._missing.setdefault(name, {})
+        if name not in self._paces or self._paces[name].interval_s != interval_s:
+            self._paces[name] = Pace(interval_s)
+
+    def forget_pool(self, name: str) -> None:
+        """Forget a pool whose accounts are all removed. Its pace stays: that is how their gateways go."""
+        del self._desired.pools[name]
+        del self._missing[name]
+
     def on_account_changed(self, line: Line) -> None:
         """Give an account that is new, or another than it was, the gateway that it needs now."""
         before, now = self._desired.want(line)
@@ -110,7 +124,7 @@ class Registrar:
             return
         if now.name not in self._present:
             self._missing[now.pool][now.name] = now
-        elif self._surplus.pop(now.name, None) is not None:
+        elif self._leaving.take_back(now.name):
             # Changed back before the old gateway was touched: only the switch knows how it is.
             self._reconcile_due = True
 
@@ -125,7 +139,7 @@ class Registrar:
     def pending_removals(self) -> int:
         """Gateways that are there and should not be."""
         unwanted = sum(name not in self._desired for name in self._adding)
-        return len(self._surplus) + len(self._removing) + unwanted
+        return len(self._leaving) + unwanted
 
     def reconcile(self) -> None:
         """Find out which gateways the switch has, after a link is up or a profile has started.
@@ -150,7 +164,6 @@ class Registrar:
             self._meanwhile = None
         self._present = {GatewayName(name) for name in up | down if name.startswith(GATEWAY_PREFIX)}
         self._adding.clear()
-        self._removing.clear()
         self._replan()
         for gateway in self._desired:
             self._desired.note_listed(gateway, gateway.name in up, gateway.name in down)
@@ -190,14 +203,14 @@ class Registrar:
             pause = self._refused.refuse(line.id, self._clock.monotonic())
             _log.warning("account %s was refused and tries again in %d min", line.account.uri, pause / 60)
             gateway = self._desired.gateway_of(line.id)
-            if gateway is not None and gateway.name in self._present and gateway.name not in self._removing:
-                self._surplus[gateway.name] = gateway.pool
+            if gateway is not None and gateway.name in self._present:
+                self._leaving.add(gateway.name, gateway.pool)
 
     def _discard(self, gateway: Gateway) -> None:
         """A gateway is no longer wanted, wherever it is."""
         self._missing[gateway.pool].pop(gateway.name, None)
-        if gateway.name in self._present and gateway.name not in self._removing:
-            self._surplus[gateway.name] = gateway.pool
+        if gateway.name in self._present:
+            self._leaving.add(gateway.name, gateway.pool)
 
     def _on_added(self, name: GatewayName) -> None:
         """FreeSWITCH took a gateway."""
@@ -207,7 +220,7 @@ class Registrar:
         self._present.add(name)
         gateway = self._desired.get(name)
         if gateway is None:
-            self._surplus.setdefault(name, "")
+            self._leaving.add(name)
         else:
             self._missing[gateway.pool].pop(name, None)
             self._desired.note_added(gateway)
@@ -216,8 +229,7 @@ class Registrar:
         """A gateway is gone; a step adds it again if it should be there."""
         self._present.discard(name)
         self._adding.pop(name, None)
-        self._surplus.pop(name, None)
-        self._removing.pop(name, None)
+        self._leaving.discard(name)
         gateway = self._desired.get(name)
         if gateway is not None:
             self._desired.note_deleted(gateway)
@@ -248,21 +260,32 @@ class Registrar:
                 self.reconcile()
             self._confirm(now)
             self._forgive(now)
-            self._remove(now)
-            self._add(now)
+            # A pool has one pace for both. Who goes first takes what it allows, so they take turns: a pool that is all
+            # changed is replaced account by account.
+            self._adds_first = not self._adds_first
+            for work in (self._add, self._remove) if self._adds_first else (self._remove, self._add):
+                work(now)
         except (SwitchLost, CommandRefused, OSError) as error:
             if self._retry.failed(now) == 1:
                 _log.error("gateways cannot be changed: %s", error)
         else:
             self._retry.succeeded()
 
-    def begin_shutdown(self) -> None:
-        """No longer want the gateways of the pools that unregister at shutdown; steps remove them."""
+    def begin_shutdown(self, within_s: float) -> None:
+        """No longer want the gateways of the pools that unregister at shutdown; steps remove them.
+
+        Args:
+            within_s: when all should be gone. A pool whose own pace is too slow for that gets a quicker one.
+        """
         for gateway in self._desired.withdraw_at_shutdown():
             if gateway.name in self._present:
-                self._surplus[gateway.name] = gateway.pool
+                self._leaving.add(gateway.name, gateway.pool)
         for missing in self._missing.values():
             missing.clear()
+        for pool, count in self._leaving.waiting().items():
+            longest_s = within_s * _SHUTDOWN_ASKS / count
+            if longest_s < self._paces[pool].interval_s:
+                self._paces[pool] = Pace(longest_s)
 
     def _ask_gateways(self) -> tuple[set[str], set[str]]:
         try:
@@ -273,7 +296,7 @@ class Registrar:
 
     def _replan(self) -> None:
         plan = plan_gateways(tuple(self._desired), self._present)
-        self._surplus = dict.fromkeys(plan.remove, "")
+        self._leaving.replace(plan.remove)
         for missing in self._missing.values():
             missing.clear()
         for gateway in plan.add:
@@ -281,7 +304,7 @@ class Registrar:
 
     def _confirm(self, now: float) -> None:
         """Ask what became of changes whose events are overdue."""
-        if not any(next(iter(waiting.values()), now + 1) <= now for waiting in (self._adding, self._removing)):
+        if not _overdue(self._adding, now) and not self._leaving.overdue(now):
             return
         up, down = self._switch.gateways()
         present = up | down
@@ -293,10 +316,9 @@ class Registrar:
             else:
                 _log.error("FreeSWITCH did not take gateway %s: its log says why; trying again", name)
                 self._give_up_adding([name])
-        for name in _overdue(self._removing, now):
+        for name in self._leaving.overdue(now):
             if name in present:
-                self._surplus[name] = ""
-                del self._removing[name]
+                self._leaving.retry(name)
             else:
                 self._on_deleted(name)
 
@@ -308,19 +330,12 @@ class Registrar:
                 self._miss(gateway)
 
     def _remove(self, now: float) -> None:
-        for name, pool in list(islice(self._surplus.items(), _BATCH)):
-            if self._paces.get(pool, self._orphans_pace).take(now):
-                self._switch.remove_gateway(name)
-                del self._surplus[name]
-                self._removing[name] = now + self._settings.confirm_timeout_s
+        for name in self._leaving.due(lambda pool: self._paces[pool].take(now), _BATCH):
+            self._switch.remove_gateway(name)
+            self._leaving.remove(name, now + self._settings.confirm_timeout_s)
 
     def _add(self, now: float) -> None:
-        if not any(self._missing.values()):
-            return
-        # A gateway that replaces another is added after that one is gone: the old one's unREGISTER comes up to a second
-        # later, and would take the new one's binding with it.
-        leaving = {_stem(name) for name in chain(self._surplus, self._removing)}
-        batch = [gateway for pool in self._missing for gateway in self._due(pool, leaving, now)]
+        batch = [gateway for pool in self._missing for gateway in self._due(pool, now)]
         if not batch:
             return
         for gateway in batch:
@@ -332,10 +347,10 @@ class Registrar:
             self._give_up_adding(gateway.name for gateway in batch)
             raise
 
-    def _due(self, pool: str, leaving: Container[str], now: float) -> Iterator[Gateway]:
+    def _due(self, pool: str, now: float) -> Iterator[Gateway]:
         pace = self._paces[pool]
         for gateway in islice(self._missing[pool].values(), _BATCH):
-            if _stem(gateway.name) in leaving:
+            if self._leaving.hold_back(gateway.name):
                 continue
             if gateway.register and not pace.take(now):
                 return
@@ -348,14 +363,9 @@ class Registrar:
             if self._adding.pop(name, None) is not None and gateway is not None:
                 self._missing[gateway.pool][name] = gateway
 
-    def _pace(self, interval_ms: int) -> Pace:
-        return Pace(max(interval_ms / 1000, 1 / self._settings.max_registrations_per_s))
-
-
-def _stem(name: GatewayName) -> str:
-    """What the gateways of one account have in common, before and after it was changed."""
-    return name.rpartition(".")[0]
+    def _interval_s(self, pool: AccountPool) -> float:
+        return max(pool.policy.registration_interval_ms / 1000, 1 / self._settings.max_registrations_per_s)
 
 
 def _overdue(waiting: dict[GatewayName, float], now: float) -> list[GatewayName]:
-    return [name for name, until in waiting.items() if until <= now]
+    return [name for name, _ in takewhile(lambda one: one[1] <= now, waiting.items())]
