@@ -63,7 +63,7 @@ class App:
             random_below=secrets.randbelow,
         )
         self._dispatch = Dispatch(
-            self._switch, self._calls, self._registrar, table.pools, clock, lease_renewal_s=settings.calls.lease_s / 3
+            self._switch, self._calls, self._registrar, clock, lease_renewal_s=settings.calls.lease_s / 3
         )
         self._control = ControlServer(settings.control.socket, {"info": lambda: bridge_info(table)})
         self._greenlets: list[gevent.Greenlet[..., None]] = []

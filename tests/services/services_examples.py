@@ -99,7 +99,7 @@ class Services:
             sides=("inside", "providers"),
             random_below=random_below,
         )
-        self.dispatch = Dispatch(self.switch, self.calls, self.registrar, self.pools, self.clock, LEASE_RENEWAL_S)
+        self.dispatch = Dispatch(self.switch, self.calls, self.registrar, self.clock, LEASE_RENEWAL_S)
         self.switch.listener = self.dispatch
 
     def step(self, seconds: float = 0.0) -> None:

@@ -121,7 +121,7 @@ def _ended(services: Services) -> None:
 
 
 def _reconciled(services: Services) -> None:
-    services.calls.reconcile(lambda _: None)
+    services.calls.reconcile()
 
 
 @pytest.mark.parametrize("second", [_refused, _ended, _reconciled])
@@ -183,21 +183,13 @@ def test_a_decline_that_comes_too_late_is_no_error(services: Services, caplog: p
 # Reconciling
 
 
-def _line_of(services: Services) -> Callable[[str], object]:
-    return lambda id_: next((line for line in services.pools["Pool"] if line.id == id_), None)
-
-
-def reconcile(services: Services) -> tuple[int, int]:
-    return services.calls.reconcile(_line_of(services))  # type: ignore[arg-type]
-
-
 def test_calls_of_before_a_restart_hold_their_lines_again(services: Services) -> None:
     for channel, user in (("call-1", "alice"), ("call-2", "alice"), ("call-3", "bob"), ("call-4", None)):
         services.show(channel, user)
         services.switch.alive.add(ChannelUuid(channel))
-    assert reconcile(services) == (3, 0)
+    assert services.calls.reconcile() == (3, 0)
     assert (services.line("alice").calls, services.line("bob").calls) == (2, 1)
-    assert reconcile(services) == (0, 0)
+    assert services.calls.reconcile() == (0, 0)
     services.park("call-5")
     assert services.declined() == [("call-5", "lines-taken")]
 
@@ -206,7 +198,7 @@ def test_more_calls_than_the_limit_are_all_counted(services: Services) -> None:
     for number in range(5):
         services.show(f"call-{number}")
         services.switch.alive.add(ChannelUuid(f"call-{number}"))
-    assert reconcile(services) == (5, 0)
+    assert services.calls.reconcile() == (5, 0)
     assert services.line("alice").calls == 5
     assert services.line("alice").free_slots == 0
     for number in range(4):
@@ -218,25 +210,25 @@ def test_more_calls_than_the_limit_are_all_counted(services: Services) -> None:
 def test_calls_of_nobody_or_of_others_hold_nothing(services: Services) -> None:
     services.switch.table = {ChannelUuid("call-1"): None, ChannelUuid("call-2"): account("x").uri.text}  # type: ignore[dict-item]
     services.switch.alive = {ChannelUuid("call-1"), ChannelUuid("call-2")}
-    assert reconcile(services) == (0, 0)
+    assert services.calls.reconcile() == (0, 0)
 
 
 def test_a_row_of_a_call_that_is_gone_holds_nothing(services: Services) -> None:
     services.show("call-1")
-    assert reconcile(services) == (0, 0)
+    assert services.calls.reconcile() == (0, 0)
     assert services.line("alice").calls == 0
 
 
 def test_a_call_that_the_table_does_not_show_yet_keeps_its_line(services: Services) -> None:
     services.park("call-1")
-    assert reconcile(services) == (0, 0)
+    assert services.calls.reconcile() == (0, 0)
     assert services.line("alice").calls == 1
 
 
 def test_a_call_whose_mark_the_table_does_not_show_yet_keeps_its_line(services: Services) -> None:
     services.park("call-1")
     services.show("call-1", None)
-    assert reconcile(services) == (0, 0)
+    assert services.calls.reconcile() == (0, 0)
     assert services.line("alice").calls == 1
 
 
@@ -244,7 +236,7 @@ def test_the_line_of_a_call_that_ended_unseen_is_given_back(services: Services) 
     services.park("call-1")
     services.show("call-1")
     services.switch.alive.clear()
-    assert reconcile(services) == (0, 1)
+    assert services.calls.reconcile() == (0, 1)
     assert services.line("alice").calls == 0
 
 
@@ -253,7 +245,7 @@ def test_a_call_that_ends_meanwhile_holds_nothing(services: Services, question: 
     services.show("call-1")
     services.switch.alive.add(ChannelUuid("call-1"))
     services.switch.during(question, lambda: services.end("call-1"))
-    assert reconcile(services) == (0, 0)
+    assert services.calls.reconcile() == (0, 0)
     assert services.line("alice").calls == 0
 
 
@@ -263,14 +255,14 @@ def test_a_held_call_that_ends_meanwhile_is_given_back_once(services: Services, 
     services.park("call-2")
     services.show("call-1")
     services.switch.during(question, lambda: services.end("call-1"))
-    assert reconcile(services) == (0, 0)
+    assert services.calls.reconcile() == (0, 0)
     assert services.line("alice").calls == 1
 
 
 @pytest.mark.parametrize("question", ["channels", "existing"])
 def test_a_call_that_begins_meanwhile_keeps_its_line(services: Services, question: str) -> None:
     services.switch.during(question, lambda: services.park("call-1"))
-    assert reconcile(services) == (0, 0)
+    assert services.calls.reconcile() == (0, 0)
     assert services.line("alice").calls == 1
 
 
@@ -279,7 +271,7 @@ def test_a_link_that_breaks_meanwhile_leaves_the_counts_as_they_are(services: Se
     services.park("call-1")
     services.switch.fail(question, SwitchLost("lost"))
     with pytest.raises(SwitchLost):
-        reconcile(services)
+        services.calls.reconcile()
     assert services.line("alice").calls == 1
     services.end("call-1")
     assert services.line("alice").calls == 0

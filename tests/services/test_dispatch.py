@@ -115,6 +115,34 @@ def test_calls_in_progress_go_on_after_calls_are_no_longer_taken(services: Servi
     assert services.calls.calls_in_progress == 0
 
 
+def test_calls_are_taken_again_at_once(services: Services) -> None:
+    services.dispatch.stop_taking_calls()
+    services.step(0.25)
+    services.dispatch.take_calls_again()
+    assert services.switch.log[-1] == "renew_lease"
+    renewed = services.switch.count("renew_lease")
+    services.step(LEASE_RENEWAL_S)
+    assert services.switch.count("renew_lease") == renewed + 1
+
+
+def test_the_lease_of_the_connection_before_does_not_outlive_the_wish_to_take_no_calls(services: Services) -> None:
+    services.disconnect()
+    services.dispatch.stop_taking_calls()
+    services.switch.log.clear()
+    services.connect()
+    assert services.switch.log[-1] == "end_lease"
+    assert services.switch.count("renew_lease") == 0
+
+
+def test_calls_are_taken_again_with_the_next_connection(services: Services) -> None:
+    services.dispatch.stop_taking_calls()
+    services.disconnect()
+    services.dispatch.take_calls_again()
+    assert services.switch.count("renew_lease") == 1
+    services.connect()
+    assert services.switch.log[-1] == "renew_lease"
+
+
 # Audits
 
 

@@ -34,6 +34,10 @@ class CallControl:
         status_lines: what each reason to decline is answered with: ``488 Not Acceptable Here``.
         sides: the sofia profiles of our side and of the providers' side, by name: a call that uses no gateway leaves on
             the side that it did not come from.
+
+    Attributes:
+        table: what calls are decided by. Another one holds from the next call on; those in progress keep their lines.
+        outcomes: how many calls ended how.
     """
 
     def __init__(
@@ -48,7 +52,7 @@ class CallControl:
         random_below: Callable[[int], int],
     ) -> None:
         self._switch = switch
-        self._table = table
+        self.table = table
         self._gateway_of = gateway_of
         self._account_behind = account_behind
         self._status_lines = status_lines
@@ -64,6 +68,10 @@ class CallControl:
         """Calls that hold a line now."""
         return len(self._usage)
 
+    def line_of(self, account: AccountId) -> Line | None:
+        """The line of an account; None when no pool has it (any more)."""
+        return next((line for pool in self.table.pools.values() if (line := pool.get(account))), None)
+
     def on_call_parked(self, call: CallParked) -> None:
         """Decide a call and tell the switch.
 
@@ -71,7 +79,7 @@ class CallControl:
         """
         self._usage.give_back(call.channel_uuid)
         request = self._as_dialled(call)
-        decision = route(request, self._table, self._random_below)
+        decision = route(request, self.table, self._random_below)
         match decision:
             case Bridge():
                 self._bridge(call, decision)
@@ -89,14 +97,11 @@ class CallControl:
             self.outcomes["answered" if ended.answered else ended.hangup_cause] += 1
             _log.info("call %s ended: %s, account %s", ended.channel_uuid, ended.hangup_cause, line.account.uri)
 
-    def reconcile(self, line_of: Callable[[AccountId], Line | None]) -> tuple[int, int]:
+    def reconcile(self) -> tuple[int, int]:
         """Find out which calls are in progress, and hold their lines and no others.
 
         The table of channels lags behind, so it only proposes: each call that it or we know of is then asked for by its
         UUID. What begins or ends while that is under way is told by events, which go on arriving.
-
-        Args:
-            line_of: the line of an account; None for one that is not ours (any more).
 
         Returns:
             How many calls were found that held no line, and how many lines were held by calls that are gone.
@@ -113,7 +118,7 @@ class CallControl:
         finally:
             self._ended_meanwhile = None
         given_back = [channel for channel in asked - alive if self._usage.give_back(channel)]
-        found = {channel: line_of(id_) for channel, id_ in account_of.items() if id_ and channel in alive}
+        found = {channel: self.line_of(id_) for channel, id_ in account_of.items() if id_ and channel in alive}
         held_before = len(self._usage)
         self._usage.restore({channel: line for channel, line in found.items() if line is not None})
         return len(self._usage) - held_before, len(given_back)

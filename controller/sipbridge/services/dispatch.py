@@ -7,11 +7,8 @@ taken: before that, a decision could oversell a line.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import assert_never
 
-from sipbridge.core.account import AccountId
-from sipbridge.core.account_pool import AccountPool, Line
 from sipbridge.core.call import ChannelUuid
 from sipbridge.core.events import (
     CallEnded,
@@ -45,14 +42,12 @@ class Dispatch:
         switch: Switch,
         calls: CallControl,
         registrar: Registrar,
-        pools: Mapping[str, AccountPool],
         clock: Clock,
         lease_renewal_s: float,
     ) -> None:
         self._switch = switch
         self._calls = calls
         self._registrar = registrar
-        self._pools = pools
         self._clock = clock
         self._lease_renewal_s = lease_renewal_s
         self._is_ready = False
@@ -69,7 +64,7 @@ class Dispatch:
     def on_switch_up(self) -> None:
         """Reconcile, then decide the calls that arrived meanwhile, and take the lease."""
         self._registrar.reconcile()
-        found, gone = self._calls.reconcile(self._line_of)
+        found, gone = self._calls.reconcile()
         _log.info(
             "FreeSWITCH is connected: %d calls in progress, %d of them found and %d gone since the last connection",
             self._calls.calls_in_progress,
@@ -83,6 +78,9 @@ class Dispatch:
         now = self._clock.monotonic()
         self._audit_at = now + _FIRST_AUDIT_S
         self._renew_at = now
+        if not self._takes_calls:
+            # The lease of the connection before may still stand.
+            self._switch.end_lease()
         self.step()
 
     def on_switch_down(self, reason: str) -> None:
@@ -128,6 +126,12 @@ class Dispatch:
         self._takes_calls = False
         self._switch.end_lease()
 
+    def take_calls_again(self) -> None:
+        """Let FreeSWITCH take new calls again, as soon as they can be decided."""
+        self._takes_calls = True
+        self._renew_at = self._clock.monotonic()
+        self.step()
+
     def _decide(self, call: CallParked) -> None:
         try:
             self._calls.on_call_parked(call)
@@ -137,7 +141,7 @@ class Dispatch:
     def _audit(self) -> bool:
         """Hold the counts against the switch; whether there was anything to correct."""
         try:
-            found, gone = self._calls.reconcile(self._line_of)
+            found, gone = self._calls.reconcile()
         except SwitchLost as error:
             _log.info("the audit of calls is left to the next connection: %s", error)
             return False
@@ -149,6 +153,3 @@ class Dispatch:
                 "the audit of calls found %d that held no line, and %d lines of calls that are gone", found, gone
             )
         return bool(found or gone)
-
-    def _line_of(self, account_id: AccountId) -> Line | None:
-        return next((line for pool in self._pools.values() if (line := pool.get(account_id))), None)
