@@ -40,6 +40,10 @@ class Report:
 
     def print(self, console: Console) -> None:
         """Print it as a table, no wider than the console."""
+        if not self.figures:
+            console.print(Text(self.title, style="bold"))
+            console.print(Text(self.conditions))
+            return
         table = Table(box=box.SIMPLE_HEAD, title=Text(self.title, style="bold"), title_justify="left", expand=True)
         table.add_column("figure", ratio=6)
         table.add_column("aim", ratio=3, justify="right")
