@@ -11,7 +11,8 @@ from typing import Any
 
 import gevent
 
-from sipbridge.adapters.redis_subscription import RedisLost, RedisSubscription
+from sipbridge.adapters.redis_connection import RedisLost
+from sipbridge.adapters.redis_subscription import RedisSubscription
 from sipbridge.config.redis_settings import RedisSettings
 from sipbridge.core.account_notification import NotificationError, parse_notification
 from sipbridge.ports import NotificationListener
@@ -20,6 +21,8 @@ _log = logging.getLogger(__name__)
 
 _MESSAGES_AT_A_TIME = 50
 """A message takes well under 0.1 ms: so many of them, then others run."""
+_A_MOMENT_S = 1e-6
+"""Not 0: the hub would look at timers and sockets only after every fiftieth such pause."""
 
 
 class RedisNotifications:
@@ -51,8 +54,7 @@ class RedisNotifications:
         while not self._is_stopped:
             try:
                 with contextlib.closing(RedisSubscription(self._settings)) as subscription:
-                    subscription.open()
-                    self._on_up(subscription.where)
+                    self._on_up(subscription.open())
                     self._deliver(subscription)
             except RedisLost as lost:
                 gevent.sleep(self._on_lost(str(lost)))
@@ -73,7 +75,7 @@ class RedisNotifications:
                 self._listener.on_notification(notification)
             # What has arrived already is read without a switch.
             if count % _MESSAGES_AT_A_TIME == 0:
-                gevent.sleep(0)
+                gevent.sleep(_A_MOMENT_S)
 
     def _on_up(self, where: str) -> None:
         _log.info("Redis: subscribed to %s at %s", self._settings.channel, where)

@@ -70,7 +70,7 @@ class RedisSettings:
     credential of systemd. It should not be readable by everyone."""
 
     ca_file: Path | None = None
-    """The certificates (PEM) of the authorities that Redis's own may be signed by, beside those of the system. With
+    """The certificates (PEM) of the authorities that Redis's own may be signed by, instead of those of the system. With
     ``rediss`` the certificate is always checked, and the host name with it."""
 
     cert_file: Path | None = None
