@@ -65,7 +65,7 @@ class App:
         self._dispatch = Dispatch(
             self._switch, self._calls, self._registrar, clock, lease_renewal_s=settings.calls.lease_s / 3
         )
-        self._control = ControlServer(settings.control.socket, {"info": lambda: bridge_info(table)})
+        self._control = ControlServer(settings.control.socket, {"info": lambda _: bridge_info(self.table)})
         self._greenlets: list[gevent.Greenlet[..., None]] = []
         self._stop_wanted = gevent.event.Event()
         self.table = table

@@ -173,6 +173,11 @@ class CallSettings:
     itself. Renewed three times in this span. Shorter refuses calls after a short pause, longer lets calls wait in
     vain."""
 
+    drain_timeout_s: Annotated[float, Between(0, 86400)] = 0.0
+    """Longest time that stopping waits for calls to end, while new ones get 503. None by default: calls go on in
+    FreeSWITCH without the controller, so a restart of the controller alone should be short. Where FreeSWITCH is
+    stopped after it, set what calls usually take, and systemd's stop timeout higher."""
+
     media_encryption: MediaEncryption = MediaEncryption.NONE
     """How RTP is protected when a provider does not say (``mediaEncryption``). None, as in the reference."""
 

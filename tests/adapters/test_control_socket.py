@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ import orjson
 import pytest
 from scripted_server import until
 
+from sipbridge.adapters import control_socket
 from sipbridge.adapters.control_socket import ControlError, ControlServer, ask
+from sipbridge.core.errors import SipBridgeError
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def path(tmp_path: Path) -> Path:
 
 @contextmanager
 def listening(path: Path, **handlers: Any) -> Iterator[ControlServer]:
-    server = ControlServer(path, handlers or {"info": lambda: {"providers": []}})
+    server = ControlServer(path, handlers or {"info": lambda _: {"providers": []}})
     server.start()
     try:
         yield server
@@ -42,7 +44,7 @@ def exchange(path: Path, request: bytes, lines: int = 1) -> list[Any]:
 
 
 def test_a_question_is_answered(path: Path) -> None:
-    with listening(path, info=lambda: {"a": [1, "\u00e9"]}):
+    with listening(path, info=lambda _: {"a": [1, "\u00e9"]}):
         assert ask(path, "info") == {"a": [1, "\u00e9"]}
         assert ask(path, "info") == {"a": [1, "\u00e9"]}
 
@@ -92,7 +94,7 @@ def test_the_socket_of_a_killed_daemon_is_replaced(path: Path) -> None:
 
 def test_a_second_daemon_does_not_start_and_leaves_the_first_alone(path: Path) -> None:
     with listening(path):
-        second = ControlServer(path, {"info": lambda: "second"})
+        second = ControlServer(path, {"info": lambda _: "second"})
         with pytest.raises(ControlError, match="another sipbridge listens on"):
             second.start()
         second.stop()
@@ -156,8 +158,35 @@ def test_a_refusal_is_told(path: Path) -> None:
         ask(path, "reload")
 
 
+def test_a_command_gets_its_arguments(path: Path) -> None:
+    with listening(path, reload=lambda arguments: [arguments]):
+        assert ask(path, "reload", {"dry_run": True, "who": "é"}) == [{"dry_run": True, "who": "é"}]
+        assert ask(path, "reload") == [{}]
+
+
+def test_what_a_command_refuses_is_told_in_its_words(path: Path) -> None:
+    def refuse(_: Mapping[str, Any]) -> None:
+        raise SipBridgeError("there is no provider")
+
+    with listening(path, drain=refuse), pytest.raises(ControlError, match=r"^there is no provider$"):
+        ask(path, "drain")
+
+
+def test_a_command_may_take_longer_than_a_client(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_socket, "_CLIENT_TIMEOUT_S", 0.05)
+    with listening(path, reload=lambda _: gevent.sleep(0.2) or "done"):
+        assert ask(path, "reload") == "done"
+
+
+def test_a_client_that_says_nothing_is_not_waited_for_long(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_socket, "_CLIENT_TIMEOUT_S", 0.05)
+    with listening(path), gevent.socket.socket(gevent.socket.AF_UNIX, gevent.socket.SOCK_STREAM) as client:
+        client.connect(str(path))
+        assert client.recv(100) == b""
+
+
 def test_a_handler_that_fails_is_told_and_logged(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with listening(path, info=lambda: 1 / 0, version=lambda: 1):
+    with listening(path, info=lambda _: 1 / 0, version=lambda _: 1):
         with pytest.raises(ControlError, match="info failed: see the log"):
             ask(path, "info")
         assert ask(path, "version") == 1
@@ -166,7 +195,7 @@ def test_a_handler_that_fails_is_told_and_logged(path: Path, caplog: pytest.LogC
 
 def test_a_daemon_that_does_not_answer_is_not_waited_for_long(path: Path) -> None:
     with (
-        listening(path, info=lambda: gevent.sleep(5)),
+        listening(path, info=lambda _: gevent.sleep(5)),
         pytest.raises(ControlError, match=r"no answer on .* within 0.1"),
     ):
         ask(path, "info", timeout_s=0.1)

@@ -1,6 +1,7 @@
 """Commands of the operator reach the daemon, and answers come back, as lines of JSON on a UNIX socket.
 
-A request is ``{"command": "info"}``; an answer ``{"result": …}`` or ``{"error": "…"}``.
+A request is ``{"command": "reload", "dry_run": true}``, its other members being the arguments of the command; an answer
+is ``{"result": …}`` or ``{"error": "…"}``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gevent
 import gevent.server
@@ -19,11 +20,17 @@ import orjson
 
 from sipbridge.core.errors import SipBridgeError
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 _MAX_REQUEST_BYTES = 64 * 1024
 _MAX_CLIENTS = 32
 _CLIENT_TIMEOUT_S = 10.0
+"""Longest time for a client to send a line, or to take one. A command itself may take longer."""
+
+Handler = Callable[[Mapping[str, Any]], Any]
+"""Takes the arguments of a command, as they were sent; returns its result, as JSON-able values. What it raises as
+`SipBridgeError` is told to whoever asked."""
 
 
 class ControlError(SipBridgeError):
@@ -34,10 +41,10 @@ class ControlServer:
     """Answers the command line.
 
     Args:
-        handlers: command name → what returns its result, as JSON-able values.
+        handlers: by the name of the command.
     """
 
-    def __init__(self, path: Path, handlers: Mapping[str, Callable[[], Any]], mode: int = 0o660) -> None:
+    def __init__(self, path: Path, handlers: Mapping[str, Handler], mode: int = 0o660) -> None:
         self._path = path
         self._handlers = handlers
         self._mode = mode
@@ -74,9 +81,10 @@ class ControlServer:
 
     def _serve(self, client: gevent.socket.socket, _address: object) -> None:
         try:
-            with gevent.Timeout(_CLIENT_TIMEOUT_S), client, client.makefile("rb") as lines:
-                while line := lines.readline(_MAX_REQUEST_BYTES):
-                    client.sendall(orjson.dumps(self._answer(line)) + b"\n")
+            with client, client.makefile("rb") as lines:
+                while line := _within_time(lambda: lines.readline(_MAX_REQUEST_BYTES)):
+                    answer = orjson.dumps(self._answer(line)) + b"\n"
+                    _within_time(lambda: client.sendall(answer))  # noqa: B023 - called at once
         except (OSError, gevent.Timeout) as error:
             _log.debug("a client of the control socket went away: %s", error)
 
@@ -85,19 +93,25 @@ class ControlServer:
             request = orjson.loads(line)
         except orjson.JSONDecodeError:
             return {"error": "the request is not JSON"}
-        command = request.get("command") if isinstance(request, dict) else None
+        arguments = request if isinstance(request, dict) else {}
+        command = arguments.pop("command", None)
         handler = self._handlers.get(command) if isinstance(command, str) else None
         if handler is None:
             return {"error": f"unknown command {command!r}; known are {', '.join(sorted(self._handlers))}"}
         try:
-            return {"result": handler()}
+            return {"result": handler(arguments)}
+        except SipBridgeError as error:
+            return {"error": str(error)}
         except Exception:  # noqa: BLE001 - a defect in an answer to the operator must not look like a dead daemon
             _log.exception("the command %s failed", command)
             return {"error": f"{command} failed: see the log of the daemon"}
 
 
-def ask(path: Path, command: str, timeout_s: float = 10.0) -> Any:
+def ask(path: Path, command: str, arguments: Mapping[str, Any] | None = None, *, timeout_s: float = 10.0) -> Any:
     """Send a command to the daemon and wait for its result.
+
+    Args:
+        arguments: JSON-able values by name; the daemon says what it knows.
 
     Raises:
         ControlError: no daemon listens there, or it refuses.
@@ -106,7 +120,7 @@ def ask(path: Path, command: str, timeout_s: float = 10.0) -> Any:
         too_late = ControlError(f"no answer on {path} within {timeout_s:g} s")
         with gevent.Timeout(timeout_s, too_late), _unix_socket() as client:
             client.connect(str(path))
-            client.sendall(orjson.dumps({"command": command}) + b"\n")
+            client.sendall(orjson.dumps({**(arguments or {}), "command": command}) + b"\n")
             with client.makefile("rb") as lines:
                 line = lines.readline()
     except OSError as error:
@@ -117,6 +131,11 @@ def ask(path: Path, command: str, timeout_s: float = 10.0) -> Any:
     if "error" in answer:
         raise ControlError(answer["error"])
     return answer["result"]
+
+
+def _within_time(wait: Callable[[], _T]) -> _T:
+    with gevent.Timeout(_CLIENT_TIMEOUT_S):
+        return wait()
 
 
 def _remove_stale(path: Path) -> None:
