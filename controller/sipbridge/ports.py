@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sipbridge.core.account import Account, AccountId
 from sipbridge.core.account_notification import AccountNotification
 from sipbridge.core.call import ChannelUuid
 from sipbridge.core.errors import SipBridgeError
-from sipbridge.core.events import LiveChannel, SwitchEvent
+from sipbridge.core.events import SwitchEvent
 from sipbridge.core.gateway import Gateway, GatewayName
+
+_T = TypeVar("_T")
 
 
 class SwitchLost(SipBridgeError):
@@ -48,19 +50,17 @@ class Switch(Protocol):
     What answers waits for the switch, and raises `SwitchLost` or `CommandRefused`. What takes `on_done` never waits.
     """
 
-    def bridge(
-        self, channel: ChannelUuid, account_id: AccountId, dial_string: str, on_done: Callable[[Outcome], None]
-    ) -> None:
-        """Connect a parked call, and mark it with the account whose line it holds."""
+    def bridge(self, channel: ChannelUuid, dial_string: str, on_done: Callable[[Outcome], None]) -> None:
+        """Connect a parked call."""
 
     def respond(self, channel: ChannelUuid, status_line: str, on_done: Callable[[Outcome], None]) -> None:
         """Decline a parked call: ``488 Not Acceptable Here``."""
 
-    def channels(self) -> Sequence[LiveChannel]:
+    def channels(self) -> Sequence[ChannelUuid]:
         """The calls in progress: their A legs, from a table that may lag behind by a second."""
 
-    def existing(self, channels: Collection[ChannelUuid]) -> set[ChannelUuid]:
-        """Those of `channels` that exist this very moment."""
+    def accounts_of(self, channels: Collection[ChannelUuid]) -> Mapping[ChannelUuid, AccountId | None]:
+        """Those of `channels` that exist this very moment, and the account of each; None for one without a B leg."""
 
     def gateways(self) -> tuple[set[str], set[str]]:
         """Names of the gateways that can be called, and of those that cannot."""
@@ -150,3 +150,13 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds since some moment."""
+
+
+class Scheduler(Protocol):
+    """Those who run in the same thread, as far as long work has to think of them."""
+
+    def breathe(self) -> None:
+        """Let the others run, then go on."""
+
+    def apart(self, work: Callable[[], _T]) -> _T:
+        """Do something long where it holds up nobody; wait for its result."""

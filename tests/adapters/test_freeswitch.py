@@ -16,7 +16,7 @@ from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
 from sipbridge.adapters.spool import Spool
 from sipbridge.core.account import AccountId
 from sipbridge.core.call import ChannelUuid
-from sipbridge.core.events import CallEnded, GatewayAdded, LiveChannel, SwitchEvent
+from sipbridge.core.events import CallEnded, GatewayAdded, SwitchEvent
 from sipbridge.core.gateway import GatewayName
 from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchLost
 
@@ -178,17 +178,15 @@ def test_without_a_link_nothing_is_sent(listener: Listener) -> None:
     with pytest.raises(NotSent):
         made.channels()
     with pytest.raises(NotSent):
-        made.existing([CALL])
+        made.accounts_of([CALL])
 
 
 # Calls
 
 
-def test_a_call_is_marked_and_then_bridged(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
-    account = AccountId("0123456789abcdef")
-    assert outcomes_of(lambda done: switch.bridge(CALL, account, "{a=b}sofia/gateway/x/y", done)) == [None]
-    mark, bridge = fake.commands
-    assert mark == f"api uuid_setvar {CALL} accountcode 0123456789abcdef"
+def test_a_call_is_bridged_with_one_command(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
+    assert outcomes_of(lambda done: switch.bridge(CALL, "{a=b}sofia/gateway/x/y", done)) == [None]
+    (bridge,) = fake.commands
     assert bridge.startswith(f"sendmsg {CALL}\ncall-command: execute\nexecute-app-name: bridge\n")
     assert bridge.endswith("{a=b}sofia/gateway/x/y")
 
@@ -202,7 +200,7 @@ def test_a_call_is_declined(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
 
 def test_a_call_that_is_gone_is_refused(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
     fake.answers["sendmsg"] = f"-ERR invalid session id [{CALL}]"
-    (outcome,) = outcomes_of(lambda done: switch.bridge(CALL, AccountId("a"), "x", done))
+    (outcome,) = outcomes_of(lambda done: switch.bridge(CALL, "x", done))
     assert isinstance(outcome, CommandRefused)
     assert "invalid session id" in outcome.reply
 
@@ -220,16 +218,9 @@ def test_a_uuid_cannot_add_to_a_command(switch: FreeSwitch, fake: FakeFreeSwitch
 
 
 def test_channels_are_the_a_legs(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
-    rows = [
-        {"uuid": "a", "direction": "inbound", "accountcode": "0123456789abcdef"},
-        {"uuid": "b", "direction": "outbound", "accountcode": "0123456789abcdef"},
-        {"uuid": "c", "direction": "inbound", "accountcode": ""},
-    ]
-    fake.answers["api show channels"] = orjson.dumps({"row_count": 3, "rows": rows}).decode()
-    assert switch.channels() == [
-        LiveChannel(ChannelUuid("a"), AccountId("0123456789abcdef")),
-        LiveChannel(ChannelUuid("c"), None),
-    ]
+    rows = [{"uuid": "a", "direction": "inbound"}, {"uuid": "b", "direction": "outbound"}]
+    fake.answers["api show channels"] = orjson.dumps({"row_count": 2, "rows": rows}).decode()
+    assert switch.channels() == ["a"]
 
 
 def test_no_channels_are_no_rows(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
@@ -243,10 +234,15 @@ def test_channels_that_cannot_be_told_are_a_refusal(switch: FreeSwitch, fake: Fa
         switch.channels()
 
 
-def test_which_channels_exist(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
-    fake.answers |= {"api uuid_exists a": "true", "api uuid_exists": "false"}
-    assert switch.existing([ChannelUuid("a"), ChannelUuid("b")]) == {"a"}
-    assert switch.existing([]) == set()
+def test_accounts_of_the_channels_that_exist(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
+    fake.answers |= {
+        "api uuid_getvar a": "0123456789abcdef",
+        "api uuid_getvar b": "_undef_",
+        "api uuid_getvar": "-ERR No such channel!\n",
+    }
+    a, b, c = (ChannelUuid(name) for name in "abc")
+    assert switch.accounts_of([a, b, c]) == {a: AccountId("0123456789abcdef"), b: None}
+    assert switch.accounts_of([]) == {}
 
 
 def test_gateways_that_can_be_called_and_those_that_cannot(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:

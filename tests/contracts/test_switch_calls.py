@@ -7,8 +7,8 @@ from listener import Listener
 from world import RIGHT_PASSWORD, ArrivedInvite, World, eventually
 
 from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
-from sipbridge.core.account import Account, AccountId, SecretType, account_id
-from sipbridge.core.account_pool import AccountPool
+from sipbridge.core.account import Account, SecretType, account_id
+from sipbridge.core.account_pool import AccountPool, Line
 from sipbridge.core.call import ChannelUuid
 from sipbridge.core.dial_string import format_dial_string
 from sipbridge.core.events import CallEnded, CallParked, GatewayAdded
@@ -54,17 +54,21 @@ def gateway(world: World, switch: FreeSwitch, listener: Listener) -> Gateway:
     return gateway
 
 
+def _line() -> Line:
+    """The line that calls hold, as far as the switch knows."""
+    return next(iter(_LINE_POOL), None) or _LINE_POOL.add(Account(parse_sip_uri(ALICE)))
+
+
 def dial_string(world: World, gateway: GatewayName | None, callee: str = "answers") -> str:
     """Alice calls `callee`."""
     template = parse_template(ALICE, TemplateScope.INVITE)
     invite = OutgoingInvite(to=template, from_=template)
     provider = Provider("p", "pool", Always(), RandomAccount(), OnAccountNotFound.DECLINE, invite)
-    line = next(iter(_LINE_POOL), None) or _LINE_POOL.add(Account(parse_sip_uri(ALICE)))
     media = media_variables(MediaEncryption.NONE, None)
     assert media is not None
     bridge = Bridge(
         provider=provider,
-        line=line,
+        line=_line(),
         to=parse_name_addr(f"sip:{callee}@far.example.org;user=phone"),
         from_=parse_name_addr('"Alice, A" <sip:alice@far.example.org>'),
         next_hop=parse_sip_uri(f"sip:{world.far_side}"),
@@ -115,7 +119,7 @@ def test_bridged_call_is_the_invite_that_was_decided(
     arrived_before = len(world.invites())
     parked, call = park(world, listener)
 
-    switch.bridge(parked.channel_uuid, gateway.account_id, dial_string(world, gateway.name), outcomes.append)
+    switch.bridge(parked.channel_uuid, dial_string(world, gateway.name), outcomes.append)
 
     eventually("answered", lambda: 200 in call.statuses())
     assert outcomes == [None]
@@ -135,7 +139,7 @@ def test_busy_callee_reaches_the_caller(
 ) -> None:
     parked, call = park(world, listener)
 
-    switch.bridge(parked.channel_uuid, gateway.account_id, dial_string(world, gateway.name, "busy"), outcomes.append)
+    switch.bridge(parked.channel_uuid, dial_string(world, gateway.name, "busy"), outcomes.append)
 
     assert listener.wait_for(CallEnded) == CallEnded(parked.channel_uuid, "USER_BUSY", answered=False)
     assert eventually("a final response", call.statuses)[-1] == 486
@@ -146,10 +150,10 @@ def test_ringing_reaches_the_caller_and_a_kill_does_not_break_the_line(
 ) -> None:
     parked, call = park(world, listener)
 
-    switch.bridge(parked.channel_uuid, gateway.account_id, dial_string(world, gateway.name, "rings"), outcomes.append)
+    switch.bridge(parked.channel_uuid, dial_string(world, gateway.name, "rings"), outcomes.append)
 
     eventually("ringing", lambda: 180 in call.statuses())
-    assert switch.existing([parked.channel_uuid]) == {parked.channel_uuid}
+    assert switch.accounts_of([parked.channel_uuid]) == {parked.channel_uuid: _line().id}
 
 
 def test_unknown_gateway_ends_the_call(
@@ -157,38 +161,35 @@ def test_unknown_gateway_ends_the_call(
 ) -> None:
     parked, call = park(world, listener)
 
-    switch.bridge(
-        parked.channel_uuid, AccountId("0" * 16), dial_string(world, GatewayName("sipbridge.no.0")), outcomes.append
-    )
+    switch.bridge(parked.channel_uuid, dial_string(world, GatewayName("sipbridge.no.0")), outcomes.append)
 
     assert listener.wait_for(CallEnded) == CallEnded(parked.channel_uuid, "INVALID_GATEWAY", answered=False)
     assert eventually("a final response", call.statuses)[-1] >= 400
 
 
-def test_table_of_channels_tells_the_account_of_a_call_in_progress(
+def test_call_in_progress_tells_its_account_until_it_ends(
     world: World, switch: FreeSwitch, listener: Listener, gateway: Gateway, outcomes: list[Outcome]
 ) -> None:
     parked, call = park(world, listener)
-    nobody = ChannelUuid("12345678-1234-1234-1234-123456789abc")
-    switch.bridge(parked.channel_uuid, gateway.account_id, dial_string(world, gateway.name), outcomes.append)
+    uuid, nobody = parked.channel_uuid, ChannelUuid("12345678-1234-1234-1234-123456789abc")
+    assert switch.accounts_of([uuid, nobody]) == {uuid: None}
+
+    switch.bridge(uuid, dial_string(world, gateway.name), outcomes.append)
     eventually("answered", lambda: 200 in call.statuses())
 
-    def accounts() -> dict[ChannelUuid, AccountId | None]:
-        return {channel.channel_uuid: channel.account_id for channel in switch.channels()}
-
-    eventually("the account", lambda: accounts().get(parked.channel_uuid) == gateway.account_id)
-    assert switch.existing([parked.channel_uuid, nobody]) == {parked.channel_uuid}
+    assert switch.accounts_of([uuid, nobody]) == {uuid: _line().id}
+    eventually("in the table, too", lambda: uuid in switch.channels())
 
     call.hang_up()
-    listener.wait_for(CallEnded, lambda ended: ended.channel_uuid == parked.channel_uuid)
-    eventually("gone", lambda: not switch.existing([parked.channel_uuid]))
-    eventually("gone from the table, too", lambda: parked.channel_uuid not in accounts())
+    listener.wait_for(CallEnded, lambda ended: ended.channel_uuid == uuid)
+    eventually("gone", lambda: not switch.accounts_of([uuid]))
+    eventually("gone from the table, too", lambda: uuid not in switch.channels())
 
 
 def test_call_that_is_gone_refuses_commands(switch: FreeSwitch, gateway: Gateway, outcomes: list[Outcome]) -> None:
     gone = ChannelUuid("12345678-1234-1234-1234-123456789abc")
 
-    switch.bridge(gone, gateway.account_id, "{a=b}sofia/gateway/x/y", outcomes.append)
+    switch.bridge(gone, "{a=b}sofia/gateway/x/y", outcomes.append)
     switch.respond(gone, "488 Not Acceptable Here", outcomes.append)
 
     eventually("both refused", lambda: len(outcomes) == 2)

@@ -7,7 +7,6 @@ import pytest
 from support.event_socket import Event
 from support.freeswitch import FreeSwitch
 from support.parked_call import ParkedCall, place_call
-from support.processes import wait_until
 from support.rtp import RtpPeer
 from support.sip_message import SipMessage, sdp, sdp_audio, sdp_direction
 from support.sip_peer import SipPeer
@@ -193,29 +192,3 @@ def test_refer_is_refused(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPe
     refer = call.send("REFER", final, cseq=2, headers=[("Refer-To", "<sip:mallory@example.org>")])
     assert caller.final_response(refer).status == 405
     hang_up(call, final)
-
-
-def test_account_of_a_call_can_be_read_back_from_its_channel(
-    freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer
-) -> None:
-    """It is how line counts survive a restart of the controller."""
-    call = place_call(freeswitch, caller)
-    freeswitch.event_socket.api(f"uuid_setvar {call.uuid} accountcode {ACCOUNT_ID}")
-    bridge(call, callee)
-    final = call.final_response()
-
-    def legs() -> list[dict[str, str]]:
-        return [row for row in freeswitch.channels() if call.uuid in (row["uuid"], row["call_uuid"])]
-
-    def accounts() -> list[tuple[str, str]]:
-        return sorted((row["direction"], row["accountcode"]) for row in legs())
-
-    # FreeSWITCH writes its table behind the calls' backs.
-    wait_until("both legs are listed", lambda: accounts() == [("inbound", ACCOUNT_ID), ("outbound", "")])
-    reinvite = call.send("INVITE", final, cseq=2, body=sdp(direction="sendonly"))
-    caller.final_response(reinvite)
-    call.send("ACK", final, cseq=2)
-    wait_until("the call is held", lambda: {row["callstate"] for row in legs()} == {"HELD"})
-    assert accounts() == [("inbound", ACCOUNT_ID), ("outbound", "")]
-    hang_up(call, final)
-    wait_until("both legs are gone", lambda: not legs())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sipbridge.core.account import AccountId
 from sipbridge.core.call import ChannelUuid
-from sipbridge.core.events import GatewayAdded, GatewayDeleted, LiveChannel, SwitchEvent
+from sipbridge.core.events import GatewayAdded, GatewayDeleted, SwitchEvent
 from sipbridge.core.gateway import Gateway, GatewayName
 from sipbridge.ports import Outcome, SwitchListener
 
@@ -31,9 +31,13 @@ class Bridged:
     """A parked call was to be connected."""
 
     channel: ChannelUuid
-    account_id: AccountId
     dial_string: str
     on_done: Callable[[Outcome], None] = field(repr=False)
+
+    @property
+    def account_id(self) -> AccountId:
+        """The account that FreeSWITCH will know the call by."""
+        return AccountId(self.dial_string.partition("%[sip_bridge_account=")[2].partition("]")[0])
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class MemorySwitch:
     is given, which is when events arrive in real life.
 
     Attributes:
-        table: what ``show channels`` shows, up to date or not.
+        table: what ``show channels`` shows, up to date or not, and the account of each.
         alive: the channels that exist.
         takes_gateways: whether gateways in the spool are taken.
         events: told to the listener by `deliver`.
@@ -107,24 +111,22 @@ class MemorySwitch:
 
     # The port
 
-    def bridge(
-        self, channel: ChannelUuid, account_id: AccountId, dial_string: str, on_done: Callable[[Outcome], None]
-    ) -> None:
+    def bridge(self, channel: ChannelUuid, dial_string: str, on_done: Callable[[Outcome], None]) -> None:
         self.log.append("bridge")
-        self.bridged.append(Bridged(channel, account_id, dial_string, on_done))
+        self.bridged.append(Bridged(channel, dial_string, on_done))
 
     def respond(self, channel: ChannelUuid, status_line: str, on_done: Callable[[Outcome], None]) -> None:
         self.log.append("respond")
         self.responded.append(Responded(channel, status_line, on_done))
 
-    def channels(self) -> Sequence[LiveChannel]:
-        answer = [LiveChannel(channel, account_id) for channel, account_id in self.table.items()]
+    def channels(self) -> Sequence[ChannelUuid]:
+        answer = list(self.table)
         self._wait("channels")
         return answer
 
-    def existing(self, channels: Collection[ChannelUuid]) -> set[ChannelUuid]:
-        answer = self.alive & set(channels)
-        self._wait("existing")
+    def accounts_of(self, channels: Collection[ChannelUuid]) -> Mapping[ChannelUuid, AccountId | None]:
+        answer = {channel: self.table.get(channel) for channel in self.alive & set(channels)}
+        self._wait("accounts_of")
         return answer
 
     def gateways(self) -> tuple[set[str], set[str]]:

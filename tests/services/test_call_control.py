@@ -240,7 +240,7 @@ def test_the_line_of_a_call_that_ended_unseen_is_given_back(services: Services) 
     assert services.line("alice").calls == 0
 
 
-@pytest.mark.parametrize("question", ["channels", "existing"])
+@pytest.mark.parametrize("question", ["channels", "accounts_of"])
 def test_a_call_that_ends_meanwhile_holds_nothing(services: Services, question: str) -> None:
     services.show("call-1")
     services.switch.alive.add(ChannelUuid("call-1"))
@@ -249,7 +249,7 @@ def test_a_call_that_ends_meanwhile_holds_nothing(services: Services, question: 
     assert services.line("alice").calls == 0
 
 
-@pytest.mark.parametrize("question", ["channels", "existing"])
+@pytest.mark.parametrize("question", ["channels", "accounts_of"])
 def test_a_held_call_that_ends_meanwhile_is_given_back_once(services: Services, question: str) -> None:
     services.park("call-1")
     services.park("call-2")
@@ -259,14 +259,14 @@ def test_a_held_call_that_ends_meanwhile_is_given_back_once(services: Services, 
     assert services.line("alice").calls == 1
 
 
-@pytest.mark.parametrize("question", ["channels", "existing"])
+@pytest.mark.parametrize("question", ["channels", "accounts_of"])
 def test_a_call_that_begins_meanwhile_keeps_its_line(services: Services, question: str) -> None:
     services.switch.during(question, lambda: services.park("call-1"))
     assert services.calls.reconcile() == (0, 0)
     assert services.line("alice").calls == 1
 
 
-@pytest.mark.parametrize("question", ["channels", "existing"])
+@pytest.mark.parametrize("question", ["channels", "accounts_of"])
 def test_a_link_that_breaks_meanwhile_leaves_the_counts_as_they_are(services: Services, question: str) -> None:
     services.park("call-1")
     services.switch.fail(question, SwitchLost("lost"))

@@ -25,7 +25,7 @@ def test_a_call_that_arrives_while_reconciling_is_decided_after_it(services: Ser
         services.show(channel)
         services.switch.alive.add(ChannelUuid(channel))
     services.switch.during("gateways", lambda: services.park("call-1"))
-    services.switch.during("existing", lambda: services.park("call-2", "bob"))
+    services.switch.during("accounts_of", lambda: services.park("call-2", "bob"))
     services.connect()
     assert services.declined() == [("call-1", "lines-taken")]
     assert services.bridged() == ["call-2"]
@@ -34,7 +34,7 @@ def test_a_call_that_arrives_while_reconciling_is_decided_after_it(services: Ser
 def test_a_call_that_ends_before_it_could_be_decided_is_forgotten(services: Services) -> None:
     services.disconnect()
     services.switch.during("gateways", lambda: services.park("call-1"))
-    services.switch.during("existing", lambda: services.end("call-1"))
+    services.switch.during("accounts_of", lambda: services.end("call-1"))
     services.connect()
     assert not services.bridged()
     assert services.calls.calls_in_progress == 0
@@ -43,7 +43,7 @@ def test_a_call_that_ends_before_it_could_be_decided_is_forgotten(services: Serv
 def test_a_call_that_waited_for_a_link_that_broke_is_left_to_the_switch(services: Services) -> None:
     services.disconnect()
     services.switch.during("gateways", lambda: services.park("call-1"))
-    services.switch.fail("existing", SwitchLost("lost"))
+    services.switch.fail("accounts_of", SwitchLost("lost"))
     with pytest.raises(SwitchLost):
         services.connect()
     services.disconnect()
@@ -88,7 +88,7 @@ def test_the_lease_is_taken_only_when_the_counts_are_right() -> None:
     services.step(60.0)
     assert services.switch.count("renew_lease") == 0
     services.connect()
-    assert services.switch.log[-3:] == ["channels", "existing", "renew_lease"]
+    assert services.switch.log[-3:] == ["channels", "accounts_of", "renew_lease"]
 
 
 def test_the_lease_is_renewed_at_its_interval(services: Services) -> None:
@@ -202,7 +202,7 @@ def test_audits_are_a_minute_apart(services: Services) -> None:
 
 
 def test_calls_are_decided_during_an_audit(services: Services) -> None:
-    services.switch.during("existing", lambda: services.park("call-1"))
+    services.switch.during("accounts_of", lambda: services.park("call-1"))
     services.step(2.0)
     assert services.bridged() == ["call-1"]
     assert services.line("alice").calls == 1

@@ -108,10 +108,10 @@ class LinesStayRight(RuleBasedStateMachine):
 
     @precondition(lambda self: not self.connected)
     @rule(
-        arrives_during=st.sampled_from(["", "gateways", "channels", "existing"]),
-        ends_during=st.sampled_from(["", "gateways", "channels", "existing"]),
+        arrives_during=st.sampled_from(["", "gateways", "channels", "accounts_of"]),
+        ends_during=st.sampled_from(["", "gateways", "channels", "accounts_of"]),
         user=_users,
-        breaks=st.sampled_from(["", "", "", "gateways", "channels", "existing"]),
+        breaks=st.sampled_from(["", "", "", "gateways", "channels", "accounts_of"]),
         table_is_current=st.booleans(),
     )
     def connection_stands(
@@ -157,7 +157,7 @@ class LinesStayRight(RuleBasedStateMachine):
     @precondition(lambda self: self.connected)
     @rule(user=_users)
     def a_call_arrives_during_an_audit(self, user: str) -> None:
-        self.switch.during("existing", lambda: self.forget(self.park(user)))
+        self.switch.during("accounts_of", lambda: self.forget(self.park(user)))
         self.services.step(60.0)
         self.switch.meanwhile.clear()
 

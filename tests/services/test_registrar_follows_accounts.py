@@ -123,6 +123,7 @@ def test_a_refused_account_is_taken_out_and_tries_again_ever_more_seldom() -> No
     for pause in (60.0, 120.0, 240.0):
         refuse(services, "alice")
         services.step(1.0)
+        services.state(services.gateway("alice"), "DOWN")
         services.switch.delete_marked()
         services.switch.added.clear()
         services.step(pause - 2.0)

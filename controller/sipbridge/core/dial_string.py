@@ -10,10 +10,12 @@ name, and this module makes sure that neither can mean anything but itself:
 - ``'`` would open a quotation: written ``%27``, which is the same URI (RFC 3261 §19.1.4, it is a *mark*).
 - ``,`` separates variables, and is legal in a user part: ``|`` is made the separator instead.
 - ``:_:`` separates enterprise originates and is legal in a parameter: its underscore is written ``%5F``.
+- ``%[…]`` at the beginning sets variables of the A leg for as long as the application runs: the account, by which the
+  line of a call in progress is found again.
 - ``?`` headers have no place in Request-URI, To and From (RFC 3261 §19.1.1): they are left out.
 
-Source: switch_event.c switch_event_create_brackets, switch_utils.c switch_separate_string, switch_ivr_originate.c,
-mod_sofia sofia_glue_do_invite.
+Source: switch_core_session.c switch_core_session_exec, switch_event.c switch_event_create_brackets, switch_utils.c
+switch_separate_string, switch_ivr_originate.c, mod_sofia sofia_glue_do_invite.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ import re
 from sipbridge.core.gateway import GatewayName
 from sipbridge.core.routing import Bridge
 from sipbridge.core.uri import NameAddr, SipUri
+
+ACCOUNT_VARIABLE = "sip_bridge_account"
+"""The variable of an A leg that holds the id of the account whose line it has."""
 
 _UNSAFE_IN_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{}|\\<>$^]+")
 _QUOTES = str.maketrans({"'": "\u2019", '"': "\u2019"})
@@ -41,7 +46,7 @@ def format_dial_string(bridge: Bridge, gateway: GatewayName | None, sofia_profil
         sofia_profile: sends the call when no gateway does.
 
     Returns:
-        ``{^^|sip_invite_req_uri=sip:bob@example.org|…}sofia/gateway/sipbridge.alice.0f…/bob@example.org``
+        ``%[sip_bridge_account=0f…]{^^|sip_invite_req_uri=sip:bob@example.org|…}sofia/gateway/sipbridge.alice…/bob@…``
     """
     to = _format_uri(bridge.to.uri)
     variables = (
@@ -58,7 +63,14 @@ def format_dial_string(bridge: Bridge, gateway: GatewayName | None, sofia_profil
         variables += (("sip_transport", bridge.next_hop.transport),)
     shown = f"{_UNSAFE_IN_USER.sub('', bridge.to.uri.user) or 'anonymous'}@{bridge.to.uri.hostport}"
     destination = f"gateway/{gateway}/{shown}" if bridge.uses_gateway else f"{sofia_profile}/sip:{shown}"
-    return "{^^|" + "|".join([f"{name}={_checked(value)}" for name, value in variables]) + "}sofia/" + destination
+    account = f"%[{ACCOUNT_VARIABLE}={bridge.line.id}]"
+    return (
+        account
+        + "{^^|"
+        + "|".join([f"{name}={_checked(value)}" for name, value in variables])
+        + "}sofia/"
+        + destination
+    )
 
 
 def _format_uri(uri: SipUri) -> str:

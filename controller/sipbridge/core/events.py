@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sipbridge.core.account import AccountId
 from sipbridge.core.call import CallRequest, ChannelUuid
 
 
@@ -76,15 +75,3 @@ class ProfileStarted:
 
 
 SwitchEvent = CallParked | CallEnded | GatewayStateChanged | GatewayAdded | GatewayDeleted | ProfileStarted
-
-
-@dataclass(frozen=True, slots=True)
-class LiveChannel:
-    """A row of ``show channels``: an A leg in progress.
-
-    Attributes:
-        account_id: the account whose line it holds; None before a decision.
-    """
-
-    channel_uuid: ChannelUuid
-    account_id: AccountId | None

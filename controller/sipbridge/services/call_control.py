@@ -112,11 +112,12 @@ class CallControl:
         """
         self._ended_meanwhile = set()
         try:
-            account_of = {channel.channel_uuid: channel.account_id for channel in self._switch.channels()}
-            asked = {*self._usage, *account_of}
-            alive = self._switch.existing(asked) - self._ended_meanwhile
+            asked = {*self._usage, *self._switch.channels()}
+            account_of = self._switch.accounts_of(asked)
+            ended_meanwhile = self._ended_meanwhile
         finally:
             self._ended_meanwhile = None
+        alive = account_of.keys() - ended_meanwhile
         given_back = [channel for channel in asked - alive if self._usage.give_back(channel)]
         found = {channel: self.line_of(id_) for channel, id_ in account_of.items() if id_ and channel in alive}
         held_before = len(self._usage)
@@ -146,9 +147,7 @@ class CallControl:
         leaves_by = self._inside if call.sofia_profile == self._outside else self._outside
         dial_string = format_dial_string(bridge, gateway, leaves_by)
         self._usage.take(call.channel_uuid, bridge.line)
-        self._switch.bridge(
-            call.channel_uuid, bridge.line.id, dial_string, partial(self._on_bridge_done, call.channel_uuid)
-        )
+        self._switch.bridge(call.channel_uuid, dial_string, partial(self._on_bridge_done, call.channel_uuid))
         _log.info(
             "call %s (%s) goes to %s as %s, provider %s, account %s",
             call.channel_uuid,

@@ -13,7 +13,7 @@ from sipbridge.simulator.call_progress import CallProgress, CallState
 from sipbridge.simulator.causes import cause_of_status, dialstatus_of_cause, known_cause, status_of_cause
 from sipbridge.simulator.channel import ANSWER, BRIDGE, HANGUP_COMPLETE, PARK, UNBRIDGE, Channel
 from sipbridge.simulator.clock import Timer
-from sipbridge.simulator.dial_string import DialString, DialStringError, expand, read_dial_string
+from sipbridge.simulator.dial_string import DialString, DialStringError, expand, read_dial_string, split_scope
 from sipbridge.simulator.events import Origin, now_us
 from sipbridge.simulator.far_side import SimulatedInvite
 from sipbridge.simulator.outgoing_invite import BridgeError, plan_invite
@@ -128,8 +128,9 @@ class SimulatedCall(CallProgress):
         self.injections.extend(expansion.injections)
         self._switch.injections.extend(expansion.injections)
         self._note({"current_loop": "1", "total_loops": "1"})
-        self.channel.start_application(application, expansion.text)
-        self._run(application, expansion.text)
+        self.channel.scope, argument = split_scope(expansion.text)
+        self.channel.start_application(application, argument)
+        self._run(application, argument)
 
     def _run(self, application: str, argument: str) -> None:
         match application:

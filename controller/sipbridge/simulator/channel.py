@@ -38,6 +38,7 @@ class Channel:
         destination: the number that was dialled.
         variables: with their prefix ``variable_``, in the order they were set.
         application: the one that runs, or ran last, and its argument.
+        scope: variables that are there while the application runs.
         accountcode: as ``show channels`` knows it: FreeSWITCH updates that row when an application starts.
     """
 
@@ -54,6 +55,7 @@ class Channel:
     variables: Event = field(default_factory=dict)
     application: tuple[str, str] = ("park", "")
     accountcode: str = ""
+    scope: dict[str, str] = field(default_factory=dict)
     hangup_cause: str = ""
     callee_number: str = ""
 
@@ -67,7 +69,9 @@ class Channel:
             self.variables[f"variable_{name}"] = value
 
     def get(self, name: str) -> str | None:
-        """A variable's value, the first one of an array."""
+        """A variable's value, the first one of an array; one of the running application's goes before the channel's."""
+        if name in self.scope:
+            return self.scope[name]
         value = self.variables.get(f"variable_{name}")
         return value[0] if isinstance(value, list) else value
 

@@ -104,6 +104,15 @@ def expand(text: str, lookup: Callable[[str], str | None]) -> Expansion:
     return Expansion("".join(output), tuple(injections))
 
 
+def split_scope(text: str) -> tuple[dict[str, str], str]:
+    """The variables that an argument sets while its application runs, ``%[name=value,…]`` in front, and the rest."""
+    if not text.startswith("%[") or "]" not in text:
+        return {}, text
+    variables, _, rest = text[2:].partition("]")
+    pairs = (variable.partition("=") for variable in variables.split(","))
+    return {name: value for name, _, value in pairs}, rest
+
+
 def _is_expanded(text: str) -> bool:
     return "${" in text or any(f"\\{character}" in text for character in "\\nst'")
 

@@ -24,6 +24,7 @@ from sipbridge.ports import NotSent, SwitchLost, Unconfirmed
 _log = logging.getLogger(__name__)
 
 _RECEIVE_BYTES = 64 * 1024
+_BREATH_S = 1e-6
 MAX_PENDING_COMMANDS = 50_000
 """Commands without a reply yet; FreeSWITCH answers 10,000 in a second, so more means that it does not listen."""
 _GOODBYE_S = 1.0
@@ -168,6 +169,16 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
             replies.append(reply)
         return replies
 
+    def nudge(self) -> bool:
+        """Send a blank line, which FreeSWITCH skips; False when the connection is lost."""
+        # Never between the bytes of a command: whoever waits for a reply wakes FreeSWITCH anyway.
+        if self.connected and not self._unanswered:
+            try:
+                self.sock.send(b"\n")
+            except OSError as error:
+                self.lose(error.strerror or str(error))
+        return self.connected
+
     def wait_lost(self) -> str:
         """Wait until the connection is lost, and tell why."""
         return str(self._lost.get())
@@ -214,11 +225,12 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
                     self._handle(frame)
                     if not self.connected:
                         return
-                # Data that is there already is read without a switch: after a lot of it, let others run.
+                # Data that is there already is read without a switch: after a lot of it, let others run. A sleep of 0
+                # would let those run that are ready, but not have the hub look at sockets and timers.
                 received += len(data)
                 if received > _RECEIVE_BYTES:
                     received = 0
-                    gevent.sleep(0)
+                    gevent.sleep(_BREATH_S)
         except FramingError as error:
             self.lose(f"not understood: {error}")
         except OSError as error:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any
 
+import gevent
 import orjson
 
 from sipbridge.adapters.event_socket.connection import Event, EventSocketConnection, Reply
 from sipbridge.adapters.event_socket.events import PARSERS
 from sipbridge.adapters.event_socket.link import Link, LinkSettings
+from sipbridge.adapters.event_socket.nudge import Nudge
 from sipbridge.adapters.spool import Spool
 from sipbridge.core.account import AccountId
 from sipbridge.core.call import ChannelUuid
-from sipbridge.core.events import LiveChannel, SwitchEvent
+from sipbridge.core.dial_string import ACCOUNT_VARIABLE
+from sipbridge.core.events import SwitchEvent
 from sipbridge.core.gateway import Gateway, GatewayName
 from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchListener, SwitchLost
 
@@ -26,6 +28,7 @@ _log = logging.getLogger(__name__)
 LEASE_VARIABLE = "sipbridge_lease"
 SALT_VARIABLE = "sipbridge_salt"
 _SALT = re.compile("[0-9a-f]{64}")
+_ACCOUNT_ID = re.compile(r"[0-9a-f]{16}")
 _LONG_TIMEOUT_S = 120.0
 """For what FreeSWITCH needs seconds for with tens of thousands of gateways or channels."""
 _SUBSCRIPTION = "event json CHANNEL_PARK CHANNEL_HANGUP_COMPLETE HEARTBEAT SHUTDOWN CUSTOM " + " ".join(
@@ -50,6 +53,7 @@ class FreeSwitch:
         self._lease_s = lease_s
         self._listener: SwitchListener
         self._commands: EventSocketConnection | None = None
+        self._nudging: gevent.Greenlet[..., None] | None = None
 
     def run(self, listener: SwitchListener) -> None:
         """Keep the connection to FreeSWITCH up until `stop`, and tell `listener`; the body of a greenlet."""
@@ -70,10 +74,16 @@ class FreeSwitch:
             reply = events.send(command)
             if reply.is_error:
                 raise SwitchLost(f"{command}: {reply.text}")
+        nudge = Nudge(events.nudge)
+        events.register_handle("CHANNEL_PARK", lambda _: nudge.note_call())
+        self._nudging = gevent.spawn(nudge.run)
         self._listener.on_switch_up()
 
     def on_link_down(self, reason: str) -> None:
         """Tell the listener, once per link that was up."""
+        if self._nudging is not None:
+            self._nudging.kill(block=False)
+            self._nudging = None
         if self._commands is not None:
             self._commands = None
             self._listener.on_switch_down(reason)
@@ -81,22 +91,15 @@ class FreeSwitch:
     def _tell(self, parse: Callable[[Event], SwitchEvent], event: Event) -> None:
         self._listener.on_switch_event(parse(event))
 
-    def bridge(
-        self, channel: ChannelUuid, account_id: AccountId, dial_string: str, on_done: Callable[[Outcome], None]
-    ) -> None:
-        """Mark the A leg, then execute ``bridge`` on it.
-
-        The mark goes first: FreeSWITCH copies ``accountcode`` to the row of ``show channels`` when the next application
-        is executed.
-        """
-        self._post(f"api uuid_setvar {channel} accountcode {account_id}", _ignore)
+    def bridge(self, channel: ChannelUuid, dial_string: str, on_done: Callable[[Outcome], None]) -> None:
+        """Execute ``bridge`` on the A leg."""
         self._post(_execute(channel, "bridge"), on_done, dial_string)
 
     def respond(self, channel: ChannelUuid, status_line: str, on_done: Callable[[Outcome], None]) -> None:
         """Execute ``respond`` on the A leg."""
         self._post(_execute(channel, "respond"), on_done, status_line)
 
-    def channels(self) -> Sequence[LiveChannel]:
+    def channels(self) -> Sequence[ChannelUuid]:
         """``show channels``: inbound ones are A legs."""
         command = "show channels as json"
         text = self._api(command, _LONG_TIMEOUT_S)
@@ -104,13 +107,21 @@ class FreeSwitch:
             table = orjson.loads(text)
         except orjson.JSONDecodeError as error:
             raise CommandRefused(command, text[:200]) from error
-        return [_live_channel(row) for row in table.get("rows", ()) if row.get("direction") == "inbound"]
+        return [ChannelUuid(row["uuid"]) for row in table.get("rows", ()) if row.get("direction") == "inbound"]
 
-    def existing(self, channels: Collection[ChannelUuid]) -> set[ChannelUuid]:
-        """``uuid_exists`` of each, all sent at once: it asks the sessions themselves, not a table that lags behind."""
+    def accounts_of(self, channels: Collection[ChannelUuid]) -> Mapping[ChannelUuid, AccountId | None]:
+        """``uuid_getvar`` of each, all sent at once: it asks the sessions themselves, not a table that lags behind.
+
+        The variable is there as long as ``bridge`` runs on the A leg, and costs no command of its own.
+        """
         asked = tuple(channels)
-        replies = self._connection().send_all([f"api uuid_exists {channel}" for channel in asked])
-        return {channel for channel, reply in zip(asked, replies, strict=True) if reply.text == "true"}
+        commands = [f"api uuid_getvar {channel} {ACCOUNT_VARIABLE}" for channel in asked]
+        replies = self._connection().send_all(commands)
+        return {
+            channel: AccountId(reply.text) if _ACCOUNT_ID.fullmatch(reply.text) else None
+            for channel, reply in zip(asked, replies, strict=True)
+            if not reply.is_error
+        }
 
     def gateways(self) -> tuple[set[str], set[str]]:
         """``gwlist up`` and ``gwlist down`` of the provider profile.
@@ -196,8 +207,3 @@ def _execute(channel: ChannelUuid, application: str) -> str:
     if "\n" in channel:
         raise AssertionError("a line end in a channel's UUID would be another header of the command")
     return f"sendmsg {channel}\ncall-command: execute\nexecute-app-name: {application}\ncontent-type: text/plain"
-
-
-def _live_channel(row: dict[str, Any]) -> LiveChannel:
-    account_id = row.get("accountcode")
-    return LiveChannel(ChannelUuid(row["uuid"]), AccountId(account_id) if account_id else None)
