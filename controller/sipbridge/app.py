@@ -7,6 +7,7 @@ import logging
 import secrets
 import signal
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gevent
@@ -15,12 +16,19 @@ import gevent.event
 from sipbridge.adapters.control_socket import ControlServer
 from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
 from sipbridge.adapters.event_socket.link import LinkSettings
+from sipbridge.adapters.greenlets import Greenlets
 from sipbridge.adapters.spool import Spool
-from sipbridge.config.load import BridgeConfig
+from sipbridge.config.load import BridgeConfig, LoadResult, load_providers
 from sipbridge.config.routing_table import routing_table
+from sipbridge.core.account_pool import AccountPool
+from sipbridge.core.errors import SipBridgeError
+from sipbridge.core.routing import RoutingTable
 from sipbridge.services.call_control import CallControl
 from sipbridge.services.dispatch import Dispatch
+from sipbridge.services.drain import Drain
+from sipbridge.services.operator_commands import CommandError, OperatorCommands
 from sipbridge.services.registrar import Registrar, RegistrarSettings
+from sipbridge.services.reload import Reload, ReloadResult
 from sipbridge.services.status import bridge_info
 from sipbridge.settings import Settings
 
@@ -65,10 +73,23 @@ class App:
         self._dispatch = Dispatch(
             self._switch, self._calls, self._registrar, clock, lease_renewal_s=settings.calls.lease_s / 3
         )
-        self._control = ControlServer(settings.control.socket, {"info": lambda _: bridge_info(self.table)})
-        self._greenlets: list[gevent.Greenlet[..., None]] = []
+        scheduler = Greenlets()
+        self._reload = Reload(self._calls, self._registrar, config, self._load_providers, self._follow, scheduler)
         self._stop_wanted = gevent.event.Event()
-        self.table = table
+        self._hurry = gevent.event.Event()
+        commands = OperatorCommands(
+            self._reload_file, Drain(self._calls, self._dispatch, scheduler), self._stop_wanted.is_set
+        )
+        self._control = ControlServer(
+            settings.control.socket,
+            {"info": lambda _: bridge_info(self.table), "reload": commands.reload, "drain": commands.drain},
+        )
+        self._greenlets: list[gevent.Greenlet[..., None]] = []
+
+    @property
+    def table(self) -> RoutingTable:
+        """What calls are decided by now."""
+        return self._calls.table
 
     @property
     def takes_calls(self) -> bool:
@@ -81,14 +102,15 @@ class App:
         return self._calls.calls_in_progress
 
     def run(self) -> None:
-        """Run until SIGTERM or SIGINT, then stop in order.
+        """Run until SIGTERM or SIGINT, then stop in order; SIGHUP reloads the providers file.
 
         Raises:
             OSError: the spool or the control socket cannot be made.
             ControlError: another daemon runs already.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
-            gevent.signal_handler(number, self._stop_wanted.set)
+            gevent.signal_handler(number, self._on_stop_signal)
+        gevent.signal_handler(signal.SIGHUP, self._on_reload_signal)
         self.start()
         self._stop_wanted.wait()
         self.stop()
@@ -114,18 +136,19 @@ class App:
             greenlet.link_exception(self._on_greenlet_failed)
 
     def stop(self) -> None:
-        """Stop in order: no new calls, unregister what is to be unregistered, disconnect.
+        """Stop in order: no new calls, wait for those in progress, unregister what is to be unregistered, disconnect.
 
         Raises:
             Exception: what made the daemon stop, where it stopped by itself.
         """
-        _log.info("stopping: new calls get 503, those in progress go on")
+        _log.info("stopping: new calls get 503, %d calls in progress go on", self.calls_in_progress)
+        self._stop_wanted.set()
+        self._dispatch.stop_taking_calls()
+        self._wait_while(lambda: self.calls_in_progress > 0, self._settings.calls.drain_timeout_s)
         if self._dispatch.is_ready:
-            self._dispatch.stop_taking_calls()
-            self._registrar.begin_shutdown(self._settings.gateways.unregister_timeout_s)
-            deadline = time.monotonic() + self._settings.gateways.unregister_timeout_s
-            while self._is_unregistering() and time.monotonic() < deadline:
-                gevent.sleep(_STEP_S)
+            within_s = self._settings.gateways.unregister_timeout_s
+            self._registrar.begin_shutdown(within_s)
+            self._wait_while(lambda: self._dispatch.is_ready and self._registrar.pending_removals > 0, within_s)
         if self._registrar.pending_removals:
             _log.warning("%d gateways are still in FreeSWITCH", self._registrar.pending_removals)
         self._switch.stop()
@@ -136,9 +159,49 @@ class App:
             if greenlet.exception is not None:
                 raise greenlet.exception
 
-    def _is_unregistering(self) -> bool:
-        can_go_on = self._dispatch.is_ready and not any(greenlet.ready() for greenlet in self._greenlets)
-        return can_go_on and self._registrar.pending_removals > 0
+    def _wait_while(self, is_so: Callable[[], bool], timeout_s: float) -> None:
+        """Wait until it is no longer so, or can no longer change, or another signal asks for hurry."""
+        self._hurry.clear()
+        deadline = time.monotonic() + timeout_s
+        while is_so() and not any(greenlet.ready() for greenlet in self._greenlets):
+            left_s = deadline - time.monotonic()
+            if left_s <= 0 or self._hurry.wait(min(_STEP_S, left_s)):
+                return
+
+    def _on_stop_signal(self) -> None:
+        if self._stop_wanted.is_set():
+            _log.info("told again to stop: waiting no longer")
+            self._hurry.set()
+        self._stop_wanted.set()
+
+    def _on_reload_signal(self) -> None:
+        if self._stop_wanted.is_set():
+            return
+        try:
+            self._reload_file(dry_run=False)
+        except SipBridgeError as error:
+            _log.error("nothing is reloaded: %s", error)
+
+    def _reload_file(self, *, dry_run: bool) -> ReloadResult:
+        if self._settings.providers_file is None:
+            raise CommandError("there is no providers file to read again")
+        # As at the start: what was made stays, and looking through it for garbage would hold up calls.
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            return self._reload.reload(dry_run=dry_run)
+        finally:
+            gc.freeze()
+            if collects:
+                gc.enable()
+
+    def _load_providers(self) -> LoadResult:
+        if self._settings.providers_file is None:
+            raise AssertionError("reloading without a providers file")
+        return load_providers(self._settings.providers_file, self._settings.media_defaults)
+
+    def _follow(self, config: BridgeConfig, pools: Mapping[str, AccountPool]) -> None:
+        """Nothing reads accounts from databases yet."""
 
     def _steps(self) -> None:
         while True:

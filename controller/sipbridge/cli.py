@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from sipbridge.explain import explain as explain_call
 from sipbridge.settings import Settings, load_settings
 
 _SETTINGS_FILE = Path("/etc/sipbridge/sipbridge.toml")
+_RELOAD_TIMEOUT_S = 600.0
+"""A million accounts take a minute."""
 
 
 class _Failed(click.ClickException):
@@ -53,7 +56,11 @@ def cli() -> None:
 @cli.command()
 @_settings_option
 def run(settings_file: Path | None) -> None:
-    """Run the bridge, until SIGTERM."""
+    """Run the bridge, until SIGTERM.
+
+    SIGHUP reads the providers file again, as `sipbridge reload` does. SIGTERM and SIGINT refuse new calls, wait for
+    those in progress (drain_timeout_s), unregister accounts and end; a second one cuts the wait short.
+    """
     settings = _settings(settings_file, for_run=True)
     for warning in settings.warnings:
         _print_diagnostic(warning)
@@ -123,11 +130,43 @@ def explain(file: Path, request_uri: str, from_: str, to: str, as_json: bool, se
 @_settings_option
 def info(settings_file: Path | None) -> None:
     """Print the state of the running bridge: every provider, and the accounts of its pool."""
-    try:
-        result = ask(_settings(settings_file).control.socket, "info")
-    except ControlError as error:
-        raise _Failed(f"sipbridge: error: {error}") from error
+    result = _ask(settings_file, "info")
     click.echo(json.dumps(result, indent=8, ensure_ascii=False, separators=(",", " : ")))
+
+
+@cli.command()
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@_settings_option
+def reload(dry_run: bool, settings_file: Path | None) -> None:
+    """Have the running bridge read its providers file again.
+
+    Shows what changes; nothing else is touched, and calls in progress go on. A file with errors is not used: they are
+    shown, the exit status is 1, and all stays as it is. Settings (sipbridge.toml) are read at the start only.
+    """
+    result = _ask(settings_file, "reload", {"dry_run": dry_run}, timeout_s=_RELOAD_TIMEOUT_S)
+    for found in result["diagnostics"]:
+        click.echo(found, err=True)
+    if result["plan"] is None:
+        raise _Failed("sipbridge: error: the file has errors; what was in use stays in use")
+    click.echo(result["plan"])
+
+
+@cli.command()
+@click.option("--provider", metavar="NAME", help="Only this provider: its calls are declined with 503.")
+@click.option("--account", metavar="SIP-URI", help="Only this account, likewise.")
+@click.option("--undo", is_flag=True, help="Take calls again.")
+@_settings_option
+def drain(provider: str | None, account: str | None, undo: bool, settings_file: Path | None) -> None:
+    """Take no new calls; those in progress go on.
+
+    Without an option no calls at all: FreeSWITCH answers them with 503 itself. It holds until --undo, or a restart of
+    the bridge; a reload does not change it.
+    """
+    if provider is not None and account is not None:
+        raise click.UsageError("--provider and --account exclude each other")
+    given = {"provider": provider, "account": account, "undo": undo}
+    arguments = {name: value for name, value in given.items() if value is not None}
+    click.echo(_ask(settings_file, "drain", arguments))
 
 
 @cli.command()
@@ -151,6 +190,15 @@ def _settings(file: Path | None, *, for_run: bool = False) -> Settings:
         return load_settings(path, os.environ, for_run=for_run)
     except SipBridgeError as error:
         raise _Failed(str(error)) from error
+
+
+def _ask(
+    settings_file: Path | None, command: str, arguments: Mapping[str, Any] | None = None, *, timeout_s: float = 10.0
+) -> Any:
+    try:
+        return ask(_settings(settings_file).control.socket, command, arguments, timeout_s=timeout_s)
+    except ControlError as error:
+        raise _Failed(f"sipbridge: error: {error}") from error
 
 
 def _config(result: LoadResult) -> BridgeConfig:
