@@ -169,16 +169,6 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
             replies.append(reply)
         return replies
 
-    def nudge(self) -> bool:
-        """Send a blank line, which FreeSWITCH skips; False when the connection is lost."""
-        # Never between the bytes of a command: whoever waits for a reply wakes FreeSWITCH anyway.
-        if self.connected and not self._unanswered:
-            try:
-                self.sock.send(b"\n")
-            except OSError as error:
-                self.lose(error.strerror or str(error))
-        return self.connected
-
     def wait_lost(self) -> str:
         """Wait until the connection is lost, and tell why."""
         return str(self._lost.get())

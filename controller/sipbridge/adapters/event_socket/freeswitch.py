@@ -8,13 +8,11 @@ import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
-import gevent
 import orjson
 
 from sipbridge.adapters.event_socket.connection import Event, EventSocketConnection, Reply
 from sipbridge.adapters.event_socket.events import PARSERS
 from sipbridge.adapters.event_socket.link import Link, LinkSettings
-from sipbridge.adapters.event_socket.nudge import Nudge
 from sipbridge.adapters.spool import Spool
 from sipbridge.core.account import AccountId
 from sipbridge.core.call import ChannelUuid
@@ -53,7 +51,6 @@ class FreeSwitch:
         self._lease_s = lease_s
         self._listener: SwitchListener
         self._commands: EventSocketConnection | None = None
-        self._nudging: gevent.Greenlet[..., None] | None = None
 
     def run(self, listener: SwitchListener) -> None:
         """Keep the connection to FreeSWITCH up until `stop`, and tell `listener`; the body of a greenlet."""
@@ -74,16 +71,10 @@ class FreeSwitch:
             reply = events.send(command)
             if reply.is_error:
                 raise SwitchLost(f"{command}: {reply.text}")
-        nudge = Nudge(events.nudge)
-        events.register_handle("CHANNEL_PARK", lambda _: nudge.note_call())
-        self._nudging = gevent.spawn(nudge.run)
         self._listener.on_switch_up()
 
     def on_link_down(self, reason: str) -> None:
         """Tell the listener, once per link that was up."""
-        if self._nudging is not None:
-            self._nudging.kill(block=False)
-            self._nudging = None
         if self._commands is not None:
             self._commands = None
             self._listener.on_switch_down(reason)
