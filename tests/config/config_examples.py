@@ -44,7 +44,7 @@ GOOD = r"""{
       "registrationRequired": false,
       "maxCallsPerLine": 1,
       "loader": {
-        "dbBackend": "sqlite3",
+        "dbBackend": "mysql",
         "initQuery": "SELECT * FROM users",
         "updateQuery": "SELECT * FROM users WHERE id = :identifier",
         "connection": "db=users password='Mellon3'"

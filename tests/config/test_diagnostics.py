@@ -87,8 +87,12 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
         ['error: "schemaVersion" must be the number 2'],
     ),
     "unknown database": (
-        ('"dbBackend": "sqlite3"', '"dbBackend": ▲"sqlite"'),
-        ['error: "dbBackend" must be "mysql" or "sqlite3", not "sqlite": did you mean "sqlite3"?'],
+        ('"dbBackend": "mysql"', '"dbBackend": ▲"mysqll"'),
+        ['error: unknown database "mysqll": did you mean "mysql"?'],
+    ),
+    "database whose driver is missing": (
+        ('"dbBackend": "mysql"', '"dbBackend": ▲"oracle"'),
+        ["error: the driver of \"oracle\" is not installed: No module named 'oracledb'"],
     ),
     "update query without identifier": (
         ('"SELECT * FROM users WHERE id = :identifier"', '▲"SELECT * FROM users WHERE id = :identifiers"'),
@@ -97,6 +101,14 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     "empty connection": (
         ("\"db=users password='Mellon3'\"", '▲""'),
         ['error: "connection" must not be empty'],
+    ),
+    "connection without an equals sign": (
+        ("\"db=users password='Mellon3'\"", "\"db=users password='Mellon3' ▲host\""),
+        ["error: keyword=value is expected here; a value with a space in it is put in single quotes"],
+    ),
+    "quotation mark in a connection that is not closed": (
+        ("\"db=users password='Mellon3'\"", '"db=\\u0075sers password=▲\'Mellon3"'),
+        ["error: the quotation mark that begins here is not closed"],
     ),
     "secret that is a number": (
         ('"secret": "Mellon1"', '"secret": ▲271828'),

@@ -86,7 +86,7 @@ def test_every_field() -> None:
             '"outgoingNotify": { "outboundProxy": "sip:edge.example" }',
         ),
         ('"by": "alias"', '"by": "{alias.user}"'),
-        ('"dbBackend": "sqlite3"', '"dbBackend": "mysql", "threadPoolSize": 4'),
+        ('"dbBackend": "mysql"', '"dbBackend": "mysql", "threadPoolSize": 4'),
     )
     config = config_of(text)
     lines, people = config.pools.values()

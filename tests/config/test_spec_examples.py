@@ -10,9 +10,11 @@ NO_BREAK_SPACE = "no-break space (U+00A0) between values, read as a space here; 
 
 
 def test_first() -> None:
-    result = load_providers(EXAMPLES / "jabiru.json")
+    path = EXAMPLES / "jabiru.json"
+    result = load_providers(path)
     assert [str(found) for found in result.diagnostics] == [
-        f"{EXAMPLES / 'jabiru.json'}:2:1: warning: {NO_BREAK_SPACE}"
+        f"{path}:2:1: warning: {NO_BREAK_SPACE}",
+        f'{path}:44:22: warning: ignored, as "sqlite3" has no such thing: user, password, host',
     ]
     assert result.config is not None
     assert [provider.name for provider in result.config.providers] == [

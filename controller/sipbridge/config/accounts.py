@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
-from sipbridge.config.credentials import DIGEST_HASH, check_can_register, check_credentials
+from sipbridge.config.credentials import check_can_register, check_credentials
 from sipbridge.config.diagnostic import Report
 from sipbridge.config.json_text import Path
+from sipbridge.config.keyword_values import ConnectionStringError
 from sipbridge.config.uris import read_uri
-from sipbridge.core.account import Account, SecretType
+from sipbridge.core.account import SECRET_TYPES, Account, SecretType
+from sipbridge.core.credentials import DIGEST_HASH
 from sipbridge.core.provider import PoolPolicy, SqlLoader
 
-_SECRET_TYPES = {
-    "ha1": SecretType.HA1,
-    "md5": SecretType.HA1,
-    "sha256": SecretType.SHA256,
-    "sha-256": SecretType.SHA256,
-    "clrtxt": SecretType.CLEAR_TEXT,
-}
 _DEFAULT_SECRET_TYPE = "ha1"  # noqa: S105 - not a secret
 _NO_SECRET = "registers without a secret, which works only where the registrar asks for none"  # noqa: S105 - a message
 
@@ -76,6 +72,7 @@ def _loader(value: Any, path: Path, registers: bool, report: Report) -> tuple[Ac
         return _accounts(value, path, registers, report)
     if value is None or not {"dbBackend", "initQuery", "updateQuery", "connection"} <= value.keys():
         return None
+    _check_connection(value["dbBackend"], value["connection"], path, report)
     threads = value.get("threadPoolSize")
     return SqlLoader(
         backend=value["dbBackend"],
@@ -83,7 +80,23 @@ def _loader(value: Any, path: Path, registers: bool, report: Report) -> tuple[Ac
         update_query=value["updateQuery"],
         connection=value["connection"],
         thread_pool_size=None if threads is None else int(threads),
+        folder=PurePath(report.file).parent,
     )
+
+
+def _check_connection(backend: str, connection: str, path: Path, report: Report) -> None:
+    # Not above: it brings SQLAlchemy, without which a file with accounts of its own is read in half the time.
+    from sipbridge.config.connection_string import BackendError, parse_connection
+
+    try:
+        ignored = parse_connection(backend, connection).ignored
+    except BackendError as error:
+        report.error((*path, "dbBackend"), str(error))
+    except ConnectionStringError as error:
+        report.error((*path, "connection"), str(error), offset=error.offset)
+    else:
+        if ignored:
+            report.warning((*path, "connection"), f'ignored, as "{backend}" has no such thing: {", ".join(ignored)}')
 
 
 def _accounts(values: list[Any], path: Path, registers: bool, report: Report) -> tuple[Account, ...]:
@@ -137,7 +150,7 @@ def _account(value: Mapping[str, Any], path: Path, report: Report) -> Account | 
         alias=alias,
         user_id=value.get("userid") or None,
         secret=value.get("secret") or None,
-        secret_type=_SECRET_TYPES[value.get("secretType", _DEFAULT_SECRET_TYPE)],
+        secret_type=SECRET_TYPES[value.get("secretType", _DEFAULT_SECRET_TYPE)],
         realm=value.get("realm") or None,
         outbound_proxy=proxy,
         registrar=registrar,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import PurePath
 
 from sipbridge.core.media import MediaEncryption
 from sipbridge.core.template import Template
@@ -107,6 +108,7 @@ class SqlLoader:
 
     Attributes:
         connection: with its password, so it is never shown.
+        folder: that of the providers file, where the path of an SQLite file begins if it is not absolute.
     """
 
     backend: str
@@ -114,3 +116,4 @@ class SqlLoader:
     update_query: str
     connection: str = field(repr=False)
     thread_pool_size: int | None = None
+    folder: PurePath = field(default_factory=PurePath)
