@@ -1,0 +1,42 @@
+"""A query as it is typed becomes one whose only parameter is ``:identifier``. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy import TextClause, text
+
+_QUOTED = r"'(?:[^']|'')*+'|\"(?:[^\"]|\"\")*+\"|`[^`]*+`"
+_QUOTED_WITH_BACKSLASHES = r"'(?:[^'\\]|\\.|'')*+'|\"(?:[^\"\\]|\\.|\"\")*+\"|`[^`]*+`"
+_COMMENT = r"/\*.*?\*/|--[^\n]*"
+_COMMENT_OF_MYSQL = r"/\*.*?\*/|--(?=\s|\Z)[^\n]*|#[^\n]*"
+_IDENTIFIER = r"(?<![:\w\\]):identifier(?!\w)"
+
+
+def _tokens(quoted: str, comment: str) -> re.Pattern[str]:
+    return re.compile(rf"({quoted}|{comment})|({_IDENTIFIER})|:", re.DOTALL)
+
+
+# What is looked at: a quoted text or a comment; the parameter; any other colon.
+_TOKENS = _tokens(_QUOTED, _COMMENT)
+_TOKENS_OF_MYSQL = _tokens(_QUOTED_WITH_BACKSLASHES, _COMMENT_OF_MYSQL)
+
+
+def prepare_query(query: str, dialect: str, *, takes_identifier: bool) -> TextClause:
+    """Make a statement of a query, in which every colon but that of ``:identifier`` stays what it is.
+
+    SQLAlchemy would take ``':alice'`` in a quoted text for a parameter as well.
+
+    Args:
+        query: such as ``SELECT … FROM users WHERE pk = :identifier``.
+        dialect: SQLAlchemy's name of the database: ``mysql``, ``sqlite``.
+        takes_identifier: otherwise the colon of ``:identifier`` is one like the others.
+    """
+
+    def mark(match: re.Match[str]) -> str:
+        if match[2] and takes_identifier:
+            return match[2]
+        return match[0].replace(":", "\\:")
+
+    tokens = _TOKENS_OF_MYSQL if dialect in ("mysql", "mariadb") else _TOKENS
+    return text(tokens.sub(mark, query))
