@@ -27,8 +27,16 @@ def response(text: str) -> bytes:
     return b"Content-Type: api/response\nContent-Length: %d\n\n" % len(body) + body
 
 
+_EVERY_EVENT = {
+    "Core-UUID": "a5977245-baf5-4130-9df5-ace9a9b02fa4",
+    "FreeSWITCH-Hostname": "vm",
+    "FreeSWITCH-Switchname": "vm",
+    "Event-Date-Local": "2026-11-23 01:23:47",
+}
+
+
 def event(name: str, **headers: object) -> bytes:
-    return raw_event(orjson.dumps({"Event-Name": name, **headers}))
+    return raw_event(orjson.dumps({"Event-Name": name, **_EVERY_EVENT, **headers}))
 
 
 def raw_event(body: bytes) -> bytes:

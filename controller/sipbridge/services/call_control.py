@@ -95,7 +95,9 @@ class CallControl:
         line = self._usage.give_back(ended.channel_uuid)
         if line is not None:
             self.outcomes["answered" if ended.answered else ended.hangup_cause] += 1
-            _log.info("call %s ended: %s, account %s", ended.channel_uuid, ended.hangup_cause, line.account.uri)
+            # A call that was answered and ends is no news.
+            level = logging.DEBUG if ended.answered else logging.INFO
+            _log.log(level, "call %s ended: %s, account %s", ended.channel_uuid, ended.hangup_cause, line.account.uri)
 
     def reconcile(self) -> tuple[int, int]:
         """Find out which calls are in progress, and hold their lines and no others.

@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 
 _RECEIVE_BYTES = 64 * 1024
 _BREATH_S = 1e-6
+_SHORTEST_EVENT = 128
 MAX_PENDING_COMMANDS = 50_000
 """Commands without a reply yet; FreeSWITCH answers 10,000 in a second, so more means that it does not listen."""
 _GOODBYE_S = 1.0
@@ -168,6 +169,15 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
                 raise reply
             replies.append(reply)
         return replies
+
+    def expect_events_only(self) -> None:
+        """Wake up for whole events: FreeSWITCH sends the headers of one and its body apart.
+
+        Nothing that it sends unasked is shorter than this waits for.
+
+        Not for a connection that waits for replies.
+        """
+        self.sock.setsockopt(gevent.socket.SOL_SOCKET, gevent.socket.SO_RCVLOWAT, _SHORTEST_EVENT)
 
     def wait_lost(self) -> str:
         """Wait until the connection is lost, and tell why."""

@@ -71,6 +71,7 @@ class FreeSwitch:
             reply = events.send(command)
             if reply.is_error:
                 raise SwitchLost(f"{command}: {reply.text}")
+        events.expect_events_only()
         self._listener.on_switch_up()
 
     def on_link_down(self, reason: str) -> None:
