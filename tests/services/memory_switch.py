@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from sipbridge.core.account import AccountId
 from sipbridge.core.call import ChannelUuid
 from sipbridge.core.events import GatewayAdded, GatewayDeleted, SwitchEvent
 from sipbridge.core.gateway import Gateway, GatewayName
 from sipbridge.ports import Outcome, SwitchListener
+
+_T = TypeVar("_T")
 
 
 class FakeClock:
@@ -24,6 +27,30 @@ class FakeClock:
 
     def advance(self, seconds: float) -> None:
         self.now += seconds
+
+
+class FakeScheduler:
+    """Nobody else runs, but what a test scripts.
+
+    Attributes:
+        at_breath: done at each breath.
+        while_apart: done while the next work is done apart, once.
+    """
+
+    def __init__(self) -> None:
+        self.breaths = 0
+        self.at_breath: Callable[[], None] = lambda: None
+        self.while_apart: deque[Callable[[], None]] = deque()
+
+    def breathe(self) -> None:
+        self.breaths += 1
+        self.at_breath()
+
+    def apart(self, work: Callable[[], _T]) -> _T:
+        result = work()
+        while self.while_apart:
+            self.while_apart.popleft()()
+        return result
 
 
 @dataclass(frozen=True)

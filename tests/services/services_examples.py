@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from memory_switch import FakeClock, MemorySwitch
 
@@ -86,13 +86,13 @@ class Services:
     ) -> None:
         self.clock = FakeClock()
         self.switch = switch or MemorySwitch()
-        self.pools = {each.policy.name: each for each in pools or (pool("alice", "bob"),)}
-        self.table = RoutingTable(providers or tuple(outbound(name) for name in self.pools), self.pools)
+        named = {each.policy.name: each for each in pools or (pool("alice", "bob"),)}
+        table = RoutingTable(tuple(map(outbound, named)) if providers is None else providers, named)
         settings = RegistrarSettings(600, max_registrations_per_s, CONFIRM_TIMEOUT_S)
-        self.registrar = Registrar(self.switch, self.pools.values(), settings, self.clock)
+        self.registrar = Registrar(self.switch, named.values(), settings, self.clock)
         self.calls = CallControl(
             self.switch,
-            self.table,
+            table,
             gateway_of=self.registrar.gateway_of,
             account_behind=self.registrar.account_behind,
             status_lines=STATUS_LINES,
@@ -101,6 +101,14 @@ class Services:
         )
         self.dispatch = Dispatch(self.switch, self.calls, self.registrar, self.clock, LEASE_RENEWAL_S)
         self.switch.listener = self.dispatch
+
+    @property
+    def table(self) -> RoutingTable:
+        return self.calls.table
+
+    @property
+    def pools(self) -> Mapping[str, AccountPool]:
+        return self.calls.table.pools
 
     def step(self, seconds: float = 0.0) -> None:
         """Let time pass, do what is due, and tell what came of it."""

@@ -1,0 +1,123 @@
+"""What the tests of reloading start from: configurations as values, and services that reload them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from memory_switch import FakeScheduler, MemorySwitch
+from services_examples import Services, account, outbound, policy
+
+from sipbridge.config.accounts import PoolConfig
+from sipbridge.config.diagnostic import Diagnostic
+from sipbridge.config.load import BridgeConfig, LoadResult
+from sipbridge.config.routing_table import routing_table
+from sipbridge.core.account import Account
+from sipbridge.core.account_pool import AccountPool
+from sipbridge.core.events import GatewayStateChanged
+from sipbridge.core.provider import PoolPolicy, Provider, SqlLoader
+from sipbridge.core.routing import MediaDefaults
+from sipbridge.services.reload import Reload, ReloadResult
+
+DATABASE = SqlLoader("sqlite3", "SELECT", "SELECT", "db=accounts password='Mellon'")
+
+
+def static(*accounts: Account | str, with_: PoolPolicy | None = None) -> PoolConfig:
+    """A pool whose accounts are in the file, by their users."""
+    made = tuple(account(each) if isinstance(each, str) else each for each in accounts)
+    return PoolConfig(with_ or policy(), made)
+
+
+def from_database(loader: SqlLoader = DATABASE, with_: PoolPolicy | None = None) -> PoolConfig:
+    return PoolConfig(with_ or policy(), loader)
+
+
+def config(*pools: PoolConfig, providers: Sequence[Provider] | None = None) -> BridgeConfig:
+    """These pools, and a provider for each unless others are given."""
+    named = {pool.policy.name: pool for pool in pools}
+    return BridgeConfig(tuple(map(outbound, named)) if providers is None else tuple(providers), named)
+
+
+class Reloading:
+    """Services that run with a configuration, and the file that they reload.
+
+    Attributes:
+        file: what the file says now.
+        databases: the accounts that the database of each pool has; read when `follow` is called.
+    """
+
+    def __init__(self, started_with: BridgeConfig, switch: MemorySwitch | None = None) -> None:
+        self.file: LoadResult = LoadResult(started_with, ())
+        self.databases: dict[str, tuple[Account, ...]] = {}
+        self.followed: list[tuple[BridgeConfig, Mapping[str, AccountPool]]] = []
+        table = routing_table(started_with, MediaDefaults())
+        self.services = Services(*table.pools.values(), providers=started_with.providers, switch=switch)
+        self.scheduler = FakeScheduler()
+        self.service = Reload(
+            self.services.calls,
+            self.services.registrar,
+            started_with,
+            lambda: self.file,
+            self.follow,
+            self.scheduler,
+        )
+        self.follow(started_with, self.services.pools)
+
+    def follow(self, followed: BridgeConfig, pools: Mapping[str, AccountPool]) -> None:
+        """Let the pools of databases have what is in them, as `AccountSync` does."""
+        self.followed.append((followed, pools))
+        registrar = self.services.registrar
+        for name, pool in pools.items():
+            if not isinstance(followed.pools[name].loader, SqlLoader):
+                continue
+            wanted = {each.uri.lookup_key: each for each in self.databases.get(name, ())}
+            for line in list(pool):
+                if line.account.uri.lookup_key not in wanted:
+                    pool.remove(line)
+                    registrar.on_account_removed(line)
+            there = {line.account.uri.lookup_key: line for line in pool}
+            for key, each in wanted.items():
+                if key not in there:
+                    registrar.on_account_changed(pool.add(each))
+                elif there[key].account != each:
+                    pool.replace(there[key], each)
+                    registrar.on_account_changed(there[key])
+
+    def reload(
+        self, wanted: BridgeConfig | None = None, *diagnostics: Diagnostic, dry_run: bool = False
+    ) -> ReloadResult:
+        """Put this into the file, and reload it; None for a file with errors."""
+        self.file = LoadResult(wanted, diagnostics)
+        return self.service.reload(dry_run=dry_run)
+
+    def settle(self) -> None:
+        """Let all come about that is under way: gateways go, come, and register."""
+        switch = self.services.switch
+        for _ in range(12):
+            self.services.step(1.0)
+            for name in [name for name in switch.down if name not in switch.deleting]:
+                switch.down.discard(name)
+                switch.up.add(name)
+                switch.events.append(GatewayStateChanged(name, "REGED", "", ""))
+            switch.deliver()
+            switch.delete_marked()
+            switch.deliver()
+
+    def forget_commands(self) -> None:
+        """From now on, `log`, `added` and `removed` of the switch are what comes."""
+        self.services.switch.log.clear()
+        self.services.switch.added.clear()
+        self.services.switch.removed.clear()
+
+    def touched(self) -> tuple[list[str], list[str]]:
+        """The users whose gateways were added and those whose gateways were removed."""
+        switch = self.services.switch
+        return sorted(each.username for each in switch.added), sorted(name.split(".")[1] for name in switch.removed)
+
+
+def running(*pools: PoolConfig, providers: Sequence[Provider] | None = None) -> Reloading:
+    """Connected, with every account registered."""
+    reloading = Reloading(config(*pools, providers=providers))
+    reloading.services.connect()
+    reloading.settle()
+    reloading.forget_commands()
+    return reloading
