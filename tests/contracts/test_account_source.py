@@ -374,6 +374,16 @@ def test_nothing_is_written(accounts: Database, source: Source) -> None:
     assert all_of(source()) == [account("alice")]
 
 
+def test_what_returns_no_table_cannot_open_the_way_to_writing(accounts: Database, source: Source) -> None:
+    opening = "SET SESSION TRANSACTION READ WRITE" if isinstance(accounts, Maria) else "PRAGMA query_only = OFF"
+    asking = source(opening, f"{opening} -- :identifier")
+
+    with pytest.raises(SourceError, match=r"^updateQuery: returns no table$"):
+        asking.load_one("alice")
+    with pytest.raises(SourceError, match=r"^initQuery: returns no table$"):
+        all_of(source(opening))
+
+
 def test_a_probe_tells_what_is_there_and_what_is_wrong(accounts: Database, source: Source) -> None:
     insert(accounts, row("alice"), row("b b"), row("carol"))
 
@@ -461,6 +471,18 @@ def test_many_ask_at_the_same_time(accounts: Database, source: Source) -> None:
 
     assert [one.value for one in asked] == [account(name) for name in names]
     assert native_threads() <= before + 3
+
+
+def test_idle_connections_are_given_up(accounts: Database, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sipbridge.adapters.sql_accounts._IDLE_S", 0.1)
+    before = native_threads()
+    asking = source()
+
+    assert asking.load_one("alice") is None
+
+    assert native_threads() > before
+    eventually("its thread has ended", lambda: native_threads() <= before)
+    assert asking.load_one("alice") is None
 
 
 SCRIPT = """

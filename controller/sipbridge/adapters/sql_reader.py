@@ -20,8 +20,8 @@ from sipbridge.core.provider import SqlLoader
 from sipbridge.ports import SourceError, SourceUnavailable
 
 _BATCH = 500
-_NOBODY = ""
-"""An identifier that no account has, to see what a query returns."""
+_NOBODY = None
+"""An identifier that equals none, of whatever type they are; to see which columns a query returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class AccountReader:
         """
         connection = self._connect()
         with self._naming("updateQuery"):
-            self._run(connection, "updateQuery", _NOBODY).close()
-        with self._naming("initQuery"), contextlib.closing(self._run(connection, "initQuery")) as result:
+            self._run_update_query(connection, _NOBODY).close()
+        with self._naming("initQuery"), contextlib.closing(self._run_init_query(connection)) as result:
             columns = _columns(result)
             try:
                 while rows := self._fetch(result):
@@ -78,7 +78,7 @@ class AccountReader:
             raise RowError("an identifier with half a character in it")
         connection = self._connect()
         with self._naming("updateQuery"):
-            result = self._run(connection, "updateQuery", identifier)
+            result = self._run_update_query(connection, identifier)
             columns = _columns(result)
             row = result.first()
             # The next query is to see what is there then.
@@ -105,18 +105,15 @@ class AccountReader:
                 raise SourceUnavailable(f"cannot connect to {where or 'the database'}: {reason}") from None
         return self._connection
 
-    def _run(self, connection: Connection, name: str, identifier: str | None = None) -> CursorResult[Any]:
+    def _run_init_query(self, connection: Connection) -> CursorResult[Any]:
         self._deadline.restart()
-        if identifier is None:
-            result = connection.execute(self._init_query, execution_options={"yield_per": _BATCH})
-        else:
-            result = connection.execute(self._update_query, {"identifier": identifier})
-        if not result.returns_rows:
-            raise SourceError(f"{name}: returns no table")
-        if missing := missing_columns(_columns(result)):
-            result.close()
-            raise SourceError(f"{name}: lacks {', '.join(missing)}; it returns {', '.join(result.keys())}")
-        return result
+        result = connection.execute(self._init_query, execution_options={"yield_per": _BATCH})
+        return _with_all_columns("initQuery", result)
+
+    def _run_update_query(self, connection: Connection, identifier: str | None) -> CursorResult[Any]:
+        self._deadline.restart()
+        result = connection.execute(self._update_query, {"identifier": identifier})
+        return _with_all_columns("updateQuery", result)
 
     def _fetch(self, result: CursorResult[Any]) -> Sequence[Sequence[object]]:
         self._deadline.restart()
@@ -131,6 +128,16 @@ class AccountReader:
             if self._deadline.is_over():
                 raise SourceUnavailable(f"{query}: no answer in time") from None
             raise source_error(query, error, self._url.password) from None
+
+
+def _with_all_columns(query: str, result: CursorResult[Any]) -> CursorResult[Any]:
+    if not result.returns_rows:
+        raise SourceError(f"{query}: returns no table")
+    if missing := missing_columns(_columns(result)):
+        found = ", ".join(result.keys())
+        result.close()
+        raise SourceError(f"{query}: lacks {', '.join(missing)}; it returns {found}")
+    return result
 
 
 def _columns(result: CursorResult[Any]) -> list[str]:
