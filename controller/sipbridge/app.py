@@ -7,12 +7,13 @@ import logging
 import secrets
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import gevent
 import gevent.event
 
+from sipbridge.account_syncs import AccountSyncs
 from sipbridge.adapters.control_socket import ControlServer
 from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
 from sipbridge.adapters.event_socket.link import LinkSettings
@@ -20,7 +21,6 @@ from sipbridge.adapters.greenlets import Greenlets
 from sipbridge.adapters.spool import Spool
 from sipbridge.config.load import BridgeConfig, LoadResult, load_providers
 from sipbridge.config.routing_table import routing_table
-from sipbridge.core.account_pool import AccountPool
 from sipbridge.core.errors import SipBridgeError
 from sipbridge.core.routing import RoutingTable
 from sipbridge.services.call_control import CallControl
@@ -29,7 +29,7 @@ from sipbridge.services.drain import Drain
 from sipbridge.services.operator_commands import CommandError, OperatorCommands
 from sipbridge.services.registrar import Registrar, RegistrarSettings
 from sipbridge.services.reload import Reload, ReloadResult
-from sipbridge.services.status import bridge_info
+from sipbridge.services.status import bridge_info, pool_status
 from sipbridge.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -73,8 +73,17 @@ class App:
         self._dispatch = Dispatch(
             self._switch, self._calls, self._registrar, clock, lease_renewal_s=settings.calls.lease_s / 3
         )
+        self._account_syncs = AccountSyncs(
+            settings.redis,
+            clock,
+            self._registrar.on_account_changed,
+            self._registrar.on_account_removed,
+            self._on_greenlet_failed,
+        )
+        self._config = config
         scheduler = Greenlets()
-        self._reload = Reload(self._calls, self._registrar, config, self._load_providers, self._follow, scheduler)
+        follow = self._account_syncs.follow
+        self._reload = Reload(self._calls, self._registrar, config, self._load_providers, follow, scheduler)
         self._stop_wanted = gevent.event.Event()
         self._hurry = gevent.event.Event()
         commands = OperatorCommands(
@@ -82,7 +91,12 @@ class App:
         )
         self._control = ControlServer(
             settings.control.socket,
-            {"info": lambda _: bridge_info(self.table), "reload": commands.reload, "drain": commands.drain},
+            {
+                "info": lambda _: bridge_info(self.table),
+                "status": lambda _: self._status(),
+                "reload": commands.reload,
+                "drain": commands.drain,
+            },
         )
         self._greenlets: list[gevent.Greenlet[..., None]] = []
 
@@ -134,6 +148,7 @@ class App:
         self._greenlets = [gevent.spawn(self._switch.run, self._dispatch), gevent.spawn(self._steps)]
         for greenlet in self._greenlets:
             greenlet.link_exception(self._on_greenlet_failed)
+        self._account_syncs.start(self._config, self.table.pools)
 
     def stop(self) -> None:
         """Stop in order: no new calls, wait for those in progress, unregister what is to be unregistered, disconnect.
@@ -143,6 +158,7 @@ class App:
         """
         _log.info("stopping: new calls get 503, %d calls in progress go on", self.calls_in_progress)
         self._stop_wanted.set()
+        self._account_syncs.stop()
         self._dispatch.stop_taking_calls()
         self._wait_while(lambda: self.calls_in_progress > 0, self._settings.calls.drain_timeout_s)
         if self._dispatch.is_ready:
@@ -200,8 +216,16 @@ class App:
             raise AssertionError("reloading without a providers file")
         return load_providers(self._settings.providers_file, self._settings.media_defaults)
 
-    def _follow(self, config: BridgeConfig, pools: Mapping[str, AccountPool]) -> None:
-        """Nothing reads accounts from databases yet."""
+    def _status(self) -> dict[str, Any]:
+        """How the bridge is doing, in counts."""
+        syncs = self._account_syncs.states()
+        return {
+            "takesCalls": self.takes_calls,
+            "callsInProgress": self.calls_in_progress,
+            "outcomes": dict(self._calls.outcomes.most_common()),
+            "redis": self._account_syncs.redis_status,
+            "pools": {name: pool_status(pool, syncs.get(name)) for name, pool in self.table.pools.items()},
+        }
 
     def _steps(self) -> None:
         while True:

@@ -16,11 +16,13 @@ from rich.table import Table
 from rich.text import Text
 
 from sipbridge.adapters.control_socket import ControlError, ask
+from sipbridge.adapters.sql_accounts import SqlAccounts
 from sipbridge.app import App
 from sipbridge.config.diagnostic import Diagnostic, Severity
 from sipbridge.config.load import BridgeConfig, LoadResult, load_providers
 from sipbridge.core.call import CallRequest
 from sipbridge.core.errors import SipBridgeError
+from sipbridge.core.provider import SqlLoader
 from sipbridge.demo import run_demo
 from sipbridge.explain import explain as explain_call
 from sipbridge.settings import Settings, load_settings
@@ -81,8 +83,9 @@ def run(settings_file: Path | None) -> None:
 @cli.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option("--connect", is_flag=True, help="Read the databases too, and tell what is wrong with queries and rows.")
 @_settings_option
-def check(files: tuple[Path, ...], as_json: bool, settings_file: Path | None) -> None:
+def check(files: tuple[Path, ...], as_json: bool, connect: bool, settings_file: Path | None) -> None:
     """Check providers files: all errors and warnings, each with its place.
 
     Exit status 1 if there is any error.
@@ -98,7 +101,9 @@ def check(files: tuple[Path, ...], as_json: bool, settings_file: Path | None) ->
             for found in result.diagnostics:
                 _print_diagnostic(found)
             click.echo(_summary(file, result))
-    if any(result.config is None for result in results.values()):
+    # All of them are asked, whatever comes of the first.
+    answered = [_read_databases(file, result.config) for file, result in results.items() if connect and result.config]
+    if not all(answered) or any(result.config is None for result in results.values()):
         sys.exit(1)
 
 
@@ -170,6 +175,13 @@ def drain(provider: str | None, account: str | None, undo: bool, settings_file: 
 
 
 @cli.command()
+@_settings_option
+def status(settings_file: Path | None) -> None:
+    """Print how the running bridge is doing, in counts: calls, and every pool with its database."""
+    click.echo(json.dumps(_ask(settings_file, "status"), indent=2, ensure_ascii=False))
+
+
+@cli.command()
 @click.option("--calls", default=200, show_default=True, type=click.IntRange(1, 100_000), help="How many calls.")
 @click.option("--rate", default=50.0, show_default=True, type=click.FloatRange(0.1, 2_000), help="Calls per second.")
 def demo(calls: int, rate: float) -> None:
@@ -207,6 +219,22 @@ def _config(result: LoadResult) -> BridgeConfig:
     if result.config is None:
         sys.exit(1)
     return result.config
+
+
+def _read_databases(file: Path, config: BridgeConfig) -> bool:
+    """Read every pool that is in a database, and print how it went; whether all could be read."""
+    went_well = True
+    for name, pool in config.pools.items():
+        if not isinstance(pool.loader, SqlLoader):
+            continue
+        probe = SqlAccounts(name, pool.loader).probe()
+        for problem in probe.problems:
+            click.echo(f"{file}: pool {name}: {problem}", err=True)
+        click.echo(
+            f"{file}: pool {name}: {_count(probe.accounts, 'account')}, {_count(len(probe.problems), 'problem')}"
+        )
+        went_well = went_well and not probe.problems
+    return went_well
 
 
 def _print_diagnostic(found: Diagnostic) -> None:

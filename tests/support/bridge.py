@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,17 +23,24 @@ class Bridge:
         directory: for its files; made if it is not there.
         providers: the providers file.
         event_socket_port: by which it reaches FreeSWITCH, when that is not FreeSWITCH's own.
+        more_settings: TOML, with whole tables.
     """
 
     def __init__(
-        self, directory: Path, freeswitch: FreeSwitch, providers: Providers, event_socket_port: int | None = None
+        self,
+        directory: Path,
+        freeswitch: FreeSwitch,
+        providers: Providers,
+        event_socket_port: int | None = None,
+        more_settings: str = "",
     ) -> None:
         directory.mkdir(exist_ok=True)
         # Not below `directory`: the path of a UNIX socket is 107 bytes at most.
         self._control_socket = freeswitch.directory / "control.sock"
         self._settings = directory / "sipbridge.toml"
         self._output = directory / "output.txt"
-        (directory / "providers.json").write_text(json.dumps(providers, indent=2))
+        self.providers_file = directory / "providers.json"
+        self.write_providers(providers)
         self._settings.write_text(
             f"""
             providers_file = "providers.json"
@@ -44,6 +53,7 @@ class Bridge:
             retry_s = 5
             [control]
             socket = "{self._control_socket}"
+            {more_settings}
             """
         )
         # It holds the password.
@@ -55,6 +65,15 @@ class Bridge:
         command = [sys.executable, "-m", "sipbridge", "run", "--settings", str(self._settings)]
         self._program = Program(command, self._output)
         wait_until("the bridge answers", self._answers)
+
+    def write_providers(self, providers: Providers) -> None:
+        """Put something else into the providers file."""
+        self.providers_file.write_text(json.dumps(providers, indent=2))
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a `sipbridge` command against it, as an operator does."""
+        command = [sys.executable, "-m", "sipbridge", *arguments, "--settings", str(self._settings)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
     @property
     def pid(self) -> int:
@@ -68,6 +87,14 @@ class Bridge:
     def terminate(self) -> int:
         """Ask it to stop; return its exit status."""
         return self._program.terminate()
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def wait(self, timeout_s: float = 20.0) -> int:
+        """Wait for its end; return its exit status."""
+        return self._program.wait(timeout_s)
 
     def log(self) -> str:
         """What it has logged."""

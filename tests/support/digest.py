@@ -32,7 +32,7 @@ class DigestProvider:
         self.realm = realm
         self.callee = callee or answers()
         self.bindings: dict[str, str] = {}
-        self._passwords = dict(passwords)
+        self.passwords = dict(passwords)
         self._nonces = (f"nonce{number}" for number in itertools.count())
         self._issued: set[str] = set()
         self._lock = threading.Lock()
@@ -55,7 +55,7 @@ class DigestProvider:
         """Whether a request has the credentials that it should have."""
         scheme, _, rest = request["Authorization"].partition(" ")
         given = {name: quoted or plain for name, quoted, plain in _PARAMETER.findall(rest)}
-        password = self._passwords.get(given.get("username", ""))
+        password = self.passwords.get(given.get("username", ""))
         if scheme != "Digest" or password is None or given["nonce"] not in self._issued:
             return False
         ha1 = _md5(given["username"], self.realm, password)

@@ -1,12 +1,14 @@
-"""The state of the bridge becomes what SIP_BRIDGE INFO of the specification prints. Pure."""
+"""The state of the bridge becomes what is told of it: SIP_BRIDGE INFO of the specification, and counts. Pure."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-from sipbridge.core.account_pool import Line
+from sipbridge.core.account_pool import AccountPool, Line
 from sipbridge.core.gateway import RegistrationStatus
 from sipbridge.core.routing import RoutingTable
+from sipbridge.services.account_sync import SyncState
 
 
 def bridge_info(table: RoutingTable) -> dict[str, Any]:
@@ -37,3 +39,24 @@ def _account_info(line: Line) -> dict[str, Any]:
         "address": line.account.uri.text,
         "status": f"{status}: {registration.reason}" if registration.reason else status,
     }
+
+
+def pool_status(pool: AccountPool, sync: SyncState | None) -> dict[str, Any]:
+    """How a pool is doing, in counts.
+
+    Args:
+        sync: how it gets on with its database; None for a pool whose accounts are in the file.
+
+    Returns:
+        ``{"accounts": 3, "available": 2, "registrations": {"OK": 2, "Registration failed": 1}, "calls": 5, …}``
+    """
+    registrations = Counter(line.registration.status.value for line in pool)
+    told: dict[str, Any] = {
+        "accounts": len(pool),
+        "available": pool.available_count,
+        "registrations": dict(sorted(registrations.items())),
+        "calls": sum(line.calls for line in pool),
+    }
+    if sync is not None:
+        told["source"] = {"status": sync.status.value, "skippedRows": sync.skipped, "problem": sync.problem}
+    return told
