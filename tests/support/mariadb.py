@@ -45,8 +45,7 @@ class MariaDb:
     def __init__(self, directory: Path) -> None:
         directory.mkdir(exist_ok=True)
         self.port = free_tcp_port()
-        # The path of a UNIX socket is 107 bytes at most.
-        self.socket = Path(os.path.relpath(directory / "s")).absolute()
+        self.socket = directory / "s"  # short, because the path of a UNIX socket is 107 bytes at most
         self._directory = directory
         self._datadir = directory / "data"
         self._install()
