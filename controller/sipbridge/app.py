@@ -136,8 +136,10 @@ class App:
             OSError: the spool or the control socket cannot be made.
             ControlError: another daemon runs already.
         """
-        # What was loaded stays: looking through a hundred thousand accounts for garbage would hold up every call.
+        # What was loaded stays: looking through a hundred thousand accounts for garbage would hold up every call. More
+        # of them come from databases, in bursts that by default would be looked through again and again.
         gc.freeze()
+        gc.set_threshold(20_000, 50, 1_000)
         self._control.start()
         try:
             # A daemon that was killed may have left secrets there.

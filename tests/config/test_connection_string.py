@@ -91,7 +91,8 @@ def test_path_of_an_sqlite_file(backend: str, text: str) -> None:
 
 
 def test_what_means_nothing_to_a_database_is_said() -> None:
-    assert parse_connection("sqlite3", JABIRU).ignored == ("user", "password", "host")
+    assert parse_connection("sqlite3", JABIRU).ignored == ()
+    assert parse_connection("sqlite3", "db=a user=b synchronous=OFF").ignored == ("synchronous",)
     assert parse_connection("mysql", "db=a reconnect=1 user=b").ignored == ("reconnect",)
 
 

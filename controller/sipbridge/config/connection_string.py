@@ -68,7 +68,8 @@ class Connection:
 
     Attributes:
         url: for SQLite it has just the path of the file.
-        ignored: the keywords that mean nothing to this database.
+        ignored: the keywords that mean nothing to this database; not those that every database on a network has,
+            which the specification's own example for a file has as well.
     """
 
     url: URL
@@ -158,7 +159,8 @@ def _from_pairs(name: str, pairs: Iterable[Pair]) -> Connection:
             raise ConnectionStringError("this is said twice: leave one of the two out", pair.at)
         said.add(meaning)
         if pair.keyword in _IGNORED.get(family, ()):
-            ignored.append(pair.keyword)
+            if part is None:
+                ignored.append(pair.keyword)
         elif part == "port":
             port = _port(pair)
         elif part:
