@@ -1,0 +1,145 @@
+"""Nothing that a caller, a file or a database says makes a dial string mean anything else."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from core_examples import account, policy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sipbridge.core.account_pool import AccountPool
+from sipbridge.core.dial_string import format_dial_string
+from sipbridge.core.errors import UriError
+from sipbridge.core.gateway import GatewayName
+from sipbridge.core.media import MediaEncryption, media_variables
+from sipbridge.core.provider import Always, OnAccountNotFound, OutgoingInvite, Provider, RandomAccount
+from sipbridge.core.routing import Bridge
+from sipbridge.core.template import TemplateScope, parse_template
+from sipbridge.core.uri import NameAddr, SipUri, normalize_escapes, parse_name_addr, parse_sip_uri
+from sipbridge.simulator.dial_string import expand, read_dial_string, split_scope
+
+GATEWAY = GatewayName("sipbridge.alice.0123456789abcdef0123")
+BOB = parse_name_addr("sip:bob@far.example.org;user=phone")
+ALICE = parse_name_addr('"Alice" <sip:alice@far.example.org>')
+HOP = parse_sip_uri("sip:proxy.example.org;transport=tcp")
+_TEMPLATE = parse_template("{account.uri}", TemplateScope.INVITE)
+_POOL = AccountPool(policy(registration_required=False))
+LINE = _POOL.add(account("sip:alice@far.example.org"))
+
+
+def bridge(to: NameAddr = BOB, from_: NameAddr = ALICE, next_hop: SipUri = HOP, *, uses_gateway: bool = True) -> Bridge:
+    provider = Provider(
+        "p",
+        _POOL.policy.name,
+        Always(),
+        RandomAccount(),
+        OnAccountNotFound.DECLINE,
+        OutgoingInvite(_TEMPLATE, _TEMPLATE),
+    )
+    media = media_variables(MediaEncryption.SDES, None)
+    assert media is not None
+    return Bridge(provider, LINE, to, from_, next_hop, uses_gateway, media, ())
+
+
+def test_gateway_form() -> None:
+    assert format_dial_string(bridge(), GATEWAY, "providers") == (
+        f"%[sip_bridge_account={LINE.id}]"
+        "{^^|sip_invite_req_uri=sip:bob@far.example.org;user=phone"
+        "|sip_force_full_to=<sip:bob@far.example.org;user=phone>"
+        '|sip_force_full_from="Alice" <sip:alice@far.example.org>'
+        "|sip_route_uri=sip:proxy.example.org;transport=tcp"
+        "|sip_cid_type=none"
+        "|rtp_secure_media=mandatory:AES_CM_128_HMAC_SHA1_80}"
+        f"sofia/gateway/{GATEWAY}/bob@far.example.org"
+    )
+
+
+def test_profile_form() -> None:
+    text = format_dial_string(bridge(uses_gateway=False), None, "inside")
+    assert "|sip_transport=tcp}" in text
+    assert text.endswith("}sofia/inside/sip:bob@far.example.org")
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("sip:o'neill@h", "sip:o%27neill@h"),
+        ("sip:a,b$c(d)e=f&g@h", "sip:a,b$c(d)e=f&g@h"),
+        ("sip:a@h;p=:_:", "sip:a@h;p=:%5F:"),
+        ("sip:a@h;p=:_:_:", "sip:a@h;p=:%5F:%5F:"),
+        ("sip:a@h?subject=x", "sip:a@h"),
+        ("sip:[2001:db8::1]:5070", "sip:[2001:db8::1]:5070"),
+        ("sip:host.example.org", "sip:host.example.org"),
+    ],
+)
+def test_request_uri_is_the_same_resource(uri: str, expected: str) -> None:
+    text = format_dial_string(bridge(to=parse_name_addr(f"<{uri}>")), GATEWAY, "providers")
+    assert f"|sip_invite_req_uri={expected}|".replace("|sip_invite", "^|sip_invite", 1) in text
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Zoé M", '"Zoé M" '),
+        ('say "hi"', '"say \u2019hi\u2019" '),
+        ("it's o'clock", '"it\u2019s o\u2019clock" '),
+        ("${system(id)}", '"system(id)" '),
+        ("a}{b|c\\d", '"a b c d" '),
+        ("x\r\nexecute-app-name: system", '"x execute-app-name: system" '),
+        (":_:_:", '": : :" '),
+        ("{}", ""),
+    ],
+)
+def test_names_lose_what_cannot_be_quoted(name: str, expected: str) -> None:
+    from_ = NameAddr(ALICE.uri, name)
+    text = format_dial_string(bridge(from_=from_), GATEWAY, "providers")
+    assert f"|sip_force_full_from={expected}<sip:alice@far.example.org>|" in text
+
+
+_HOSTILE = st.text(
+    st.sampled_from("ab%'\"${}[]<>|,;:=\\^_&?/ \r\n\t\x00\u2028é+#@.") | st.characters(), min_size=0, max_size=40
+)
+
+
+def _uri(user: str, parameter: str) -> SipUri | None:
+    try:
+        return parse_sip_uri(f"sip:{user}@h.example.org" + (f";p={parameter}" if parameter else ""))
+    except UriError:
+        return None
+
+
+@given(_HOSTILE, _HOSTILE, _HOSTILE, _HOSTILE, st.booleans())
+def test_whatever_is_said_the_invite_is_the_one_that_was_meant(
+    user: str, parameter: str, caller: str, name: str, uses_gateway: bool
+) -> None:
+    to, from_uri = _uri(user, parameter), _uri(caller, "")
+    if to is None:
+        to = BOB.uri
+    from_ = NameAddr(from_uri or ALICE.uri, name)
+
+    text = format_dial_string(bridge(NameAddr(to), from_, uses_gateway=uses_gateway), GATEWAY, "inside")
+
+    assert not re.search(r"[\x00-\x1f\x7f]|\$\{|\\|'|:_:", text)
+    expansion = expand(text, lambda _: "expanded")
+    assert (expansion.text, expansion.injections) == (text, ())
+    scope, rest = split_scope(text)
+    assert scope == {"sip_bridge_account": LINE.id}
+    read = read_dial_string(rest)
+    assert len(read.endpoints) == 1
+    assert list(read.variables) == [
+        "sip_invite_req_uri",
+        "sip_force_full_to",
+        "sip_force_full_from",
+        "sip_route_uri",
+        "sip_cid_type",
+        "rtp_secure_media",
+        *([] if uses_gateway else ["sip_transport"]),
+    ]
+    request_uri = parse_sip_uri(read.variables["sip_invite_req_uri"])
+    assert normalize_escapes(request_uri.text.replace("%5F", "_")) == normalize_escapes(
+        to.text.removesuffix(to.headers).replace("'", "%27").replace("%5F", "_")
+    )
+    assert parse_name_addr(read.variables["sip_force_full_from"]).uri.equivalent(from_.uri)
+    assert read.variables["sip_route_uri"] == HOP.text
