@@ -269,14 +269,19 @@ class AccountPool:
 
 def _index_key(by: Template, account: Account) -> str:
     """The key of `account` in the index of `by`; ``""`` when it has none, as without an alias."""
-    text = by.render(NO_CALL, account)
-    uri = _uri_or_none(text)
-    return uri.lookup_key if uri else normalize_escapes(text)
+    uri = _uri_of(by, account)
+    return uri.lookup_key if uri else normalize_escapes(by.render(NO_CALL, account))
 
 
 def _matches(by: Template, account: Account, wanted: SipUri) -> bool:
-    own = _uri_or_none(by.render(NO_CALL, account))
+    own = _uri_of(by, account)
     return own is not None and own.equivalent(wanted)
+
+
+def _uri_of(by: Template, account: Account) -> SipUri | None:
+    """What `by` makes of the account, where that is a URI; as a rule it is one of the account's, parsed already."""
+    uri = by.uri(NO_CALL, account) if by.uri else None
+    return uri or _uri_or_none(by.render(NO_CALL, account))
 
 
 def _uri_or_none(text: str) -> SipUri | None:
