@@ -12,14 +12,14 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from xml.etree import ElementTree
 
 from sipbridge.core.gateway import Gateway
 from sipbridge.core.uri import SipUri
 
-# FreeSWITCH puts a variable's value in the place of $${name} wherever it stands, in a password too; and a NUL ends the
-# text for its parser, so that one account would keep all others out.
-_UNSAFE = re.compile(rb"[$\x00-\x09\x0b-\x1f]")
+# All but printable ASCII, and of that what means something to XML, or to FreeSWITCH: it puts a variable's value in the
+# place of $${name} wherever it stands, in a password too; and a NUL ends the text for its parser, so that one account
+# would keep all others out.
+_UNSAFE = re.compile(r"[^ !#%'-;=?-~]")
 
 
 class Spool:
@@ -76,16 +76,19 @@ def _give_to_group(descriptor: int, folder: Path) -> None:
 
 def _format_include(gateways: Sequence[Gateway], retry_s: int) -> bytes:
     # FreeSWITCH's preprocessor works by lines: <include> and </include> must have theirs for themselves.
-    elements = b"\n".join(ElementTree.tostring(_element(gateway, retry_s)) for gateway in gateways)
-    return b"<include>\n" + _UNSAFE.sub(lambda match: b"&#%d;" % match[0][0], elements) + b"\n</include>\n"
+    elements = "\n".join([_format_gateway(gateway, retry_s) for gateway in gateways])
+    return f"<include>\n{elements}\n</include>\n".encode("ascii")
 
 
-def _element(gateway: Gateway, retry_s: int) -> ElementTree.Element:
+def _format_gateway(gateway: Gateway, retry_s: int) -> str:
     """The <gateway> of an account. Source: mod_sofia, sofia_reg.c and sofia.c, parse_gateways."""
-    element = ElementTree.Element("gateway", name=gateway.name)
-    for name, value in _parameters(gateway, retry_s):
-        ElementTree.SubElement(element, "param", name=name, value=value)
-    return element
+    # By hand: there are thousands at a time, no call is decided meanwhile, and ElementTree takes several times as long.
+    params = [f'<param name="{name}" value="{_escape(value)}"/>' for name, value in _parameters(gateway, retry_s)]
+    return f'<gateway name="{_escape(gateway.name)}">{"".join(params)}</gateway>'
+
+
+def _escape(value: str) -> str:
+    return _UNSAFE.sub(lambda match: f"&#{ord(match[0])};", value)
 
 
 def _parameters(gateway: Gateway, retry_s: int) -> Iterator[tuple[str, str]]:
