@@ -73,10 +73,12 @@ def measure(quick: bool) -> Report:
         pairs = [_pair(testbed, effort.calls, number, others) for number in range(effort.pairs)]
         climbs = [_climbs(testbed, effort.climb, number) for number in range(effort.climbs)]
     figures = [*_cpu_figures(pairs), *_rate_figures(climbs), *_delay_figures(pairs), _failures(pairs)]
+    scheduling = "in real time, as Debian's unit runs FreeSWITCH" if testbed.in_real_time else "at normal priority"
     conditions = (
-        f"FreeSWITCH, sipbridge, caller and callee on one machine; calls of half a second without RTP, {_RATE:g} a "
-        f"second; {effort.pairs} pairs of {effort.calls} calls, medians. Post-dial delay: from INVITE to 180. A rate "
-        f"is held when no call fails and no more than one in a hundred waits {_LATE_MS:g} ms for 180. {others}"
+        f"FreeSWITCH, sipbridge, caller and callee on one machine, {scheduling}; calls of half a second without RTP, "
+        f"{_RATE:g} a second; {effort.pairs} pairs of {effort.calls} calls, medians. Post-dial delay: from INVITE to "
+        f"180. A rate is held when no call fails and no more than one in a hundred waits {_LATE_MS:g} ms for 180. "
+        f"{others}"
     )
     return Report(_TITLE, figures, conditions)
 

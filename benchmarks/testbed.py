@@ -6,6 +6,7 @@ anybody's help. So what is compared is measured in one and the same process.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -47,22 +48,28 @@ class Testbed:
 
     Args:
         directory: for all files.
+
+    Attributes:
+        in_real_time: whether all of it runs in the scheduling class that FreeSWITCH has as a service.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._stack = ExitStack()
+        self.in_real_time = False
         self._series = 0
         self._bridge: Bridge | None = None
         self._callers = directory / "callers.csv"
         self._callers.write_text("SEQUENTIAL\n" + "".join(f"caller{number}\n" for number in range(_ACCOUNTS)))
 
     def __enter__(self) -> Self:
+        self.in_real_time = _run_in_real_time()
         with ExitStack() as stack:
             ip_and_port = "$${sipbridge_inside_ip}:" + str(_CALLEE_PORT)
             self._freeswitch = FreeSwitch(
                 self._directory / "freeswitch",
                 _ADDITIONS,
+                own_priorities=self.in_real_time,
                 benchmark_floor_port=str(_FLOOR_PORT),
                 benchmark_callee=ip_and_port,
                 # Admission must not be what limits the rate.
@@ -147,3 +154,19 @@ def _providers(callee: str) -> dict[str, Any]:
             }
         },
     }
+
+
+def _run_in_real_time() -> bool:
+    """Give this program, and all that it starts, the scheduling class that Debian's unit gives FreeSWITCH.
+
+    Whatever works with it has to be in the same class, or gets no processor when it matters: the floor's caller and
+    callee as much as the controller.
+
+    Returns:
+        Whether that is allowed here.
+    """
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except PermissionError:
+        return False
+    return True

@@ -25,6 +25,8 @@ class FreeSwitch:
     Args:
         directory: for configuration, logs and data; made if it is not there.
         additions: a folder of configuration files to put beside those of this repository.
+        own_priorities: whether its threads get the priorities that it gives them as a service; on a machine that has
+            other things to do, they would take it all.
         variables: for ``local/``, on top of the addresses and ports.
 
     Attributes:
@@ -36,7 +38,10 @@ class FreeSwitch:
 
     password = "secret-of-a-test"
 
-    def __init__(self, directory: Path, additions: Path | None = None, **variables: str) -> None:
+    def __init__(
+        self, directory: Path, additions: Path | None = None, *, own_priorities: bool = False, **variables: str
+    ) -> None:
+        self._own_priorities = own_priorities
         a, b, c = (secrets.randbelow(250) + 1 for _ in range(3))
         self.ip = f"127.{a}.{b}.{c}"
         self.inside = f"{self.ip}:5060"
@@ -71,7 +76,9 @@ class FreeSwitch:
         """Start it, and wait until its profiles run."""
         if PROGRAM is None:
             raise AssertionError("a test that needs FreeSWITCH ran without")
-        command = [PROGRAM, "-nonat", "-nonatmap", "-nf", "-nc", "-np"]
+        command = [PROGRAM, "-nonat", "-nonatmap", "-nf", "-nc"]
+        if not self._own_priorities:
+            command.append("-np")
         for name in ("conf", "log", "db", "run"):
             command += [f"-{name}", str(self.directory / name)]
         self._program = Program(command, self.directory / "output.txt")
