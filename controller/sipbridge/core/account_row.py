@@ -90,20 +90,18 @@ def _text(row: Mapping[str, object], column: str) -> str | None:
     # First what nearly all of them are: this is asked a million times for a hundred thousand accounts.
     if value is None:
         return None
-    if value.__class__ is not str:
-        value = _as_text(column, value)
+    if isinstance(value, bytes):
+        try:
+            value = value.decode("utf-8")
+        except UnicodeDecodeError:
+            raise RowError(f"{column} is not UTF-8") from None
+    elif not isinstance(value, str):
+        value = _number_as_text(column, value)
     return value or None
 
 
-def _as_text(column: str, value: object) -> str:
+def _number_as_text(column: str, value: object) -> str:
     match value:
-        case str():
-            return value
-        case bytes():
-            try:
-                return value.decode("utf-8")
-            except UnicodeDecodeError:
-                raise RowError(f"{column} is not UTF-8") from None
         # Not bool, though it is an int: nobody's name is True.
         case int() if not isinstance(value, bool):
             return str(value)
