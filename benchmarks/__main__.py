@@ -10,21 +10,23 @@ from typing import NoReturn
 import click
 from rich.console import Console
 
-from benchmarks import calls, events, routing
+from benchmarks import accounts, calls, events, gateways, routing
 from benchmarks.figures import Report
 
 _BENCHMARKS: dict[str, Callable[[bool], Report]] = {
     "routing": routing.measure,
     "events": events.measure,
     "calls": calls.measure,
+    "accounts": accounts.measure,
+    "gateways": gateways.measure,
 }
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("names", nargs=-1, type=click.Choice(tuple(_BENCHMARKS)))
-@click.option("--quick", is_flag=True, help="Fewer and shorter rounds: two minutes instead of eight.")
+@click.option("--quick", is_flag=True, help="Fewer and shorter rounds: five minutes instead of fifteen.")
 def main(names: tuple[str, ...], quick: bool) -> None:
-    """Measure routing, events and calls: all of them, or those named.
+    """Measure routing, events, calls, accounts and gateways: all of them, or those named.
 
     The machine should have nothing else to do meanwhile.
     """

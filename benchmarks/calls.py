@@ -39,11 +39,11 @@ class _Effort:
     pairs: int
     calls: int
     climbs: int
-    climb: _Climb
+    climb: Climb
 
 
 @dataclass(frozen=True, slots=True)
-class _Climb:
+class Climb:
     """How the highest rate is looked for.
 
     Attributes:
@@ -57,8 +57,8 @@ class _Climb:
     halvings: int
 
 
-_FULL = _Effort(pairs=5, calls=400, climbs=2, climb=_Climb(seconds=3.0, attempts=2, halvings=3))
-_QUICK = _Effort(pairs=2, calls=300, climbs=1, climb=_Climb(seconds=2.0, attempts=1, halvings=2))
+_FULL = _Effort(pairs=5, calls=400, climbs=2, climb=Climb(seconds=3.0, attempts=2, halvings=3))
+_QUICK = _Effort(pairs=2, calls=300, climbs=1, climb=Climb(seconds=2.0, attempts=1, halvings=2))
 
 
 def measure(quick: bool) -> Report:
@@ -100,14 +100,14 @@ def _pair(testbed: Testbed, calls: int, number: int, others: OtherLoad) -> _Pair
     return costs
 
 
-def _climbs(testbed: Testbed, climb: _Climb, number: int) -> dict[Way, float]:
+def _climbs(testbed: Testbed, climb: Climb, number: int) -> dict[Way, float]:
     rates: dict[Way, float] = {}
     for way in _in_turn(number):
         if way is Way.FLOOR:
-            rates[way] = _highest_rate(testbed, way, climb)
+            rates[way] = highest_rate(testbed, way, climb)
         else:
             with testbed.bridge():
-                rates[way] = _highest_rate(testbed, way, climb)
+                rates[way] = highest_rate(testbed, way, climb)
     return rates
 
 
@@ -116,7 +116,7 @@ def _in_turn(number: int) -> Iterable[Way]:
     return tuple(Way) if number % 2 == 0 else tuple(reversed(Way))
 
 
-def _highest_rate(testbed: Testbed, way: Way, climb: _Climb) -> float:
+def highest_rate(testbed: Testbed, way: Way, climb: Climb) -> float:
     """Climb until a rate is not held, then come closer from both sides."""
 
     def holds(rate: float) -> bool:

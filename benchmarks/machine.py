@@ -25,6 +25,12 @@ def peak_memory_mb() -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
 
 
+def memory_kb() -> float:
+    """The memory that this process has resident now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024
+
+
 class OtherLoad:
     """What other programs take of the machine, sampled while the benchmark itself does nothing."""
 

@@ -48,19 +48,21 @@ class Testbed:
 
     Args:
         directory: for all files.
+        accounts: how many sipbridge has; they take turns in calling.
 
     Attributes:
         in_real_time: whether all of it runs in the scheduling class that FreeSWITCH has as a service.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, accounts: int = _ACCOUNTS) -> None:
         self._directory = directory
+        self._accounts = accounts
         self._stack = ExitStack()
         self.in_real_time = False
         self._series = 0
         self._bridge: Bridge | None = None
         self._callers = directory / "callers.csv"
-        self._callers.write_text("SEQUENTIAL\n" + "".join(f"caller{number}\n" for number in range(_ACCOUNTS)))
+        self._callers.write_text("SEQUENTIAL\n" + "".join(f"caller{number}\n" for number in range(accounts)))
 
     def __enter__(self) -> Self:
         self.in_real_time = _run_in_real_time()
@@ -91,9 +93,11 @@ class Testbed:
     @contextmanager
     def bridge(self) -> Iterator[Bridge]:
         """A running sipbridge whose gateways are all in FreeSWITCH."""
-        bridge = Bridge(self._directory / "bridge", self._freeswitch, _providers(f"{self._ip}:{_CALLEE_PORT}"))
+        bridge = Bridge(
+            self._directory / "bridge", self._freeswitch, providers_file(f"{self._ip}:{_CALLEE_PORT}", self._accounts)
+        )
         try:
-            wait_until("all gateways are up", lambda: len(self._freeswitch.gateways_up()) == _ACCOUNTS)
+            wait_until("all gateways are up", lambda: len(self._freeswitch.gateways_up()) == self._accounts)
             wait_until("calls are taken", self._is_lease_taken)
             self._bridge = bridge
             yield bridge
@@ -125,7 +129,7 @@ class Testbed:
         return self._freeswitch.event_socket.api("show channels count").startswith("0 total")
 
 
-def _providers(callee: str) -> dict[str, Any]:
+def providers_file(callee: str, accounts: int) -> dict[str, Any]:
     """As in the specification's first example, its outbound half: a caller's own account is used."""
     return {
         "schemaVersion": 2,
@@ -149,7 +153,7 @@ def _providers(callee: str) -> dict[str, Any]:
                 "maxCallsPerLine": 1000,
                 "loader": [
                     {"uri": f"sip:line{number}@provider.example.org", "alias": f"sip:caller{number}@inside.example.org"}
-                    for number in range(_ACCOUNTS)
+                    for number in range(accounts)
                 ],
             }
         },
