@@ -35,6 +35,8 @@ _T = TypeVar("_T")
 _DEFAULT_THREADS = 4
 """Single accounts asked for at a time: what takes long is the way to the database, not the work here."""
 _IDLE_S = 30.0
+_PAUSE_S = 0.0001
+"""Long enough for the hub to look at its sockets, which it does not for a pause of 0."""
 _MOST_WARNINGS = 1_000
 """Bad rows that are told of one by one; more than that, nobody reads."""
 _DEFAULT_LIMITS = SqlLimits()
@@ -127,6 +129,8 @@ class SqlAccounts:
             while (batch := session.wait(pending)) is not None:
                 pending = session.start(read_next)
                 yield batch
+                # One that is there already is not waited for; without a pause nobody else would run until the end.
+                gevent.sleep(_PAUSE_S)
         finally:
             session.end(batches.close)
 
