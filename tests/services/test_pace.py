@@ -1,4 +1,4 @@
-"""Paces never exceed their rate; backoffs double and start afresh."""
+"""Paces never exceed their rate."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipbridge.services.pace import Backoff, Pace
+from sipbridge.services.pace import Pace
 
 # Sixteenths and eighths are exact in binary: what is tested is the pace, not the rounding.
 _PAUSES = st.lists(st.sampled_from([0.0, 0.125, 0.25, 0.5, 1.0, 1.25, 7.0]), min_size=1, max_size=60)
@@ -59,28 +58,3 @@ def test_a_rest_is_not_saved_up_for_a_burst() -> None:
     pace = Pace(0.125)
     assert pace.take(100.0)
     assert len(_takes(pace, [160.0])) == 1
-
-
-def test_backoff_doubles_up_to_the_longest_pause() -> None:
-    backoff = Backoff(1.0, 30.0)
-    now, pauses = 100.0, []
-    assert backoff.is_due(now)
-    for failures in range(1, 9):
-        assert backoff.failed(now) == failures
-        before = now
-        while not backoff.is_due(now):
-            now += 0.5
-        pauses.append(now - before)
-    assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
-
-
-@pytest.mark.parametrize("failures", [1, 5_000])
-def test_backoff_starts_afresh_after_a_success(failures: int) -> None:
-    backoff = Backoff(1.0, 30.0)
-    for _ in range(failures):
-        backoff.failed(100.0)
-    backoff.succeeded()
-    assert backoff.is_due(0.0)
-    assert backoff.failed(100.0) == 1
-    assert backoff.is_due(101.0)
-    assert not backoff.is_due(100.9)

@@ -15,6 +15,7 @@ from sipbridge.adapters.redis_connection import RedisLost
 from sipbridge.adapters.redis_subscription import RedisSubscription
 from sipbridge.config.redis_settings import RedisSettings
 from sipbridge.core.account_notification import NotificationError, parse_notification
+from sipbridge.core.backoff import Backoff
 from sipbridge.ports import NotificationListener
 
 _log = logging.getLogger(__name__)
@@ -40,12 +41,11 @@ class RedisNotifications:
     ) -> None:
         self._settings = settings
         self._listener = listener
-        self._jitter = jitter
         self._running: Any = None
         self._is_stopped = False
         self._up_at: float | None = None
         self._is_known_to_be_down = False
-        self._failures = 0
+        self._backoff = Backoff(settings.backoff_min_s, settings.backoff_max_s, jitter)
         self._last_reason = ""
 
     def run(self) -> None:
@@ -87,21 +87,16 @@ class RedisNotifications:
     def _on_lost(self, reason: str) -> float:
         """Tell whom it concerns; return how long to wait, in seconds."""
         # Each success has all accounts loaded: one that did not last is no reason to hurry again.
-        held = self._up_at is not None and time.monotonic() - self._up_at > self._settings.backoff_max_s
-        self._failures = 1 if held else self._failures + 1
+        now = time.monotonic()
+        if self._up_at is not None and now - self._up_at > self._settings.backoff_max_s:
+            self._backoff.succeeded()
         self._up_at = None
-        pause_s = self._pause_s()
+        pause_s = self._backoff.failed(now)
         # Said when it breaks, when it is something else, and when it lasts; not at each attempt.
-        if reason != self._last_reason or self._failures == 10:
+        if reason != self._last_reason or self._backoff.failures == 10:
             _log.error("Redis: %s; trying again every %.1f s or more", reason, pause_s)
         self._last_reason = reason
         if not self._is_known_to_be_down:
             self._is_known_to_be_down = True
             self._listener.on_notifications_down(reason)
         return pause_s
-
-    def _pause_s(self) -> float:
-        """Doubling, with jitter so that many controllers do not knock together."""
-        settings = self._settings
-        longest = min(settings.backoff_max_s, settings.backoff_min_s * 2 ** min(self._failures - 1, 20))
-        return float(longest * (0.5 + self._jitter() / 2))

@@ -14,11 +14,11 @@ from sipbridge.core.account import Account, AccountId, account_id
 from sipbridge.core.account_notification import AccountNotification
 from sipbridge.core.account_pool import AccountPool, Line
 from sipbridge.core.account_row import RowError
+from sipbridge.core.backoff import Backoff
 from sipbridge.core.credentials import credential_fault
 from sipbridge.core.errors import UriError
 from sipbridge.core.uri import SipUri, parse_sip_uri
 from sipbridge.ports import AccountSource, Clock, SourceError, SourceUnavailable
-from sipbridge.services.pace import Backoff
 
 _log = logging.getLogger(__name__)
 
@@ -201,7 +201,8 @@ class AccountSync:
     def _note_failure(self, problem: str) -> None:
         loaded = self.state.status is not SourceStatus.LOADING
         status = SourceStatus.STALE if loaded else SourceStatus.LOADING
-        if self._retry.failed(self._clock.monotonic()) == 1:
+        self._retry.failed(self._clock.monotonic())
+        if self._retry.failures == 1:
             _log.error("pool %s: its accounts stay as they are: %s", self.pool.policy.name, problem)
         self.state = SyncState(status, self.state.skipped, problem)
 

@@ -1,4 +1,4 @@
-"""When something may happen: at a steady pace, or again after it failed. Pure; times in seconds, only ever growing."""
+"""When something may happen once more, at a steady pace. Pure; times in seconds, only ever growing."""
 
 from __future__ import annotations
 
@@ -26,33 +26,3 @@ class Pace:
         since = self._next_at if now - self._next_at <= self._catches_up_s else now
         self._next_at = since + self.interval_s
         return True
-
-
-class Backoff:
-    """When to try again what has failed: doubling from the shortest to the longest pause.
-
-    Args:
-        shortest_s: pause after the first failure.
-        longest_s: pause after many.
-    """
-
-    def __init__(self, shortest_s: float, longest_s: float) -> None:
-        self._shortest_s = shortest_s
-        self._longest_s = longest_s
-        self._failures = 0
-        self._due_at = float("-inf")
-
-    def is_due(self, now: float) -> bool:
-        """Whether the pause is over."""
-        return now >= self._due_at
-
-    def failed(self, now: float) -> int:
-        """Note a failure; how many there were in a row."""
-        self._due_at = now + min(self._longest_s, self._shortest_s * 2 ** min(self._failures, 20))
-        self._failures += 1
-        return self._failures
-
-    def succeeded(self) -> None:
-        """Note a success: the next failure is a first one."""
-        self._failures = 0
-        self._due_at = float("-inf")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 
 from sipbridge.core.account import AccountId
+from sipbridge.core.backoff import doubled_pause_s
 
 FIRST_RETRY_S = 60.0
 LONGEST_RETRY_S = 3600.0
@@ -32,7 +33,7 @@ class RefusedAccounts:
     def refuse(self, account: AccountId, now: float) -> float:
         """Note that it was refused once more; how long it has to wait."""
         refusals = self._refusals[account] = self._refusals.get(account, 0) + 1
-        pause = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(refusals - 1, 20))
+        pause = doubled_pause_s(refusals, FIRST_RETRY_S, LONGEST_RETRY_S)
         self._waiting[account] = now + pause
         heapq.heappush(self._queue, (now + pause, account))
         return pause

@@ -14,6 +14,7 @@ from typing import assert_never
 
 from sipbridge.core.account import AccountId
 from sipbridge.core.account_pool import AccountPool, Line
+from sipbridge.core.backoff import Backoff
 from sipbridge.core.events import GatewayAdded, GatewayDeleted, GatewayStateChanged, ProfileStarted
 from sipbridge.core.gateway import (
     GATEWAY_PREFIX,
@@ -27,7 +28,7 @@ from sipbridge.core.uri import SipUri
 from sipbridge.ports import Clock, CommandRefused, Switch, SwitchLost
 from sipbridge.services.desired_gateways import DesiredGateways
 from sipbridge.services.leaving_gateways import NO_POOL, LeavingGateways
-from sipbridge.services.pace import Backoff, Pace
+from sipbridge.services.pace import Pace
 from sipbridge.services.refused_accounts import RefusedAccounts
 
 _log = logging.getLogger(__name__)
@@ -270,7 +271,8 @@ class Registrar:
             for work in (self._add, self._remove) if self._adds_first else (self._remove, self._add):
                 work(now)
         except (SwitchLost, CommandRefused, OSError) as error:
-            if self._retry.failed(now) == 1:
+            self._retry.failed(now)
+            if self._retry.failures == 1:
                 _log.error("gateways cannot be changed: %s", error)
         else:
             self._retry.succeeded()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -12,6 +13,7 @@ import gevent
 import gevent.event
 
 from sipbridge.adapters.event_socket.connection import EventSocketConnection
+from sipbridge.core.backoff import Backoff
 from sipbridge.core.errors import SipBridgeError
 
 _log = logging.getLogger(__name__)
@@ -50,23 +52,25 @@ class Link:
     def __init__(self, settings: LinkSettings, user: LinkUser, jitter: Callable[[], float] = random.random) -> None:
         self._settings = settings
         self._user = user
-        self._jitter = jitter
+        self._backoff = Backoff(settings.backoff_min_s, settings.backoff_max_s, jitter)
         self._connections: tuple[EventSocketConnection, ...] = ()
         self._stopping = gevent.event.Event()
 
     def run(self) -> None:
         """Keep the link up until `stop`; the body of a greenlet."""
-        failures = 0
+        last_reason = ""
         while not self._stopping.is_set():
             reason, was_up = self._use_once()
             if self._stopping.is_set():
                 return
-            failures = 0 if was_up else failures + 1
-            pause = self._pause_s(failures)
-            # Said once when it breaks and once when it lasts, not at each attempt.
-            if was_up or failures in (1, 10):
-                _log.error("FreeSWITCH: %s; trying again every %.1f s or more", reason, pause)
-            self._stopping.wait(pause)
+            if was_up:
+                self._backoff.succeeded()
+            pause_s = self._backoff.failed(time.monotonic())
+            # Said when it breaks, when it is something else, and when it lasts; not at each attempt.
+            if was_up or reason != last_reason or self._backoff.failures == 10:
+                _log.error("FreeSWITCH: %s; trying again every %.1f s or more", reason, pause_s)
+            last_reason = reason
+            self._stopping.wait(pause_s)
 
     def stop(self) -> None:
         """Close both connections and leave `run`."""
@@ -107,12 +111,6 @@ class Link:
             command_timeout_s=settings.command_timeout_s,
             silence_timeout_s=silence_timeout_s,
         )
-
-    def _pause_s(self, failures: int) -> float:
-        """Doubling, with jitter so that the controllers of many switches do not knock together."""
-        settings = self._settings
-        longest = min(settings.backoff_max_s, settings.backoff_min_s * 2 ** min(failures, 20))
-        return float(longest * (0.5 + self._jitter() / 2))
 
 
 def _first_lost(*connections: EventSocketConnection) -> str:
