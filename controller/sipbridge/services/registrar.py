@@ -7,38 +7,25 @@ what is due now, and costs what it does, at any number of accounts; the events t
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice, takewhile
 from typing import assert_never
 
 from sipbridge.core.account import AccountId
 from sipbridge.core.account_pool import AccountPool, Line
 from sipbridge.core.backoff import Backoff
 from sipbridge.core.events import GatewayAdded, GatewayDeleted, GatewayStateChanged, ProfileStarted
-from sipbridge.core.gateway import (
-    GATEWAY_PREFIX,
-    Gateway,
-    GatewayName,
-    Registration,
-    RegistrationStatus,
-    plan_gateways,
-)
+from sipbridge.core.gateway import GATEWAY_PREFIX, Gateway, GatewayName, Registration, RegistrationStatus
 from sipbridge.core.uri import SipUri
 from sipbridge.ports import Clock, CommandRefused, Switch, SwitchLost
 from sipbridge.services.desired_gateways import DesiredGateways
-from sipbridge.services.leaving_gateways import NO_POOL, LeavingGateways
-from sipbridge.services.pace import Pace
+from sipbridge.services.gateway_changes import GatewayChanges
 from sipbridge.services.refused_accounts import RefusedAccounts
 
 _log = logging.getLogger(__name__)
 
-_BATCH = 2_000
-"""Gateways in one rescan at most: some 70 ms of FreeSWITCH's time."""
 _RETRY_MIN_S = 1.0
 _RETRY_MAX_S = 30.0
-_SHUTDOWN_ASKS = 0.7
-"""The part of a shutdown in which gateways are asked to go; in the rest they unregister, and are deleted."""
 _REFUSED = frozenset({"401", "403", "407", "904"})
 """SIP statuses of a registration with the wrong credentials; 904 is FreeSWITCH's own for a second challenge."""
 
@@ -63,24 +50,13 @@ class RegistrarSettings:
 
 
 class Registrar:
-    """Keeps one gateway per account in one switch.
-
-    A desired gateway is missing, being added, or present; one that is present and not desired is surplus, being
-    removed, or gone.
-    """
+    """Keeps one gateway per account in one switch."""
 
     def __init__(self, switch: Switch, pools: Iterable[AccountPool], settings: RegistrarSettings, clock: Clock) -> None:
         self._switch = switch
-        self._settings = settings
         self._clock = clock
         self._desired = DesiredGateways(pools, settings.expires_s)
-        self._present: set[GatewayName] = set()
-        self._missing: dict[str, dict[GatewayName, Gateway]] = {name: {} for name in self._desired.pools}
-        self._leaving = LeavingGateways()
-        # What was asked for and not confirmed yet, and until when to wait for that; in the order of asking.
-        self._adding: dict[GatewayName, float] = {}
-        self._paces = {name: Pace(self._interval_s(pool)) for name, pool in self._desired.pools.items()}
-        self._paces[NO_POOL] = Pace(1 / settings.max_registrations_per_s)
+        self._changes = GatewayChanges(self._desired, settings.max_registrations_per_s, settings.confirm_timeout_s)
         self._adds_first = True
         self._connected = False
         self._reconcile_due = False
@@ -92,7 +68,7 @@ class Registrar:
     def gateway_of(self, account: AccountId) -> GatewayName | None:
         """The name of an account's gateway, while FreeSWITCH has it."""
         name = self._desired.name_of(account)
-        return name if name in self._present else None
+        return name if name is not None and self._changes.is_present(name) else None
 
     def account_behind(self, gateway: str) -> SipUri | None:
         """The URI of the account that a gateway was made for."""
@@ -101,16 +77,13 @@ class Registrar:
 
     def use_pool(self, pool: AccountPool) -> None:
         """Make gateways for the accounts of a pool that is new, or keep to a pace that is another than it was."""
-        name, interval_s = pool.policy.name, self._interval_s(pool)
-        self._desired.pools[name] = pool
-        self._missing.setdefault(name, {})
-        if name not in self._paces or self._paces[name].interval_s != interval_s:
-            self._paces[name] = Pace(interval_s)
+        self._desired.pools[pool.policy.name] = pool
+        self._changes.use_pool(pool.policy)
 
     def forget_pool(self, name: str) -> None:
         """Forget a pool whose accounts are all removed. Its pace stays: that is how their gateways go."""
         del self._desired.pools[name]
-        del self._missing[name]
+        self._changes.forget_pool(name)
 
     def on_account_changed(self, line: Line) -> None:
         """Give an account that is new, or another than it was, the gateway that it needs now."""
@@ -120,12 +93,8 @@ class Registrar:
         self._refused.forgive(line.id)
         line.set_registration(Registration())
         if before is not None:
-            self._discard(before)
-        if now is None:
-            return
-        if now.name not in self._present:
-            self._missing[now.pool][now.name] = now
-        elif self._leaving.take_back(now.name):
+            self._changes.discard(before)
+        if now is not None and self._changes.want(now):
             # Changed back before the old gateway was touched: only the switch knows how it is.
             self._reconcile_due = True
 
@@ -134,13 +103,12 @@ class Registrar:
         self._refused.forgive(line.id)
         gateway = self._desired.withdraw(line)
         if gateway is not None:
-            self._discard(gateway)
+            self._changes.discard(gateway)
 
     @property
     def pending_removals(self) -> int:
         """Gateways that are there and should not be."""
-        unwanted = sum(name not in self._desired for name in self._adding)
-        return len(self._leaving) + unwanted
+        return self._changes.pending_removals
 
     def reconcile(self) -> None:
         """Find out which gateways the switch has, after a link is up or a profile has started.
@@ -163,16 +131,16 @@ class Registrar:
             raise
         finally:
             self._meanwhile = None
-        self._present = {GatewayName(name) for name in up | down if name.startswith(GATEWAY_PREFIX)}
-        self._adding.clear()
-        self._replan()
+        present = {GatewayName(name) for name in up | down if name.startswith(GATEWAY_PREFIX)}
+        for gateway in self._changes.start_from(present):
+            self._miss(gateway)
         for gateway in self._desired:
             self._desired.note_listed(gateway, gateway.name in up, gateway.name in down)
         for event in meanwhile:
             self.on_gateway_event(event)
         self._connected = True
         self._retry.succeeded()
-        there = sum(gateway.name in self._present for gateway in self._desired)
+        there = sum(self._changes.is_present(gateway.name) for gateway in self._desired)
         _log.info("%d of %d gateways are in FreeSWITCH", there, len(self._desired))
 
     def disconnect(self) -> None:
@@ -208,33 +176,21 @@ class Registrar:
             pause = self._refused.refuse(line.id, self._clock.monotonic())
             _log.warning("account %s was refused and tries again in %d min", line.account.uri, pause / 60)
             gateway = self._desired.gateway_of(line.id)
-            if gateway is not None and gateway.name in self._present:
-                self._leaving.add(gateway.name, gateway.pool)
-
-    def _discard(self, gateway: Gateway) -> None:
-        """A gateway is no longer wanted, wherever it is."""
-        self._missing[gateway.pool].pop(gateway.name, None)
-        if gateway.name in self._present:
-            self._leaving.add(gateway.name, gateway.pool)
+            if gateway is not None:
+                self._changes.remove(gateway)
 
     def _on_added(self, name: GatewayName) -> None:
         """FreeSWITCH took a gateway."""
         if not name.startswith(GATEWAY_PREFIX):
             return
-        self._adding.pop(name, None)
-        self._present.add(name)
+        self._changes.note_added(name)
         gateway = self._desired.get(name)
-        if gateway is None:
-            self._leaving.add(name)
-        else:
-            self._missing[gateway.pool].pop(name, None)
+        if gateway is not None:
             self._desired.note_added(gateway)
 
     def _on_deleted(self, name: GatewayName) -> None:
         """A gateway is gone; a step adds it again if it should be there."""
-        self._present.discard(name)
-        self._adding.pop(name, None)
-        self._leaving.discard(name)
+        self._changes.note_deleted(name)
         gateway = self._desired.get(name)
         if gateway is not None:
             self._desired.note_deleted(gateway)
@@ -243,7 +199,7 @@ class Registrar:
     def _miss(self, gateway: Gateway) -> None:
         """A desired gateway is not there: a step adds it, unless its account has to wait."""
         if gateway.account_id not in self._refused:
-            self._missing[gateway.pool][gateway.name] = gateway
+            self._changes.miss(gateway)
 
     def on_profile_started(self, started: ProfileStarted) -> None:
         """Have the next step ask what is left of the gateways: a profile that starts has none of the spool's."""
@@ -283,15 +239,7 @@ class Registrar:
         Args:
             within_s: when all should be gone. A pool whose own pace is too slow for that gets a quicker one.
         """
-        for gateway in self._desired.withdraw_at_shutdown():
-            if gateway.name in self._present:
-                self._leaving.add(gateway.name, gateway.pool)
-        for missing in self._missing.values():
-            missing.clear()
-        for pool, count in self._leaving.waiting().items():
-            longest_s = within_s * _SHUTDOWN_ASKS / count
-            if longest_s < self._paces[pool].interval_s:
-                self._paces[pool] = Pace(longest_s)
+        self._changes.begin_shutdown(self._desired.withdraw_at_shutdown(), within_s)
 
     def _ask_gateways(self) -> tuple[set[str], set[str]]:
         try:
@@ -300,31 +248,23 @@ class Registrar:
             _log.warning("the provider profile is not running: %s", error.reply.strip())
             return set(), set()
 
-    def _replan(self) -> None:
-        plan = plan_gateways(tuple(self._desired), self._present)
-        self._leaving.replace(plan.remove)
-        for missing in self._missing.values():
-            missing.clear()
-        for gateway in plan.add:
-            self._miss(gateway)
-
     def _confirm(self, now: float) -> None:
         """Ask what became of changes whose events are overdue."""
-        if not _overdue(self._adding, now) and not self._leaving.overdue(now):
+        if not self._changes.overdue_additions(now) and not self._changes.overdue_removals(now):
             return
         up, down = self._switch.gateways()
         present = up | down
-        for name in _overdue(self._adding, now):
+        for name in self._changes.overdue_additions(now):
             if name in present:
                 self._on_added(name)
                 if name in up and (gateway := self._desired.get(name)):
                     self._desired.note_listed(gateway, up=True, down=False)
             else:
                 _log.error("FreeSWITCH did not take gateway %s: its log says why; trying again", name)
-                self._give_up_adding([name])
-        for name in self._leaving.overdue(now):
+                self._changes.give_up_adding([name])
+        for name in self._changes.overdue_removals(now):
             if name in present:
-                self._leaving.retry(name)
+                self._changes.retry_removing(name)
             else:
                 self._on_deleted(name)
 
@@ -332,46 +272,19 @@ class Registrar:
         """Let refused accounts try again whose time has come."""
         for account in self._refused.take_due(now):
             gateway = self._desired.gateway_of(account)
-            if gateway is not None and gateway.name not in self._present:
+            if gateway is not None and not self._changes.is_present(gateway.name):
                 self._miss(gateway)
 
     def _remove(self, now: float) -> None:
-        for name in self._leaving.due(lambda pool: self._paces[pool].take(now), _BATCH):
+        for name in self._changes.take_removals(now):
             self._switch.remove_gateway(name)
-            self._leaving.remove(name, now + self._settings.confirm_timeout_s)
 
     def _add(self, now: float) -> None:
-        batch = [gateway for pool in self._missing for gateway in self._due(pool, now)]
+        batch = self._changes.take_additions(now)
         if not batch:
             return
-        for gateway in batch:
-            del self._missing[gateway.pool][gateway.name]
-            self._adding[gateway.name] = now + self._settings.confirm_timeout_s
         try:
             self._switch.add_gateways(batch)
         except BaseException:
-            self._give_up_adding(gateway.name for gateway in batch)
+            self._changes.give_up_adding(gateway.name for gateway in batch)
             raise
-
-    def _due(self, pool: str, now: float) -> Iterator[Gateway]:
-        pace = self._paces[pool]
-        for gateway in islice(self._missing[pool].values(), _BATCH):
-            if self._leaving.hold_back(gateway.name):
-                continue
-            if gateway.register and not pace.take(now):
-                return
-            yield gateway
-
-    def _give_up_adding(self, names: Iterable[GatewayName]) -> None:
-        for name in names:
-            # Neither one that has arrived meanwhile nor one that is no longer wanted is missing.
-            gateway = self._desired.get(name)
-            if self._adding.pop(name, None) is not None and gateway is not None:
-                self._missing[gateway.pool][name] = gateway
-
-    def _interval_s(self, pool: AccountPool) -> float:
-        return max(pool.policy.registration_interval_ms / 1000, 1 / self._settings.max_registrations_per_s)
-
-
-def _overdue(waiting: dict[GatewayName, float], now: float) -> list[GatewayName]:
-    return [name for name, _ in takewhile(lambda one: one[1] <= now, waiting.items())]

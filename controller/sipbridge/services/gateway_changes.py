@@ -1,0 +1,175 @@
+"""Desired gateways minus present ones become what to add and to remove now, as the paces of the pools allow. Pure.
+
+Times in seconds, only ever growing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice, takewhile
+
+from sipbridge.core.gateway import Gateway, GatewayName, plan_gateways
+from sipbridge.core.provider import PoolPolicy
+from sipbridge.services.desired_gateways import DesiredGateways
+from sipbridge.services.leaving_gateways import NO_POOL, LeavingGateways
+from sipbridge.services.pace import Pace
+
+_BATCH = 2_000
+"""Gateways in one rescan at most: some 70 ms of FreeSWITCH's time."""
+_SHUTDOWN_ASKS = 0.7
+"""The part of a shutdown in which gateways are asked to go; in the rest they unregister, and are deleted."""
+
+
+class GatewayChanges:
+    """Where each gateway stands, and what is to be done about it.
+
+    A desired gateway is missing, being added, or present; one that is present and not desired waits for its removal,
+    is being removed, or gone. A desired one that is not to be tried for now is in none of these.
+
+    Args:
+        desired: the gateways that there should be; who changes them says so here, one by one.
+        max_registrations_per_s: for each pool, where its own interval is shorter.
+        confirm_timeout_s: how long a change that was asked for may take to be confirmed.
+    """
+
+    def __init__(self, desired: DesiredGateways, max_registrations_per_s: int, confirm_timeout_s: float) -> None:
+        self._desired = desired
+        self._shortest_interval_s = 1 / max_registrations_per_s
+        self._confirm_timeout_s = confirm_timeout_s
+        self._present: set[GatewayName] = set()
+        self._missing: dict[str, dict[GatewayName, Gateway]] = {}
+        # What was asked for and not confirmed yet, and until when to wait for that; in the order of asking.
+        self._adding: dict[GatewayName, float] = {}
+        self._leaving = LeavingGateways()
+        self._paces = {NO_POOL: Pace(self._shortest_interval_s)}
+        for pool in desired.pools.values():
+            self.use_pool(pool.policy)
+
+    def use_pool(self, policy: PoolPolicy) -> None:
+        """Change gateways of a pool that is new, or keep to a pace that is another than it was."""
+        interval_s = max(policy.registration_interval_ms / 1000, self._shortest_interval_s)
+        self._missing.setdefault(policy.name, {})
+        if policy.name not in self._paces or self._paces[policy.name].interval_s != interval_s:
+            self._paces[policy.name] = Pace(interval_s)
+
+    def forget_pool(self, name: str) -> None:
+        """Forget a pool without desired gateways. Its pace stays: that is how its gateways go."""
+        del self._missing[name]
+
+    # What is desired.
+
+    def want(self, gateway: Gateway) -> bool:
+        """Let a gateway be added, or stay; whether it was about to go, so that only the switch knows how it is."""
+        if gateway.name in self._present:
+            return self._leaving.take_back(gateway.name)
+        self.miss(gateway)
+        return False
+
+    def miss(self, gateway: Gateway) -> None:
+        """A desired gateway is not there: let it be added."""
+        self._missing[gateway.pool][gateway.name] = gateway
+
+    def discard(self, gateway: Gateway) -> None:
+        """A gateway is no longer desired, wherever it is."""
+        self._missing[gateway.pool].pop(gateway.name, None)
+        self.remove(gateway)
+
+    def remove(self, gateway: Gateway) -> None:
+        """Let a gateway be removed if it is there."""
+        if gateway.name in self._present:
+            self._leaving.add(gateway.name, gateway.pool)
+
+    # What the switch has.
+
+    def is_present(self, name: GatewayName) -> bool:
+        """Whether FreeSWITCH has it."""
+        return name in self._present
+
+    @property
+    def pending_removals(self) -> int:
+        """How many are there, or about to be, that should not be."""
+        return len(self._leaving) + sum(name not in self._desired for name in self._adding)
+
+    def start_from(self, present: set[GatewayName]) -> tuple[Gateway, ...]:
+        """Forget what was under way: these are there. Gives back the desired ones that are not; none is missing yet."""
+        plan = plan_gateways(tuple(self._desired), present)
+        self._present = present
+        self._adding.clear()
+        self._leaving.replace(plan.remove)
+        self._miss_none()
+        return plan.add
+
+    def note_added(self, name: GatewayName) -> None:
+        """It is there, desired or not."""
+        self._adding.pop(name, None)
+        self._present.add(name)
+        gateway = self._desired.get(name)
+        if gateway is None:
+            self._leaving.add(name)
+        else:
+            self._missing[gateway.pool].pop(name, None)
+
+    def note_deleted(self, name: GatewayName) -> None:
+        """It is gone."""
+        self._present.discard(name)
+        self._adding.pop(name, None)
+        self._leaving.discard(name)
+
+    # What is due.
+
+    def take_additions(self, now: float) -> list[Gateway]:
+        """Those to add now; they count as asked for."""
+        batch = [gateway for pool in self._missing for gateway in self._due_additions(pool, now)]
+        for gateway in batch:
+            del self._missing[gateway.pool][gateway.name]
+            self._adding[gateway.name] = now + self._confirm_timeout_s
+        return batch
+
+    def take_removals(self, now: float) -> Iterator[GatewayName]:
+        """Those to remove now; each counts as asked for when the next one is taken."""
+        for name in self._leaving.due(lambda pool: self._paces[pool].take(now), _BATCH):
+            yield name
+            self._leaving.remove(name, now + self._confirm_timeout_s)
+
+    def give_up_adding(self, names: Iterable[GatewayName]) -> None:
+        """Asking for them came to nothing."""
+        for name in names:
+            # Neither one that has arrived meanwhile nor one that is no longer desired is missing.
+            gateway = self._desired.get(name)
+            if self._adding.pop(name, None) is not None and gateway is not None:
+                self.miss(gateway)
+
+    def retry_removing(self, name: GatewayName) -> None:
+        """Asking for its removal came to nothing: let it wait again."""
+        self._leaving.retry(name)
+
+    def overdue_additions(self, now: float) -> list[GatewayName]:
+        """Those that should have been confirmed by now to be there."""
+        return [name for name, _ in takewhile(lambda one: one[1] <= now, self._adding.items())]
+
+    def overdue_removals(self, now: float) -> list[GatewayName]:
+        """Those that should have been confirmed by now to be gone."""
+        return self._leaving.overdue(now)
+
+    def begin_shutdown(self, withdrawn: Iterable[Gateway], within_s: float) -> None:
+        """Add none any more, and remove these; a pool that would need longer than `within_s` gets a quicker pace."""
+        for gateway in withdrawn:
+            self.remove(gateway)
+        self._miss_none()
+        for pool, count in self._leaving.waiting().items():
+            longest_s = within_s * _SHUTDOWN_ASKS / count
+            if longest_s < self._paces[pool].interval_s:
+                self._paces[pool] = Pace(longest_s)
+
+    def _miss_none(self) -> None:
+        for missing in self._missing.values():
+            missing.clear()
+
+    def _due_additions(self, pool: str, now: float) -> Iterator[Gateway]:
+        pace = self._paces[pool]
+        for gateway in islice(self._missing[pool].values(), _BATCH):
+            if self._leaving.hold_back(gateway.name):
+                continue
+            if gateway.register and not pace.take(now):
+                return
+            yield gateway
