@@ -35,6 +35,9 @@ class Dispatch:
 
     Args:
         lease_renewal_s: pause between two renewals, a fraction of the lease.
+
+    Attributes:
+        switch_status: whether the switch is connected, and why not.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Dispatch:
         self._lease_renewal_s = lease_renewal_s
         self._is_ready = False
         self._takes_calls = True
+        self.switch_status = "not connected yet"
         self._waiting: dict[ChannelUuid, CallParked] = {}
         self._renew_at = 0.0
         self._audit_at = 0.0
@@ -60,6 +64,11 @@ class Dispatch:
     def is_ready(self) -> bool:
         """Whether calls are decided: the link is up and the counts are right."""
         return self._is_ready
+
+    @property
+    def takes_calls(self) -> bool:
+        """Whether new calls are taken at all, as far as the operator is concerned."""
+        return self._takes_calls
 
     def on_switch_up(self) -> None:
         """Reconcile, then decide the calls that arrived meanwhile, and take the lease."""
@@ -72,6 +81,7 @@ class Dispatch:
             gone,
         )
         self._is_ready = True
+        self.switch_status = "connected"
         waiting, self._waiting = self._waiting, {}
         for call in waiting.values():
             self._decide(call)
@@ -86,6 +96,7 @@ class Dispatch:
     def on_switch_down(self, reason: str) -> None:
         """Stop deciding; FreeSWITCH ends parked calls by itself. Who lost the connection has logged it."""
         self._is_ready = False
+        self.switch_status = f"not connected: {reason}"
         self._waiting.clear()
         self._registrar.disconnect()
 
