@@ -19,6 +19,7 @@ from sipbridge.core.uri import SipUri, normalize_escapes, parse_sip_uri
 
 _UNAVAILABLE = -1
 _RANK = attrgetter("rank")
+_NOT_REGISTERED = Registration()
 
 
 @dataclass(slots=True, eq=False)
@@ -36,7 +37,7 @@ class Line:
     account: Account
     pool: AccountPool = field(repr=False)
     calls: int = 0
-    registration: Registration = field(default_factory=Registration)
+    registration: Registration = _NOT_REGISTERED
     is_drained: bool = False
     rank: int = 0
     _position: int = _UNAVAILABLE
@@ -144,7 +145,7 @@ class AccountPool:
         """Take an account away: no call finds it any more, those in progress stay."""
         del self._lines[line.id]
         self._unindex(line)
-        line.registration = Registration()
+        line.registration = _NOT_REGISTERED
         self.refresh(line)
         if line.calls:
             self._leaving[line.id] = line
