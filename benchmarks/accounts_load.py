@@ -22,6 +22,7 @@ import gevent  # noqa: E402
 
 from benchmarks.machine import memory_kb  # noqa: E402
 from sipbridge.account_syncs import AccountSyncs  # noqa: E402
+from sipbridge.adapters.greenlets import Greenlets  # noqa: E402
 from sipbridge.adapters.spool import Spool  # noqa: E402
 from sipbridge.app import SystemClock  # noqa: E402
 from sipbridge.config.load import load_providers  # noqa: E402
@@ -145,7 +146,7 @@ class Loading:
         self._switch = InstantSwitch(spool)
         settings = RegistrarSettings(expires_s=3600, max_registrations_per_s=300, confirm_timeout_s=10)
         clock = SystemClock()
-        self._registrar = Registrar(self._switch, self._pools.values(), settings, clock)
+        self._registrar = Registrar(self._switch, self._pools.values(), settings, clock, Greenlets())
         self._switch.tell = self._registrar.on_gateway_event
         changed, removed = self._registrar.on_account_changed, self._registrar.on_account_removed
         self._syncs = AccountSyncs(RedisSettings(), clock, changed, removed, _fail)

@@ -60,7 +60,8 @@ class App:
             settings.sofia.provider_profile,
             settings.calls.lease_s,
         )
-        self._registrar = Registrar(self._switch, table.pools.values(), _registrar_settings(settings), clock)
+        scheduler = Greenlets()
+        self._registrar = Registrar(self._switch, table.pools.values(), _registrar_settings(settings), clock, scheduler)
         self._calls = CallControl(
             self._switch,
             table,
@@ -81,7 +82,6 @@ class App:
             self._on_greenlet_failed,
         )
         self._config = config
-        scheduler = Greenlets()
         follow = self._account_syncs.follow
         self._reload = Reload(self._calls, self._registrar, config, self._load_providers, follow, scheduler)
         self._stop_wanted = gevent.event.Event()

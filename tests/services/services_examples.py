@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from memory_switch import FakeClock, MemorySwitch
+from memory_switch import FakeClock, FakeScheduler, MemorySwitch
 
 from sipbridge.core.account import Account, SecretType
 from sipbridge.core.account_pool import AccountPool, Line
@@ -85,11 +85,12 @@ class Services:
         random_below: Callable[[int], int] = lambda _: 0,
     ) -> None:
         self.clock = FakeClock()
+        self.scheduler = FakeScheduler()
         self.switch = switch or MemorySwitch()
         named = {each.policy.name: each for each in pools or (pool("alice", "bob"),)}
         table = RoutingTable(tuple(map(outbound, named)) if providers is None else providers, named)
         settings = RegistrarSettings(600, max_registrations_per_s, CONFIRM_TIMEOUT_S)
-        self.registrar = Registrar(self.switch, named.values(), settings, self.clock)
+        self.registrar = Registrar(self.switch, named.values(), settings, self.clock, self.scheduler)
         self.calls = CallControl(
             self.switch,
             table,

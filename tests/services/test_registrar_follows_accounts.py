@@ -38,6 +38,33 @@ def test_a_new_account_gets_a_gateway(services: Services) -> None:
     assert services.switch.count("remove_gateway") == 0
 
 
+def test_accounts_may_come_change_and_go_while_thousands_of_gateways_are_named() -> None:
+    users = [f"user{number}" for number in range(2_000)]
+    services = Services(pool(*users, with_=policy(registration_required=False)))
+
+    def meanwhile() -> None:
+        services.scheduler.at_breath = lambda: None
+        for user in ("user0", "user1999"):
+            change(services, user, secret="new")
+        for user in ("user1", "user1998"):
+            line = services.line(user)
+            services.pools["Pool"].remove(line)
+            services.registrar.on_account_removed(line)
+        services.registrar.on_account_changed(services.pools["Pool"].add(account("carol")))
+
+    services.scheduler.at_breath = meanwhile
+    services.connect()
+    services.settle()
+
+    assert services.scheduler.breaths == 4
+    passwords = {gateway.username: gateway.password for gateway in services.switch.added}
+    assert passwords.keys() == {*users, "carol"} - {"user1", "user1998"}
+    assert len(services.switch.added) == len(passwords)
+    assert {user for user, password in passwords.items() if password == "new"} == {"user0", "user1999"}
+    assert services.pools["Pool"].available_count == len(passwords)
+    assert services.switch.removed == []
+
+
 def test_an_account_that_is_gone_loses_its_gateway(services: Services) -> None:
     line = services.line("alice")
     name = services.registrar.gateway_of(line.id)

@@ -35,6 +35,8 @@ class DesiredGateways:
         self.pools = {pool.policy.name: pool for pool in pools}
         self._expires_s = expires_s
         self._salt = b""
+        # The same, once all gateways have their names by it.
+        self._named_with = b""
         self._gateways: dict[GatewayName, Gateway] = {}
         self._name_of: dict[AccountId, GatewayName] = {}
         self._shuts_down = False
@@ -73,13 +75,21 @@ class DesiredGateways:
             raise AssertionError(f"gateway {gateway.name} without an account")
         return line
 
-    def use_salt(self, salt: bytes) -> None:
-        """Name the gateways with the key that the switch has now; all have other names after it was restarted."""
-        if salt == self._salt:
+    def use_salt(self, salt: bytes) -> Iterator[None]:
+        """Name the gateways with the key that the switch has now; all have other names after it was restarted.
+
+        A step is one account, so that who has many of them can let others run. An account that comes or changes
+        between two steps gets its new name at once; the others have none until it is their turn.
+        """
+        if salt == self._named_with:
             return
-        self._salt = salt
-        self._gateways = {gateway.name: gateway for gateway in self._make(salt)}
-        self._name_of = {gateway.account_id: name for name, gateway in self._gateways.items()}
+        self._salt, self._named_with = salt, b""
+        self._gateways, self._name_of = {}, {}
+        for line in [line for pool in self.pools.values() for line in pool]:
+            if line.pool.get(line.id) is line and line.id not in self._name_of:
+                self.want(line)
+            yield
+        self._named_with = salt
 
     def want(self, line: Line) -> tuple[Gateway | None, Gateway | None]:
         """Desire the gateway of an account that is new or has changed.
@@ -145,11 +155,6 @@ class DesiredGateways:
         elif before.status is RegistrationStatus.FAILED:
             _log.info("account %s: %s", line.account.uri, after.status.value)
         return line
-
-    def _make(self, salt: bytes) -> Iterator[Gateway]:
-        for pool in filter(self._is_wanted, self.pools.values()):
-            for line in pool:
-                yield gateway_for(line.id, line.account, pool.policy, salt, self._expires_s)
 
     def _is_wanted(self, pool: AccountPool) -> bool:
         return not (self._shuts_down and pool.policy.unregister_on_shutdown)

@@ -17,17 +17,21 @@ from sipbridge.core.backoff import Backoff
 from sipbridge.core.events import GatewayAdded, GatewayDeleted, GatewayStateChanged, ProfileStarted
 from sipbridge.core.gateway import GATEWAY_PREFIX, Gateway, GatewayName, Registration, RegistrationStatus
 from sipbridge.core.uri import SipUri
-from sipbridge.ports import Clock, CommandRefused, Switch, SwitchLost
+from sipbridge.ports import Clock, CommandRefused, Scheduler, Switch, SwitchLost
 from sipbridge.services.desired_gateways import DesiredGateways
 from sipbridge.services.gateway_changes import GatewayChanges
 from sipbridge.services.refused_accounts import RefusedAccounts
 
 _log = logging.getLogger(__name__)
 
+_SLICE = 500
+"""Gateways that are named in one go: some 5 ms."""
 _RETRY_MIN_S = 1.0
 _RETRY_MAX_S = 30.0
 _REFUSED = frozenset({"401", "403", "407", "904"})
 """SIP statuses of a registration with the wrong credentials; 904 is FreeSWITCH's own for a second challenge."""
+
+_NOT_REGISTERED = Registration()
 
 GatewayEvent = GatewayStateChanged | GatewayAdded | GatewayDeleted
 """What the switch tells about one gateway."""
@@ -52,9 +56,17 @@ class RegistrarSettings:
 class Registrar:
     """Keeps one gateway per account in one switch."""
 
-    def __init__(self, switch: Switch, pools: Iterable[AccountPool], settings: RegistrarSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        switch: Switch,
+        pools: Iterable[AccountPool],
+        settings: RegistrarSettings,
+        clock: Clock,
+        scheduler: Scheduler,
+    ) -> None:
         self._switch = switch
         self._clock = clock
+        self._scheduler = scheduler
         self._desired = DesiredGateways(pools, settings.expires_s)
         self._changes = GatewayChanges(self._desired, settings.max_registrations_per_s, settings.confirm_timeout_s)
         self._adds_first = True
@@ -91,7 +103,7 @@ class Registrar:
         if before == now:
             return
         self._refused.forgive(line.id)
-        line.set_registration(Registration())
+        line.set_registration(_NOT_REGISTERED)
         if before is not None:
             self._changes.discard(before)
         if now is not None and self._changes.want(now):
@@ -124,7 +136,9 @@ class Registrar:
         meanwhile: list[GatewayEvent] = []
         self._meanwhile = meanwhile
         try:
-            self._desired.use_salt(self._switch.gateway_salt())
+            for number, _ in enumerate(self._desired.use_salt(self._switch.gateway_salt()), 1):
+                if number % _SLICE == 0:
+                    self._scheduler.breathe()
             up, down = self._ask_gateways()
         except BaseException:
             self._reconcile_due = True
