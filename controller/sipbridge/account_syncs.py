@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import gevent
 
@@ -13,13 +14,24 @@ from sipbridge.config.redis_settings import RedisSettings
 from sipbridge.core.account_notification import AccountNotification
 from sipbridge.core.account_pool import AccountPool, Line
 from sipbridge.core.provider import SqlLoader
-from sipbridge.ports import Clock
+from sipbridge.ports import AccountSource, Clock
 from sipbridge.services.account_sync import AccountSync, SyncState
 
 _STEP_S = 0.1
 """How often a pool looks for work: a change in the database is in FreeSWITCH well within two seconds."""
 
 Follow = Callable[[Line], None]
+
+
+class OpenSource(AccountSource, Protocol):
+    """A source that holds connections."""
+
+    def close(self) -> None:
+        """Give them up, those in use after their query."""
+
+
+MakeSource = Callable[[str, SqlLoader], OpenSource]
+"""Makes the source of a pool from its name and its loader."""
 
 
 class AccountSyncs:
@@ -29,6 +41,7 @@ class AccountSyncs:
         on_changed: told of each line whose account is new or another.
         on_removed: told of each line whose account is gone.
         on_failed: told of a greenlet that ended with an exception, which is a defect.
+        make_source: where accounts are read from.
 
     Attributes:
         redis_status: ``OK``, or why no notifications come.
@@ -41,13 +54,15 @@ class AccountSyncs:
         on_changed: Follow,
         on_removed: Follow,
         on_failed: Callable[[gevent.Greenlet[..., None]], None],
+        make_source: MakeSource = SqlAccounts,
     ) -> None:
         self._clock = clock
         self._on_changed = on_changed
         self._on_removed = on_removed
         self._on_failed = on_failed
+        self._make_source = make_source
         self._loaders: dict[str, SqlLoader] = {}
-        self._sources: dict[str, SqlAccounts] = {}
+        self._sources: dict[str, OpenSource] = {}
         self._syncs: dict[str, AccountSync] = {}
         self._greenlets: dict[str, gevent.Greenlet[..., None]] = {}
         self._redis = RedisNotifications(redis, self) if redis.is_used else None
@@ -67,7 +82,7 @@ class AccountSyncs:
         for name, loader in wanted.items():
             if name not in self._syncs:
                 self._loaders[name] = loader
-                source = self._sources[name] = SqlAccounts(name, loader)
+                source = self._sources[name] = self._make_source(name, loader)
                 sync = AccountSync(pools[name], source, self._clock, self._on_changed, self._on_removed)
                 self._syncs[name] = sync
                 self._greenlets[name] = self._spawn(_keep_in_step, sync)

@@ -13,16 +13,18 @@ from typing import Any
 import gevent
 import gevent.event
 
-from sipbridge.account_syncs import AccountSyncs
+from sipbridge.account_syncs import AccountSyncs, MakeSource
 from sipbridge.adapters.control_socket import ControlServer
 from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
 from sipbridge.adapters.event_socket.link import LinkSettings
 from sipbridge.adapters.greenlets import Greenlets
 from sipbridge.adapters.spool import Spool
+from sipbridge.adapters.sql_accounts import SqlAccounts
 from sipbridge.config.load import BridgeConfig, LoadResult, load_providers
 from sipbridge.config.routing_table import routing_table
 from sipbridge.core.errors import SipBridgeError
 from sipbridge.core.routing import RoutingTable
+from sipbridge.ports import NotificationListener
 from sipbridge.services.call_control import CallControl
 from sipbridge.services.dispatch import Dispatch
 from sipbridge.services.drain import Drain
@@ -47,9 +49,13 @@ class SystemClock:
 
 
 class App:
-    """Everything that runs in one process, wired together."""
+    """Everything that runs in one process, wired together.
 
-    def __init__(self, settings: Settings, config: BridgeConfig) -> None:
+    Args:
+        make_source: where the accounts of a pool with a loader are read from.
+    """
+
+    def __init__(self, settings: Settings, config: BridgeConfig, make_source: MakeSource = SqlAccounts) -> None:
         self._settings = settings
         clock = SystemClock()
         table = routing_table(config, settings.media_defaults)
@@ -80,6 +86,7 @@ class App:
             self._registrar.on_account_changed,
             self._registrar.on_account_removed,
             self._on_greenlet_failed,
+            make_source,
         )
         self._config = config
         follow = self._account_syncs.follow
@@ -114,6 +121,11 @@ class App:
     def calls_in_progress(self) -> int:
         """Calls that hold a line now."""
         return self._calls.calls_in_progress
+
+    @property
+    def account_changes(self) -> NotificationListener:
+        """Who has to be told when accounts change in their database; Redis tells it, where there is one."""
+        return self._account_syncs
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT, then stop in order; SIGHUP reloads the providers file.
