@@ -234,7 +234,9 @@ class App:
         """How the bridge is doing, in counts."""
         syncs = self._account_syncs.states()
         return {
-            "takesCalls": self.takes_calls,
+            "switch": self._dispatch.switch_status,
+            "takesCalls": self.takes_calls and self._dispatch.takes_calls,
+            "drained": sorted(self.table.drained),
             "callsInProgress": self.calls_in_progress,
             "outcomes": dict(self._calls.outcomes.most_common()),
             "redis": self._account_syncs.redis_status,
