@@ -143,13 +143,11 @@ class Callers:
     Attributes:
         calls: those that FreeSWITCH took, by UUID, until somebody takes them out.
         placed: how many there were.
-        most: how many of them were held at a time.
     """
 
     def __init__(self, simulator: Simulator, users: list[str], random: Random) -> None:
         self.calls: dict[str, SimulatedCall] = {}
         self.placed = 0
-        self.most = 0
         self._simulator = simulator
         self._users = users
         self._random = random
@@ -161,7 +159,6 @@ class Callers:
 
     def place_up_to(self, wanted: int, at_once: int) -> None:
         """Call until so many calls are there, but only some at once."""
-        self.most = max(self.most, len(self.held))
         for _ in range(min(at_once, wanted - len(self._simulator.switch.calls))):
             self.placed += 1
             callee = "any" if self._random.random() < 0.5 else "callee"
