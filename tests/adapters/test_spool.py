@@ -78,6 +78,26 @@ def test_the_realm_is_one_that_nobody_can_ask_for(spool: Spool, file: Path) -> N
     assert written["realm"] == ALICE.name
 
 
+@pytest.mark.parametrize(
+    ("outbound_proxy", "registrar", "acl"),
+    [
+        ("sip:192.0.2.1;transport=tcp", "sip:192.0.2.1:5070", "192.0.2.1/32"),
+        ("sip:192.0.2.2", "sip:192.0.2.1:5070;transport=tcp", "192.0.2.1/32,192.0.2.2/32"),
+        ("sip:proxy.example.net", "sip:192.0.2.1", None),
+        ("sip:192.0.2.1", "sip:registrar.example.net", None),
+        ("sip:[2001:db8::1]", "sip:192.0.2.1", None),
+    ],
+    ids=["one address", "two addresses", "a name and an address", "an address and a name", "IPv6"],
+)
+def test_where_addresses_are_known_no_name_is_looked_up_for_a_challenge(
+    spool: Spool, file: Path, outbound_proxy: str, registrar: str, acl: str | None
+) -> None:
+    hops = {"outbound_proxy": parse_sip_uri(outbound_proxy), "registrar": parse_sip_uri(registrar)}
+    with spool.holding([replace(ALICE, **hops)]):
+        (written,) = params(file.read_text())
+    assert written.get("gw-auth-acl") == acl
+
+
 def test_every_gateway_is_there_and_the_frame_has_its_lines_for_itself(spool: Spool, file: Path) -> None:
     names = [GatewayName(f"sipbridge.alice.{number}") for number in range(50)]
     with spool.holding([replace(ALICE, name=name) for name in names]):

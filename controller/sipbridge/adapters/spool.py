@@ -22,6 +22,8 @@ from sipbridge.core.uri import SipUri
 # would keep all others out.
 _UNSAFE = re.compile(r"[^ !#%'-;=?-~]")
 
+_IP_V4 = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
+
 
 class Spool:
     """The file that the provider profile includes.
@@ -106,14 +108,19 @@ def _format_gateway(gateway: Gateway, retry_s: int) -> str:
 # Most gateways of a file have theirs in common.
 @lru_cache(maxsize=64)
 def _format_next_hops(outbound_proxy: SipUri, registrar: SipUri) -> str:
-    return _format_params(
+    params = [
         # FreeSWITCH answers a challenge only when it comes from the host of one of the three proxies, or whoever knows
         # a contact of ours could ask for a digest. It cuts the host out at the last colon, so a transport without a
         # port spoils it; the dial string sets the next hop of every call, so this one need only be the host.
-        ("outbound-proxy", _escape(f"sip:{outbound_proxy.hostport}")),
-        ("register-proxy", _escape(_with_readable_host(registrar, outbound_proxy).text)),
-        ("register-transport", _escape(registrar.transport)),
-    )
+        ("outbound-proxy", f"sip:{outbound_proxy.hostport}"),
+        ("register-proxy", _with_readable_host(registrar, outbound_proxy).text),
+        ("register-transport", registrar.transport),
+    ]
+    if all(_IP_V4.fullmatch(host) for host in (outbound_proxy.host, registrar.host)):
+        # To compare hosts it looks the account's domain up first, in DNS, for each challenge anew, and no SIP message
+        # of the profile is read meanwhile. Where addresses are known, this takes the place of it.
+        params.append(("gw-auth-acl", ",".join(sorted({f"{outbound_proxy.host}/32", f"{registrar.host}/32"}))))
+    return _format_params(*((name, _escape(value)) for name, value in params))
 
 
 def _format_params(*params: tuple[str, str]) -> str:
