@@ -66,8 +66,8 @@ def measure(quick: bool) -> Report:
     expires_s = effort.fleets[0].expires_s
     conditions = (
         f"FreeSWITCH, sipbridge and a Kamailio that asks for a digest on one machine. Registered: from the first one "
-        f"to the last. What is refreshed lasts {expires_s} s on average, so that it can be waited for. A change: from "
-        f"the notification over Redis to FreeSWITCH's new gateway, median of {effort.changes}. Calls as in the "
+        f"to the last. What is refreshed lasts {expires_s} s on average, so that it can be waited for; over an hour, "
+        f"accounts added as quickly would be refreshed less evenly at first. A change: from the notification over Redis to FreeSWITCH's new gateway, median of {effort.changes}. Calls as in the "
         f"benchmark of calls, of accounts that need not register. {others}"
     )
     return Report(_TITLE, figures, conditions)
