@@ -67,7 +67,7 @@ def measure(quick: bool) -> Report:
     conditions = (
         f"FreeSWITCH, sipbridge and a Kamailio that asks for a digest on one machine. Registered: from the first one "
         f"to the last. What is refreshed lasts {expires_s} s on average, so that it can be waited for; over an hour, "
-        f"accounts added as quickly would be refreshed less evenly at first. A change: from the notification over Redis "
+        f"accounts added as quickly would be refreshed less evenly. A change: from the notification over Redis "
         f"to FreeSWITCH's new gateway, median of {effort.changes}. Calls as in the benchmark of calls, of accounts "
         f"that need not register. {others}"
     )
