@@ -114,14 +114,13 @@ class Client:
                 return frame.event
 
     def command(self, text: str) -> str:
-        """Send a command; its reply, or the answer of ``api``. Events before it are passed over."""
+        """Send a command; its reply, or the answer of ``api``. Events that come before it are kept to be read later."""
         self.write(f"{text}\n\n")
-        while True:
-            frame = self.read()
-            if frame.content_type == "api/response":
-                return frame.text
-            if frame.content_type == "command/reply":
-                return frame.header("Reply-Text")
+        earlier: list[Frame] = []
+        while (frame := self.read()).content_type not in ("api/response", "command/reply"):
+            earlier.append(frame)
+        self._frames[:0] = earlier
+        return frame.text if frame.content_type == "api/response" else frame.header("Reply-Text")
 
     def api(self, text: str) -> str:
         return self.command(f"api {text}")

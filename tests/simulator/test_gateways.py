@@ -200,6 +200,8 @@ def test_restarted_profile_has_lost_its_gateways(
     call = simulator.place_call_to_gateway("sipbridge.a", "<sip:x@example.org>", "<sip:a@example.org>")
     assert call.responses == [408]
     assert client.api("sofia profile providers gwlist up") == "Invalid Profile [providers]"
+    assert states_until(client, "DOWN") == [("DOWN", "")]
+    assert client.read_event("CUSTOM")["Event-Subclass"] == "sofia::gateway_delete"
     started = client.read_event("CUSTOM")
     assert (started["Event-Subclass"], started["profile_name"]) == ("sofia::profile_start", "providers")
     assert client.api("sofia profile providers gwlist up") == "-ERR no reply\n"
