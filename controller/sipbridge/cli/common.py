@@ -1,0 +1,82 @@
+"""What the commands share: the settings they read, the daemon they ask, and how they fail."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sipbridge.adapters.control_socket import ControlError, ask
+from sipbridge.config.diagnostic import Diagnostic
+from sipbridge.config.load import BridgeConfig, LoadResult
+from sipbridge.core.errors import SipBridgeError
+from sipbridge.settings import Settings, load_settings
+
+SETTINGS_FILE = Path("/etc/sipbridge/sipbridge.toml")
+
+
+class Failed(click.ClickException):
+    """Something that the operator has to mend: its message, and nothing else, goes to standard error."""
+
+    def show(self, file: Any = None) -> None:
+        """Print the message."""
+        click.echo(self.message, err=True)
+
+
+settings_option = click.option(
+    "--settings",
+    "settings_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="SIPBRIDGE_SETTINGS",
+    help=f"The settings file.  [default: {SETTINGS_FILE}, if there is one]",
+)
+
+
+def settings_from(file: Path | None, *, for_run: bool = False) -> Settings:
+    """The settings of that file, or of the one where it usually is, and of the environment.
+
+    Raises:
+        Failed: they cannot be used.
+    """
+    path = file or (SETTINGS_FILE if SETTINGS_FILE.exists() else None)
+    try:
+        return load_settings(path, os.environ, for_run=for_run)
+    except SipBridgeError as error:
+        raise Failed(str(error)) from error
+
+
+def ask_daemon(
+    settings_file: Path | None, command: str, arguments: Mapping[str, Any] | None = None, *, timeout_s: float = 10.0
+) -> Any:
+    """The answer of the daemon that runs.
+
+    Raises:
+        Failed: there is none, or it refuses.
+    """
+    try:
+        return ask(settings_from(settings_file).control.socket, command, arguments, timeout_s=timeout_s)
+    except ControlError as error:
+        raise Failed(f"sipbridge: error: {error}") from error
+
+
+def config_or_exit(result: LoadResult) -> BridgeConfig:
+    """The configuration, after its errors and warnings are printed; with errors, the end."""
+    for found in result.diagnostics:
+        print_diagnostic(found)
+    if result.config is None:
+        sys.exit(1)
+    return result.config
+
+
+def print_diagnostic(found: Diagnostic) -> None:
+    """Print an error or a warning to standard error."""
+    click.echo(str(found), err=True)
+
+
+def count(number: int, what: str) -> str:
+    """A number of things: ``1 account``, ``2 accounts``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"

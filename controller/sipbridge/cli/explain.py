@@ -1,0 +1,56 @@
+"""``sipbridge explain``: a call that nobody makes, and what would become of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sipbridge.cli.common import config_or_exit, settings_from, settings_option
+from sipbridge.config.load import load_providers
+from sipbridge.core.call import CallRequest
+from sipbridge.explain import explain as explain_call
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--request-uri", required=True, metavar="URI", help="Request-URI of the call.")
+@click.option("--from", "from_", required=True, metavar="ADDRESS", help="Its From: a URI, or a name and a URI.")
+@click.option("--to", required=True, metavar="ADDRESS", help="Its To, likewise.")
+@click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
+@settings_option
+def explain(file: Path, request_uri: str, from_: str, to: str, as_json: bool, settings_file: Path | None) -> None:
+    """Tell what would become of a call, and why, with every account registered and free."""
+    settings = settings_from(settings_file)
+    config = config_or_exit(load_providers(file, settings.media_defaults))
+    told = explain_call(
+        config,
+        CallRequest(request_uri, from_, to),
+        settings.media_defaults,
+        settings.calls.status_lines,
+        settings.sofia.provider_profile,
+    )
+    if as_json:
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        _print_explanation(told)
+
+
+def _print_explanation(told: dict[str, Any]) -> None:
+    console = Console()
+    bridged = told["decision"] == "bridge"
+    console.print(Text(told["decision"].upper(), style="bold green" if bridged else "bold red"))
+    facts = Table.grid(padding=(0, 2))
+    for name in ("provider", "account", "request_uri", "to", "from", "next_hop", "sip_status", "dial_string"):
+        if told[name] is not None:
+            facts.add_row(Text(name.replace("_", " "), style="dim"), Text(told[name], overflow="fold"))
+    console.print(facts)
+    console.print()
+    for number, step in enumerate(told["trace"], 1):
+        detail = f": {step['detail']}" if step["detail"] else ""
+        console.print(Text(f"{number}. {step['provider'] or 'In the end'}: {step['verdict']}{detail}"))

@@ -1,0 +1,39 @@
+"""``sipbridge run``: the daemon."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from sipbridge.adapters.control_socket import ControlError
+from sipbridge.app import App
+from sipbridge.cli.common import Failed, config_or_exit, print_diagnostic, settings_from, settings_option
+from sipbridge.config.load import load_providers
+
+
+@click.command()
+@settings_option
+def run(settings_file: Path | None) -> None:
+    """Run the bridge, until SIGTERM.
+
+    SIGHUP reads the providers file again, as `sipbridge reload` does. SIGTERM and SIGINT refuse new calls, wait for
+    those in progress (drain_timeout_s), unregister accounts and end; a second one cuts the wait short.
+    """
+    settings = settings_from(settings_file, for_run=True)
+    for warning in settings.warnings:
+        print_diagnostic(warning)
+    logging.basicConfig(
+        level=settings.logging.level.name,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)-8s %(name)s: %(message)s",
+    )
+    if settings.providers_file is None:
+        raise AssertionError("settings for run without a providers file")
+    config = config_or_exit(load_providers(settings.providers_file, settings.media_defaults))
+    try:
+        App(settings, config).run()
+    except (ControlError, OSError) as error:
+        raise Failed(f"sipbridge: error: {error}") from error
