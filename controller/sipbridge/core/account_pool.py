@@ -13,6 +13,7 @@ from operator import attrgetter
 from sipbridge.core.account import Account, AccountId, account_id
 from sipbridge.core.errors import UriError
 from sipbridge.core.gateway import Registration, RegistrationStatus
+from sipbridge.core.pool_tally import PoolTally
 from sipbridge.core.provider import PoolPolicy
 from sipbridge.core.template import NO_CALL, Template
 from sipbridge.core.uri import SipUri, normalize_escapes, parse_sip_uri
@@ -60,6 +61,7 @@ class Line:
     def take(self) -> None:
         """Count one more call."""
         self.calls += 1
+        self.pool.tally.calls += 1
         self.pool.refresh(self)
 
     def give_back(self) -> None:
@@ -67,16 +69,21 @@ class Line:
         if self.calls == 0:
             raise AssertionError(f"line of {self.account.uri} given back more often than taken")
         self.calls -= 1
+        self.pool.tally.calls -= 1
         self.pool.refresh(self)
 
     def set_registration(self, registration: Registration) -> None:
         """Note what FreeSWITCH says about its gateway."""
+        if self.pool.get(self.id) is self:
+            self.pool.tally.change(self, registration)
         self.registration = registration
         self.pool.refresh(self)
 
     def set_drained(self, is_drained: bool) -> None:
         """Take no new calls, or take them again."""
         self.is_drained = is_drained
+        if self.pool.get(self.id) is self:
+            self.pool.tally.set_drained(self, is_drained)
         self.pool.refresh(self)
 
 
@@ -86,10 +93,14 @@ class AccountPool:
     Args:
         policy: what they have in common. Who sets another one refreshes every line.
         keys: the ``by`` of every FindInPool that will look here; each gets an index.
+
+    Attributes:
+        tally: what the accounts add up to.
     """
 
     def __init__(self, policy: PoolPolicy, keys: Iterable[Template] = ()) -> None:
         self.policy = policy
+        self.tally = PoolTally()
         self._lines: dict[AccountId, Line] = {}
         self._keys = {by.text: by for by in keys}
         # By the text of a key, whose hash is at hand. Nearly every value has one line, so a list, ordered by rank, is
@@ -125,6 +136,7 @@ class AccountPool:
         line.rank = self._next_rank
         self._next_rank += 1
         self._lines[id_] = line
+        self.tally.add(line)
         self._index(line)
         self.refresh(line)
         return line
@@ -144,6 +156,7 @@ class AccountPool:
     def remove(self, line: Line) -> None:
         """Take an account away: no call finds it any more, those in progress stay."""
         del self._lines[line.id]
+        self.tally.remove(line)
         self._unindex(line)
         line.registration = _NOT_REGISTERED
         self.refresh(line)

@@ -33,10 +33,15 @@ class RegistrationStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A status and, for a failure, its reason: ``403 Forbidden``."""
+    """A status and, for a failure, its reason: ``403 Forbidden``.
+
+    Attributes:
+        since: when it began to fail, in seconds of the daemon's clock; no part of what it is.
+    """
 
     status: RegistrationStatus = RegistrationStatus.NONE
     reason: str = ""
+    since: float = field(default=0.0, compare=False)
 
 
 _NONE = Registration()
@@ -62,7 +67,9 @@ _ATTEMPTS = ("UNREGED", "TRYING")
 _SETTLED = (RegistrationStatus.REGISTERED, RegistrationStatus.FAILED)
 
 
-def next_registration(current: Registration, state: str, sip_status: str = "", phrase: str = "") -> Registration:
+def next_registration(
+    current: Registration, state: str, sip_status: str = "", phrase: str = "", now: float = 0.0
+) -> Registration:
     """What a ``sofia::gateway_state`` event makes of a registration.
 
     Args:
@@ -70,10 +77,12 @@ def next_registration(current: Registration, state: str, sip_status: str = "", p
         state: the event's ``State``; one that is not known changes nothing.
         sip_status: its ``Status``, which only some states carry.
         phrase: its ``Phrase``, likewise.
+        now: the time, in seconds of the daemon's clock.
     """
     if state in _FAILURES:
         reason = f"{sip_status} {phrase}".strip() or _FAILURES[state]
-        return Registration(RegistrationStatus.FAILED, reason or current.reason)
+        since = current.since if current.status is RegistrationStatus.FAILED else now
+        return Registration(RegistrationStatus.FAILED, reason or current.reason, since)
     if state in _ATTEMPTS and current.status in _SETTLED:
         return current
     return _STATES.get(state, current)

@@ -140,13 +140,13 @@ class DesiredGateways:
         elif line.registration.status is not RegistrationStatus.FAILED:
             line.set_registration(_IN_PROGRESS)
 
-    def note_state(self, changed: GatewayStateChanged) -> Line | None:
+    def note_state(self, changed: GatewayStateChanged, now: float) -> Line | None:
         """The registration of a gateway went on; the line, if it is in another state now."""
         line = self.line(changed.name)
         if line is None:
             return None
         before = line.registration
-        after = next_registration(before, changed.state, changed.sip_status, changed.phrase)
+        after = next_registration(before, changed.state, changed.sip_status, changed.phrase, now)
         if after == before:
             return None
         line.set_registration(after)

@@ -30,6 +30,10 @@ class RefusedAccounts:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def next_try(self, account: AccountId) -> float | None:
+        """When it may try again; None when it need not wait."""
+        return self._waiting.get(account)
+
     def refuse(self, account: AccountId, now: float) -> float:
         """Note that it was refused once more; how long it has to wait."""
         refusals = self._refusals[account] = self._refusals.get(account, 0) + 1

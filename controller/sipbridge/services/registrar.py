@@ -117,6 +117,11 @@ class Registrar:
         if gateway is not None:
             self._changes.discard(gateway)
 
+    def next_try_s(self, account: AccountId) -> float | None:
+        """Seconds until a refused account may try again; None for one that does not wait."""
+        at = self._refused.next_try(account)
+        return None if at is None else max(0.0, at - self._clock.monotonic())
+
     @property
     def pending_removals(self) -> int:
         """Gateways that are there and should not be."""
@@ -181,13 +186,14 @@ class Registrar:
         if known is not None and known.id in self._refused and changed.state != "REGED":
             # It is on its way out; why it was refused is what matters until it tries again.
             return
-        line = self._desired.note_state(changed)
+        now = self._clock.monotonic()
+        line = self._desired.note_state(changed, now)
         if line is None:
             return
         if line.registration.status is RegistrationStatus.REGISTERED:
             self._refused.forgive(line.id)
         elif line.registration.status is RegistrationStatus.FAILED and changed.sip_status in _REFUSED:
-            pause = self._refused.refuse(line.id, self._clock.monotonic())
+            pause = self._refused.refuse(line.id, now)
             _log.warning("account %s was refused and tries again in %d min", line.account.uri, pause / 60)
             gateway = self._desired.gateway_of(line.id)
             if gateway is not None:
