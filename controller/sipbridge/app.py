@@ -26,6 +26,8 @@ from sipbridge.core.errors import SipBridgeError
 from sipbridge.core.routing import RoutingTable
 from sipbridge.ports import NotificationListener
 from sipbridge.services.call_control import CallControl
+from sipbridge.services.call_journal import CallJournal
+from sipbridge.services.call_log import CallLog
 from sipbridge.services.dispatch import Dispatch
 from sipbridge.services.drain import Drain
 from sipbridge.services.operator_commands import CommandError, OperatorCommands
@@ -46,6 +48,10 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds since the machine started."""
         return time.monotonic()
+
+    def wall(self) -> float:
+        """Seconds since 1970."""
+        return time.time()
 
 
 class App:
@@ -68,9 +74,12 @@ class App:
         )
         scheduler = Greenlets()
         self._registrar = Registrar(self._switch, table.pools.values(), _registrar_settings(settings), clock, scheduler)
+        self._journal = CallJournal(clock, [CallLog()])
         self._calls = CallControl(
             self._switch,
             table,
+            clock,
+            self._journal,
             gateway_of=self._registrar.gateway_of,
             account_behind=self._registrar.account_behind,
             status_lines=settings.calls.status_lines,

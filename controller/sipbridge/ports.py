@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from sipbridge.core.account import Account, AccountId
 from sipbridge.core.account_notification import AccountNotification
 from sipbridge.core.call import ChannelUuid
+from sipbridge.core.call_record import CallDecided, CallRecord
 from sipbridge.core.errors import SipBridgeError
 from sipbridge.core.events import SwitchEvent
 from sipbridge.core.gateway import Gateway, GatewayName
@@ -94,6 +95,16 @@ class SwitchListener(Protocol):
         """Something happened. Must not wait."""
 
 
+class CallObserver(Protocol):
+    """Who is told what becomes of calls, to count, write or show it. Nothing here may wait: a call waits for it."""
+
+    def on_call_decided(self, decided: CallDecided) -> None:
+        """A call was bridged or declined; the command is on its way to the switch."""
+
+    def on_call_over(self, record: CallRecord) -> None:
+        """A call is over, however it ended; told once for each."""
+
+
 class NotificationListener(Protocol):
     """Who is told which accounts have changed in the database. Nothing here may wait."""
 
@@ -146,10 +157,13 @@ class AccountSource(Protocol):
 
 
 class Clock(Protocol):
-    """Time that only moves forward."""
+    """Time, as it passes and as it is told."""
 
     def monotonic(self) -> float:
-        """Seconds since some moment."""
+        """Seconds since some moment, only ever growing."""
+
+    def wall(self) -> float:
+        """Seconds since 1970, for people; whoever sets the machine's clock moves it."""
 
 
 class Scheduler(Protocol):

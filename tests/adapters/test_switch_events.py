@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from sipbridge.adapters.event_socket.events import PARSERS, parse_call_parked
+from sipbridge.adapters.event_socket.events import PARSERS, parse_call_ended, parse_call_parked
 from sipbridge.adapters.event_socket.framing import FrameReader
 from sipbridge.core.events import (
     CallEnded,
@@ -82,20 +82,41 @@ def test_a_call_to_a_contact_of_ours_names_the_gateway() -> None:
 
 
 @pytest.mark.parametrize(
-    ("recording", "cause", "answered"),
+    ("recording", "cause", "answered", "sip_status", "took_ms"),
     [
-        ("call_bridged_then_caller_hangs_up", "NORMAL_CLEARING", True),
-        ("call_callee_busy_486", "USER_BUSY", False),
-        ("call_bridge_gateway_missing", "INVALID_GATEWAY", False),
-        ("call_declined_by_respond_488", "INCOMPATIBLE_DESTINATION", False),
-        ("call_hangup_with_cause", "NORMAL_TEMPORARY_FAILURE", False),
-        ("call_nobody_controls_park_timeout", "NORMAL_TEMPORARY_FAILURE", False),
+        ("call_bridged_then_caller_hangs_up", "NORMAL_CLEARING", True, 200, [400, 420, 840]),
+        ("call_callee_busy_486", "USER_BUSY", False, 486, [None, None, None]),
+        ("call_bridge_gateway_missing", "INVALID_GATEWAY", False, None, [None, None, None]),
+        ("call_declined_by_respond_488", "INCOMPATIBLE_DESTINATION", False, None, [None, None, None]),
+        ("call_hangup_with_cause", "NORMAL_TEMPORARY_FAILURE", False, None, [None, None, None]),
+        ("call_nobody_controls_park_timeout", "NORMAL_TEMPORARY_FAILURE", False, None, [None, None, None]),
     ],
 )
-def test_how_a_call_ended(recording: str, cause: str, answered: bool) -> None:
+def test_how_a_call_ended(
+    recording: str, cause: str, answered: bool, sip_status: int | None, took_ms: list[int | None]
+) -> None:
     call, *_, last = values(recording)
     assert isinstance(call, CallParked)
-    assert last == CallEnded(call.channel_uuid, cause, answered)
+    assert last == CallEnded(call.channel_uuid, cause, answered, sip_status)
+    assert isinstance(last, CallEnded)
+    times = last.times
+    assert 0 < times.received < times.ended
+    assert [s and round(s * 1000) for s in (times.progress_s, times.setup_s, times.talk_s)] == took_ms
+
+
+@pytest.mark.parametrize(
+    ("progress", "media", "first"), [("0", "0", 0), ("5", "0", 5), ("0", "7", 7), ("5", "7", 5), ("9", "7", 7)]
+)
+def test_ringing_and_early_media_are_both_progress(progress: str, media: str, first: int) -> None:
+    told = {"Caller-Channel-Progress-Time": progress, "Caller-Channel-Progress-Media-Time": media}
+    assert parse_call_ended(told).times.progress == first
+
+
+@pytest.mark.parametrize(
+    ("text", "status"), [("sip:503", 503), ("", None), ("sip:", None), ("sip:5\u00b3\u00b9", None)]
+)
+def test_the_status_of_a_leg_that_failed(text: str, status: int | None) -> None:
+    assert parse_call_ended({"variable_last_bridge_proto_specific_hangup_cause": text}).sip_status == status
 
 
 def test_the_life_of_gateways() -> None:

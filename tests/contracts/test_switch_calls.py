@@ -131,7 +131,9 @@ def test_bridged_call_is_the_invite_that_was_decided(
         )
     ]
     call.hang_up()
-    assert listener.wait_for(CallEnded) == CallEnded(parked.channel_uuid, "NORMAL_CLEARING", answered=True)
+    ended = listener.wait_for(CallEnded)
+    assert ended == CallEnded(parked.channel_uuid, "NORMAL_CLEARING", answered=True, sip_status=200)
+    assert 0 < ended.times.received <= ended.times.progress <= ended.times.answered <= ended.times.ended
 
 
 def test_busy_callee_reaches_the_caller(
@@ -141,7 +143,9 @@ def test_busy_callee_reaches_the_caller(
 
     switch.bridge(parked.channel_uuid, dial_string(world, gateway.name, "busy"), outcomes.append)
 
-    assert listener.wait_for(CallEnded) == CallEnded(parked.channel_uuid, "USER_BUSY", answered=False)
+    ended = listener.wait_for(CallEnded)
+    assert ended == CallEnded(parked.channel_uuid, "USER_BUSY", answered=False, sip_status=486)
+    assert ended.times.answered == 0 < ended.times.received < ended.times.ended
     assert eventually("a final response", call.statuses)[-1] == 486
 
 

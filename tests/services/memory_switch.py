@@ -25,6 +25,9 @@ class FakeClock:
     def monotonic(self) -> float:
         return self.now
 
+    def wall(self) -> float:
+        return 1_700_000_000.0 + self.now
+
     def advance(self, seconds: float) -> None:
         self.now += seconds
 

@@ -16,6 +16,8 @@ from sipbridge.core.routing import DeclineReason, RoutingTable
 from sipbridge.core.template import TemplateScope, parse_template
 from sipbridge.core.uri import parse_sip_uri
 from sipbridge.services.call_control import CallControl
+from sipbridge.services.call_journal import CallJournal
+from sipbridge.services.call_log import CallLog
 from sipbridge.services.dispatch import Dispatch
 from sipbridge.services.registrar import Registrar, RegistrarSettings
 
@@ -91,9 +93,12 @@ class Services:
         table = RoutingTable(tuple(map(outbound, named)) if providers is None else providers, named)
         settings = RegistrarSettings(600, max_registrations_per_s, CONFIRM_TIMEOUT_S)
         self.registrar = Registrar(self.switch, named.values(), settings, self.clock, self.scheduler)
+        self.journal = CallJournal(self.clock, [CallLog()])
         self.calls = CallControl(
             self.switch,
             table,
+            self.clock,
+            self.journal,
             gateway_of=self.registrar.gateway_of,
             account_behind=self.registrar.account_behind,
             status_lines=STATUS_LINES,

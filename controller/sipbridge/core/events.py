@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sipbridge.core.call import CallRequest, ChannelUuid
 
@@ -24,6 +25,39 @@ class CallParked:
     gateway: str
 
 
+class CallTimes(NamedTuple):
+    """When a call got how far, in microseconds since 1970; 0 for what did not happen, or is not known.
+
+    Attributes:
+        received: its INVITE came.
+        progress: it rang, or early media began, whichever was first.
+    """
+
+    received: int = 0
+    progress: int = 0
+    answered: int = 0
+    ended: int = 0
+
+    @property
+    def progress_s(self) -> float | None:
+        """From INVITE to ringing or early media: the post-dial delay."""
+        return (self.progress - self.received) / 1e6 if self.progress and self.received else None
+
+    @property
+    def setup_s(self) -> float | None:
+        """From INVITE to answer."""
+        return (self.answered - self.received) / 1e6 if self.answered and self.received else None
+
+    @property
+    def talk_s(self) -> float | None:
+        """From answer to end."""
+        return (self.ended - self.answered) / 1e6 if self.answered and self.ended else None
+
+
+NO_TIMES = CallTimes()
+"""Of a call whose times are not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallEnded:
     """The A leg of a call is gone.
@@ -31,11 +65,15 @@ class CallEnded:
     Attributes:
         hangup_cause: FreeSWITCH's name for why: ``USER_BUSY``.
         answered: whether it had been answered.
+        sip_status: the final status of the B leg, such as 486; None where there was none.
+        times: when; no part of what makes two values equal.
     """
 
     channel_uuid: ChannelUuid
     hangup_cause: str
     answered: bool
+    sip_status: int | None = None
+    times: CallTimes = field(default=NO_TIMES, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

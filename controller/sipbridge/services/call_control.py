@@ -18,9 +18,10 @@ from sipbridge.core.dial_string import format_dial_string
 from sipbridge.core.events import CallEnded, CallParked
 from sipbridge.core.gateway import GatewayName
 from sipbridge.core.line_usage import LineUsage
-from sipbridge.core.routing import Bridge, Decline, DeclineReason, RoutingTable, route
+from sipbridge.core.routing import Bridge, Decision, Decline, DeclineReason, RoutingTable, route
 from sipbridge.core.uri import SipUri
-from sipbridge.ports import CommandRefused, Outcome, Switch
+from sipbridge.ports import Clock, CommandRefused, Outcome, Switch
+from sipbridge.services.call_journal import CallJournal
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class CallControl:
     Args:
         gateway_of: the name of an account's gateway; None while it has none.
         account_behind: the URI of the account whose gateway has this name; None for an unknown one.
+        journal: told how each call was decided and how it ended.
         status_lines: what each reason to decline is answered with: ``488 Not Acceptable Here``.
         sides: the sofia profiles of our side and of the providers' side, by name: a call that uses no gateway leaves on
             the side that it did not come from.
@@ -44,6 +46,8 @@ class CallControl:
         self,
         switch: Switch,
         table: RoutingTable,
+        clock: Clock,
+        journal: CallJournal,
         *,
         gateway_of: Callable[[AccountId], GatewayName | None],
         account_behind: Callable[[str], SipUri | None],
@@ -53,6 +57,8 @@ class CallControl:
     ) -> None:
         self._switch = switch
         self.table = table
+        self._clock = clock
+        self._journal = journal
         self._gateway_of = gateway_of
         self._account_behind = account_behind
         self._status_lines = status_lines
@@ -77,16 +83,20 @@ class CallControl:
 
         A call that was transferred is parked again: its B leg is gone, so it holds no line any more.
         """
+        began = self._clock.monotonic()
         self._usage.give_back(call.channel_uuid)
         request = self._as_dialled(call)
-        decision = route(request, self.table, self._random_below)
+        decision = self._decide(request)
         match decision:
             case Bridge():
+                status_line = ""
                 self._bridge(call, decision)
             case Decline():
-                self._decline(call, request, decision)
+                status_line = self._status_lines[decision.reason]
+                self._decline(call, decision, status_line)
             case unknown:
                 assert_never(unknown)
+        self._journal.decided(call, request, decision, status_line, began)
 
     def on_call_ended(self, ended: CallEnded) -> None:
         """Give back the line of a call; harmless for one that held none."""
@@ -95,9 +105,7 @@ class CallControl:
         line = self._usage.give_back(ended.channel_uuid)
         if line is not None:
             self.outcomes["answered" if ended.answered else ended.hangup_cause] += 1
-            # A call that was answered and ends is no news.
-            level = logging.DEBUG if ended.answered else logging.INFO
-            _log.log(level, "call %s ended: %s, account %s", ended.channel_uuid, ended.hangup_cause, line.account.uri)
+        self._journal.ended(ended, line)
 
     def reconcile(self) -> tuple[int, int]:
         """Find out which calls are in progress, and hold their lines and no others.
@@ -114,17 +122,19 @@ class CallControl:
         """
         self._ended_meanwhile = set()
         try:
-            asked = {*self._usage, *self._switch.channels()}
+            asked = {*self._usage, *self._journal.under_way, *self._switch.channels()}
             account_of = self._switch.accounts_of(asked)
             ended_meanwhile = self._ended_meanwhile
         finally:
             self._ended_meanwhile = None
         alive = account_of.keys() - ended_meanwhile
-        given_back = [channel for channel in asked - alive if self._usage.give_back(channel)]
+        # Who ended meanwhile has been told.
+        gone = {channel: self._usage.give_back(channel) for channel in asked - alive - ended_meanwhile}
+        self._journal.missed(gone)
         found = {channel: self.line_of(id_) for channel, id_ in account_of.items() if id_ and channel in alive}
         held_before = len(self._usage)
         self._usage.restore({channel: line for channel, line in found.items() if line is not None})
-        return len(self._usage) - held_before, len(given_back)
+        return len(self._usage) - held_before, sum(line is not None for line in gone.values())
 
     def _as_dialled(self, call: CallParked) -> CallRequest:
         """The request as the caller's side meant it.
@@ -138,27 +148,19 @@ class CallControl:
         host = call.request.request_uri_text.rpartition("@")[2].partition(";")[0]
         return CallRequest(f"sip:{account.user}@{host}", call.request.from_header, call.request.to_header)
 
-    def _bridge(self, call: CallParked, bridge: Bridge) -> None:
-        gateway = self._gateway_of(bridge.line.id)
-        if bridge.uses_gateway and gateway is None:
+    def _decide(self, request: CallRequest) -> Decision:
+        decision = route(request, self.table, self._random_below)
+        if isinstance(decision, Bridge) and decision.uses_gateway and self._gateway_of(decision.line.id) is None:
             # Only for an account that need not register, in the moment before FreeSWITCH has its gateway.
             detail = "its gateway is not in FreeSWITCH yet"
-            decline = Decline(DeclineReason.NOT_REGISTERED, detail, bridge.provider, bridge.line, bridge.trace)
-            self._decline(call, call.request, decline)
-            return
+            return Decline(DeclineReason.NOT_REGISTERED, detail, decision.provider, decision.line, decision.trace)
+        return decision
+
+    def _bridge(self, call: CallParked, bridge: Bridge) -> None:
         leaves_by = self._inside if call.sofia_profile == self._outside else self._outside
-        dial_string = format_dial_string(bridge, gateway, leaves_by)
+        dial_string = format_dial_string(bridge, self._gateway_of(bridge.line.id), leaves_by)
         self._usage.take(call.channel_uuid, bridge.line)
         self._switch.bridge(call.channel_uuid, dial_string, partial(self._on_bridge_done, call.channel_uuid))
-        _log.info(
-            "call %s (%s) goes to %s as %s, provider %s, account %s",
-            call.channel_uuid,
-            call.call_id,
-            bridge.to.uri,
-            bridge.from_.uri,
-            bridge.provider.name,
-            bridge.line.account.uri,
-        )
 
     def _on_bridge_done(self, channel: ChannelUuid, outcome: Outcome) -> None:
         # Refused: the caller was quicker and is gone. Lost: it may have been carried out, which the reconciliation of
@@ -167,21 +169,9 @@ class CallControl:
             self._usage.give_back(channel)
             _log.info("call %s ended before it was bridged: %s", channel, outcome.reply.strip())
 
-    def _decline(self, call: CallParked, request: CallRequest, decline: Decline) -> None:
-        status_line = self._status_lines[decline.reason]
+    def _decline(self, call: CallParked, decline: Decline, status_line: str) -> None:
         self._switch.respond(call.channel_uuid, status_line, partial(_log_undeclined, call.channel_uuid))
         self.outcomes[decline.reason.value] += 1
-        _log.warning(
-            "call %s (%s) to %r declined with %s: %s, %s (provider %s, account %s)",
-            call.channel_uuid,
-            call.call_id,
-            request.request_uri_text,
-            status_line,
-            decline.reason.value,
-            decline.detail,
-            decline.provider.name if decline.provider else "-",
-            decline.line.account.uri if decline.line else "-",
-        )
 
 
 def _log_undeclined(channel: ChannelUuid, outcome: Outcome) -> None:

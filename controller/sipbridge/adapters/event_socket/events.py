@@ -14,6 +14,7 @@ from sipbridge.core.call import CallRequest, ChannelUuid
 from sipbridge.core.events import (
     CallEnded,
     CallParked,
+    CallTimes,
     GatewayAdded,
     GatewayDeleted,
     GatewayStateChanged,
@@ -57,11 +58,33 @@ def _request_uri(event: dict[str, Any]) -> str:
 
 def parse_call_ended(event: dict[str, Any]) -> CallEnded:
     """CHANNEL_HANGUP_COMPLETE: an A leg is gone."""
+    rang, media = _time(event, "Progress"), _time(event, "Progress-Media")
+    times = CallTimes(
+        received=_time(event, "Created"),
+        progress=min(rang, media) or rang or media,
+        answered=_time(event, "Answered"),
+        ended=_time(event, "Hangup"),
+    )
     return CallEnded(
         channel_uuid=ChannelUuid(_text(event, "Unique-ID")),
         hangup_cause=_text(event, "Hangup-Cause"),
-        answered=_text(event, "Caller-Channel-Answered-Time") not in ("", "0"),
+        answered=times.answered > 0,
+        sip_status=_sip_status(event),
+        times=times,
     )
+
+
+def _time(event: dict[str, Any], what: str) -> int:
+    """Microseconds since 1970; 0 is FreeSWITCH's word for never."""
+    text = _text(event, f"Caller-Channel-{what}-Time")
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _sip_status(event: dict[str, Any]) -> int | None:
+    """The final status of a B leg that failed (``sip:486``), or of an answered call (``200``)."""
+    text = _text(event, "variable_last_bridge_proto_specific_hangup_cause").removeprefix("sip:")
+    text = text or _text(event, "variable_sip_term_status")
+    return int(text) if len(text) == 3 and text.isascii() and text.isdigit() else None
 
 
 def parse_gateway_state(event: dict[str, Any]) -> GatewayStateChanged:
