@@ -94,17 +94,17 @@ def test_stranger_is_403(freeswitch: FreeSwitch, caller: SipPeer, user: str) -> 
 @pytest.fixture
 def trunk(freeswitch: FreeSwitch) -> Iterator[SipPeer]:
     """A peer whose address is in the list of providers that need no registration, and not in that of our side."""
-    file = freeswitch.directory / "conf/autoload_configs/acl.conf.xml"
-    original = file.read_text()
-    empty_list = '<list name="sipbridge_providers" default="deny">'
-    allowed = original.replace(empty_list, f'{empty_list}<node type="allow" cidr="{TRUNK}/32"/>')
-    denied = allowed.replace('cidr="127.0.0.0/8"', 'cidr="127.0.0.0/16"')
-    assert original != allowed != denied
+    file = freeswitch.directory / "conf/local/trunk.xml"
     with SipPeer(ip=TRUNK) as peer:
-        file.write_text(denied)
+        file.write_text(
+            f"""<include>
+            <X-PRE-PROCESS cmd="set" data="sipbridge_inside_networks=127.0.0.0/16"/>
+            <X-PRE-PROCESS cmd="set" data="sipbridge_providers_networks=192.0.2.0/24,{TRUNK}/32"/>
+            </include>"""
+        )
         assert "+OK" in freeswitch.event_socket.api("reloadacl")
         yield peer
-        file.write_text(original)
+        file.unlink()
         assert "+OK" in freeswitch.event_socket.api("reloadacl")
 
 

@@ -66,6 +66,8 @@ class FreeSwitch:
             "sipbridge_event_socket_port": str(self.event_socket_port),
             "sipbridge_event_socket_password": self.password,
             "sipbridge_spool": str(self.spool),
+            # Most peers send no RTP.
+            "sipbridge_media_timeout_ms": "300000",
             **variables,
         }
         lines = (f'<X-PRE-PROCESS cmd="set" data="{name}={value}"/>' for name, value in everything.items())

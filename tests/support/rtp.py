@@ -26,18 +26,22 @@ class RtpPeer:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
-        self._closed = threading.Event()
+        self._is_silent = threading.Event()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._closed.set()
+        self.fall_silent()
         self._socket.close()
 
     def talk_to(self, ip: str, port: int) -> None:
         """Begin to send."""
         threading.Thread(target=self._send, args=((ip, port),), daemon=True).start()
+
+    def fall_silent(self) -> None:
+        """Send nothing any more."""
+        self._is_silent.set()
 
     def packet(self, matches: Callable[[int, bytes], bool], timeout_s: float = 5.0) -> bytes:
         """The payload of the first packet that matches, called with payload type and payload.
@@ -56,7 +60,7 @@ class RtpPeer:
     def _send(self, to: tuple[str, int]) -> None:
         sequence = 0
         with contextlib.suppress(OSError):  # closed meanwhile
-            while not self._closed.wait(_FRAME_S):
+            while not self._is_silent.wait(_FRAME_S):
                 header = struct.pack("!BBHII", 0x80, _PCMA, sequence & 0xFFFF, sequence * 160, 1)
                 self._socket.sendto(header + b"\xd5" * 160, to)
                 sequence += 1

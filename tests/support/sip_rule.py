@@ -22,9 +22,9 @@ Rule = Callable[[SipMessage], Iterable[Reply]]
 """What a peer answers to a request, in order. It is not asked about ACK, which gets no answer."""
 
 
-def answers(*progress: Reply, body: str | None = None) -> Rule:
-    """A callee that sends `progress`, answers, and says 200 to everything else."""
-    final = Reply(200, "OK", body=sdp() if body is None else body)
+def answers(*progress: Reply, body: str | None = None, headers: Mapping[str, str] | None = None) -> Rule:
+    """A callee that sends `progress`, answers with these headers, and says 200 to everything else."""
+    final = Reply(200, "OK", headers or {}, sdp() if body is None else body)
 
     def rule(request: SipMessage) -> Iterable[Reply]:
         if request.method != "INVITE":

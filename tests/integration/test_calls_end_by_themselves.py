@@ -1,0 +1,117 @@
+"""What ends a call when neither side does: silence, the longest call, an end that does not answer any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from support.freeswitch import FreeSwitch
+from support.parked_call import ParkedCall, place_call
+from support.rtp import RtpPeer
+from support.sip_message import SipMessage, sdp, sdp_audio
+from support.sip_peer import SipPeer
+from support.sip_rule import answers
+
+
+@contextmanager
+def a_call(
+    freeswitch: FreeSwitch,
+    caller: SipPeer,
+    callee: SipPeer,
+    offer: str | None = None,
+    headers: Iterable[tuple[str, str]] = (),
+    **variables: str,
+) -> Iterator[tuple[ParkedCall, SipMessage]]:
+    """A call that was answered, and its final response; these variables are set while it is parked."""
+    call = place_call(freeswitch, caller, headers=headers, body=offer)
+    for name, value in variables.items():
+        assert freeswitch.event_socket.api(f"uuid_setvar {call.uuid} {name} {value}") == "+OK"
+    call.bridge(f"{{^^|sip_route_uri=sip:{callee.hostport}|sip_cid_type=none}}sofia/providers/sip:bob@jabiru")
+    final = call.final_response()
+    assert final.status == 200
+    yield call, final
+    freeswitch.event_socket.api(f"uuid_kill {call.uuid}")
+
+
+def ended_by(call: ParkedCall, callee: SipPeer) -> str:
+    """The cause with which both sides got BYE."""
+    assert callee.request("BYE", timeout_s=20)["Call-ID"]
+    assert call.caller.request("BYE", timeout_s=20)["Call-ID"] == call.invite["Call-ID"]
+    cause: str = call.ended(timeout_s=20)["Hangup-Cause"]
+    return cause
+
+
+def test_limits_are_those_of_the_configuration(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
+    expected = {
+        "execute_on_answer": "sched_hangup +14400 ALLOTTED_TIMEOUT",
+        "media_timeout": "300000",  # what the tests set; a peer that sends no RTP would not live long
+        "media_hold_timeout": "1800000",
+    }
+    with a_call(freeswitch, caller, callee) as (call, _):
+        assert {name: freeswitch.event_socket.api(f"uuid_getvar {call.uuid} {name}") for name in expected} == expected
+
+
+def test_the_longest_call_ends(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
+    with a_call(freeswitch, caller, callee, execute_on_answer="sched_hangup +1 ALLOTTED_TIMEOUT") as (call, _):
+        assert ended_by(call, callee) == "ALLOTTED_TIMEOUT"
+
+
+def test_a_call_without_rtp_ends(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
+    with a_call(freeswitch, caller, callee, media_timeout="1000") as (call, _):
+        assert ended_by(call, callee) == "MEDIA_TIMEOUT"
+
+
+def test_a_call_ends_when_one_side_falls_silent(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
+    with RtpPeer() as near, RtpPeer() as far:
+        callee.rule = answers(body=sdp(far.port))
+        with a_call(freeswitch, caller, callee, offer=sdp(near.port), media_timeout="1000") as (call, final):
+            near.talk_to(freeswitch.ip, sdp_audio(final.body)[0])
+            assert ended_by(call, callee) == "MEDIA_TIMEOUT"
+
+
+def test_a_held_call_may_be_silent(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
+    with RtpPeer() as near, RtpPeer() as far:
+        callee.rule = answers(body=sdp(far.port))
+        with a_call(freeswitch, caller, callee, offer=sdp(near.port), media_timeout="2000") as (call, final):
+            near.talk_to(freeswitch.ip, sdp_audio(final.body)[0])
+            far.talk_to(freeswitch.ip, sdp_audio(callee.request("INVITE").body)[0])
+            callee.rule = answers(body=sdp(far.port, direction="recvonly"))
+            hold = call.send("INVITE", final, cseq=2, body=sdp(near.port, direction="sendonly"))
+            assert caller.final_response(hold).status == 200
+            call.send("ACK", final, cseq=2)
+            far.fall_silent()
+            near.fall_silent()
+            with pytest.raises(TimeoutError):
+                callee.request("BYE", timeout_s=5)
+
+
+# Session timers
+
+
+def test_a_session_is_refreshed_on_both_sides(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
+    """Ninety seconds are the least that RFC 4028 allows: half of it is how long this takes."""
+    callee.rule = answers(headers={"Session-Expires": "90;refresher=uac", "Require": "timer"})
+    timer = [("Supported", "timer"), ("Session-Expires", "90;refresher=uas")]
+    with a_call(freeswitch, caller, callee, headers=timer) as (_, final):
+        assert final["Session-Expires"] == "90;refresher=uas"
+        assert callee.request("INVITE")["Session-Expires"].startswith("1800")
+        for peer in (callee, caller):
+            refresh = peer.wait_for(lambda one: one.in_dialog and one.method in ("INVITE", "UPDATE"), timeout_s=80)
+            assert "Session-Expires" in refresh
+
+
+def test_a_session_interval_too_small_is_refused(freeswitch: FreeSwitch, caller: SipPeer) -> None:
+    invite = caller.new_request(
+        "INVITE",
+        "sip:bob@flexisip.example.org",
+        from_="<sip:alice@flexisip.example.org>",
+        to="<sip:bob@flexisip.example.org>",
+        headers=[("Supported", "timer"), ("Session-Expires", "60")],
+        body=sdp(),
+    )
+    caller.send(invite, freeswitch.inside)
+    final = caller.final_response(invite)
+    assert final.status == 422
+    assert final["Min-SE"] == "90"
