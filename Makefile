@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test bench lint format docs clean
+.PHONY: install demo test bench lint format docs dist deb clean
 
 install: .venv/.installed
 
@@ -35,6 +35,13 @@ format: install
 
 docs: install
 	$(BIN)/python docs/generate.py
+
+dist: install
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+# Takes Debian 12 with debhelper and python3-venv.
+deb:
+	packaging/build-deb
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
