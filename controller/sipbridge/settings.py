@@ -110,8 +110,13 @@ class GatewaySettings:
     It holds passwords while FreeSWITCH reads it: nobody but the two should be able to read its folder."""
 
     expires_s: Annotated[int, Between(60, 86400)] = 3600
-    """Mean lifetime of a registration to ask for. Each gateway gets its own within 10 %, because FreeSWITCH refreshes
-    without jitter. The usual hour; shorter finds a lost registration sooner and costs more REGISTERs."""
+    """Longest lifetime of a registration to ask for; the usual hour. Shorter finds a lost registration sooner and costs
+    more REGISTERs. Each account asks for its own, up to two fifths less but no less than a minute, so that those that
+    were added together are not refreshed together; that is a quarter more REGISTERs than if all asked for the most.
+
+    FreeSWITCH refreshes at a random moment between a quarter and three quarters of what the registrar grants (30 to
+    60 s before its end, when that is between 90 s and 5 minutes). It knows what was granted only if the answer repeats
+    our Contact; without that it goes by what it asked for, and refreshes 15 s before its end at the latest."""
 
     retry_s: Annotated[int, Between(1, 3600)] = 30
     """Pause before a failed registration is tried again; FreeSWITCH multiplies it by the number of failures.

@@ -180,7 +180,7 @@ class World:
         services, switch = self.services, self.switch
         lines = [services.line(user) for user in USERS]
         held = Counter(switch.bridged_with.values())
-        names = {services.registrar.gateway_of(line.id) for line in lines}
+        names = {services.registrar.gateway_of(line) for line in lines}
         return (
             services.dispatch.is_ready
             and not switch.events

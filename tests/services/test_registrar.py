@@ -29,11 +29,11 @@ REFUSED = CommandRefused("rescan", "Reload XML [[error near line 18]: ...]")
 def test_every_account_gets_a_gateway_and_becomes_available_when_it_is_registered() -> None:
     services = Services()
     services.connect()
-    assert services.registrar.gateway_of(services.line("alice").id) is None
+    assert services.registrar.gateway_of(services.line("alice")) is None
     services.settle()
     assert [gateway.username for gateway in services.switch.added] == ["alice", "bob"]
     assert services.line("alice").registration == IN_PROGRESS
-    assert services.registrar.gateway_of(services.line("alice").id) == services.gateway_name("alice")
+    assert services.registrar.gateway_of(services.line("alice")) == services.gateway_name("alice")
     assert not services.line("alice").is_available
     services.register("alice")
     assert services.line("alice").is_available
@@ -207,7 +207,7 @@ def test_a_gateway_that_is_removed_by_somebody_else_is_added_again() -> None:
     services.switch.delete_marked()
     services.switch.deliver()
     assert services.line("alice").registration == NONE
-    assert services.registrar.gateway_of(services.line("alice").id) is None
+    assert services.registrar.gateway_of(services.line("alice")) is None
     services.step()
     assert [gateway.name for gateway in services.switch.added].count(name) == 2
     assert services.line("alice").registration == IN_PROGRESS
@@ -408,10 +408,10 @@ def test_an_event_that_arrives_while_reconciling_is_newer_than_the_answer(
     services.switch.during("gateways", lambda: happening(services))
     services.connect()
     assert services.line("alice").registration == registration
-    present = services.registrar.gateway_of(services.line("alice").id) is not None
+    present = services.registrar.gateway_of(services.line("alice")) is not None
     assert present == (services.gateway_name("alice") in services.switch.up | services.switch.down)
     services.step()
-    assert services.registrar.gateway_of(services.line("alice").id) is not None
+    assert services.registrar.gateway_of(services.line("alice")) is not None
 
 
 def test_a_gateway_that_is_added_while_reconciling_is_not_added_twice() -> None:
@@ -505,7 +505,7 @@ def test_a_profile_that_is_not_running_has_no_gateways() -> None:
     services.switch.fail("gateways", CommandRefused("gwlist", "Invalid Profile [providers]"))
     services.connect()
     assert not services.line("alice").is_available
-    assert services.registrar.gateway_of(services.line("alice").id) is None
+    assert services.registrar.gateway_of(services.line("alice")) is None
 
 
 def test_after_a_restart_of_the_switch_all_gateways_have_new_names() -> None:
@@ -694,3 +694,31 @@ def test_a_link_that_is_lost_while_reconciling_leaves_nothing_half_done() -> Non
     services.connect()
     services.settle()
     assert len(services.switch.added) == 2
+
+
+def test_a_link_that_is_lost_while_thousands_are_compared_ends_the_comparison() -> None:
+    users = [f"user{number}" for number in range(2_000)]
+    services = Services(pool(*users, with_=policy(registration_required=False)))
+    services.connect()
+    services.settle()
+    services.registrar.on_profile_started(ProfileStarted("providers"))
+    services.switch.up.clear()
+    before = services.scheduler.breaths
+    services.scheduler.at_breath = services.disconnect
+    services.step()
+    assert services.scheduler.breaths == before + 1
+
+    # The next link finds out what the one before did not.
+    services.scheduler.at_breath = lambda: None
+    services.connect()
+    services.settle()
+    services.settle()
+    assert services.pools["Pool"].available_count == 2_000
+
+
+def test_thousands_of_gateways_that_should_not_be_there_are_noted_in_slices() -> None:
+    services = Services(pool("alice"))
+    services.switch.up = {f"sipbridge.gone{number}.0" for number in range(2_000)}
+    services.connect()
+    assert services.scheduler.breaths == 4
+    assert services.registrar.pending_removals == 2_000

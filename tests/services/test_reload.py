@@ -338,7 +338,7 @@ def test_a_connection_that_breaks_meanwhile_changes_nothing_in_the_end() -> None
     assert services.switch.salt.count(b"+") > 5
     bridge.settle()
     assert [line.account.uri.user for line in services.pools["Pool"]] == [*many(1, 2, 3), "erin"]
-    assert {services.registrar.gateway_of(line.id) for line in services.pools["Pool"]} == services.switch.up
+    assert {services.registrar.gateway_of(line) for line in services.pools["Pool"]} == services.switch.up
     assert not services.switch.down
     assert all(line.is_available for line in services.pools["Pool"])
 

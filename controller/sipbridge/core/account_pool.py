@@ -12,7 +12,7 @@ from operator import attrgetter
 
 from sipbridge.core.account import Account, AccountId, account_id
 from sipbridge.core.errors import UriError
-from sipbridge.core.gateway import Registration, RegistrationStatus
+from sipbridge.core.gateway import GatewayName, Registration, RegistrationStatus
 from sipbridge.core.pool_tally import PoolTally
 from sipbridge.core.provider import PoolPolicy
 from sipbridge.core.template import NO_CALL, Template
@@ -29,6 +29,7 @@ class Line:
 
     Attributes:
         calls: calls it carries now.
+        gateway: the name of the gateway that it should have; None while it should have none.
         registration: what FreeSWITCH last said about its gateway.
         is_drained: whether it takes no new calls, by an operator's wish.
         rank: its place in the order of the pool's accounts.
@@ -38,6 +39,7 @@ class Line:
     account: Account
     pool: AccountPool = field(repr=False)
     calls: int = 0
+    gateway: GatewayName | None = None
     registration: Registration = _NOT_REGISTERED
     is_drained: bool = False
     rank: int = 0

@@ -49,7 +49,7 @@ class CallControl:
         clock: Clock,
         journal: CallJournal,
         *,
-        gateway_of: Callable[[AccountId], GatewayName | None],
+        gateway_of: Callable[[Line], GatewayName | None],
         account_behind: Callable[[str], SipUri | None],
         status_lines: Mapping[DeclineReason, str],
         sides: tuple[str, str],
@@ -150,7 +150,7 @@ class CallControl:
 
     def _decide(self, request: CallRequest) -> Decision:
         decision = route(request, self.table, self._random_below)
-        if isinstance(decision, Bridge) and decision.uses_gateway and self._gateway_of(decision.line.id) is None:
+        if isinstance(decision, Bridge) and decision.uses_gateway and self._gateway_of(decision.line) is None:
             # Only for an account that need not register, in the moment before FreeSWITCH has its gateway.
             detail = "its gateway is not in FreeSWITCH yet"
             return Decline(DeclineReason.NOT_REGISTERED, detail, decision.provider, decision.line, decision.trace)
@@ -158,7 +158,7 @@ class CallControl:
 
     def _bridge(self, call: CallParked, bridge: Bridge) -> None:
         leaves_by = self._inside if call.sofia_profile == self._outside else self._outside
-        dial_string = format_dial_string(bridge, self._gateway_of(bridge.line.id), leaves_by)
+        dial_string = format_dial_string(bridge, self._gateway_of(bridge.line), leaves_by)
         self._usage.take(call.channel_uuid, bridge.line)
         self._switch.bridge(call.channel_uuid, dial_string, partial(self._on_bridge_done, call.channel_uuid))
 

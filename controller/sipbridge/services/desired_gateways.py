@@ -1,9 +1,13 @@
-"""Accounts become the gateways that the switch should have; what it says of one becomes its line's state. Logs."""
+"""Accounts become the gateways that the switch should have; what it says of one becomes its line's state. Logs.
+
+Of a gateway its name alone is kept, which stands for all of it: it is made anew when the switch has to be told. There
+may be a hundred thousand of them.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, KeysView
 
 from sipbridge.core.account import AccountId
 from sipbridge.core.account_pool import AccountPool, Line
@@ -14,6 +18,7 @@ from sipbridge.core.gateway import (
     Registration,
     RegistrationStatus,
     gateway_for,
+    gateway_name,
     next_registration,
 )
 
@@ -28,7 +33,7 @@ class DesiredGateways:
     """One gateway per account, by name.
 
     Args:
-        expires_s: mean lifetime of a registration.
+        expires_s: longest lifetime of a registration.
     """
 
     def __init__(self, pools: Iterable[AccountPool], expires_s: int) -> None:
@@ -37,43 +42,38 @@ class DesiredGateways:
         self._salt = b""
         # The same, once all gateways have their names by it.
         self._named_with = b""
-        self._gateways: dict[GatewayName, Gateway] = {}
-        self._name_of: dict[AccountId, GatewayName] = {}
+        self._lines: dict[GatewayName, Line] = {}
         self._shuts_down = False
 
     def __len__(self) -> int:
-        return len(self._gateways)
-
-    def __iter__(self) -> Iterator[Gateway]:
-        return iter(self._gateways.values())
+        return len(self._lines)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._gateways
+        return name in self._lines
 
-    def get(self, name: GatewayName) -> Gateway | None:
-        """The gateway of this name."""
-        return self._gateways.get(name)
+    @property
+    def names(self) -> KeysView[GatewayName]:
+        """The names of all of them, as they are at any time."""
+        return self._lines.keys()
 
-    def gateway_of(self, account: AccountId) -> Gateway | None:
-        """The gateway of an account."""
-        name = self._name_of.get(account)
-        return self._gateways[name] if name else None
-
-    def name_of(self, account: AccountId) -> GatewayName | None:
-        """The name of an account's gateway."""
-        return self._name_of.get(account)
+    def lines(self) -> list[Line]:
+        """The lines that should have a gateway, as they are now."""
+        return list(self._lines.values())
 
     def line(self, name: str) -> Line | None:
         """The line that a gateway was made for."""
-        gateway = self._gateways.get(GatewayName(name))
-        return self.line_of(gateway) if gateway else None
+        return self._lines.get(GatewayName(name))
 
-    def line_of(self, gateway: Gateway) -> Line:
-        """The line that `gateway` was made for."""
-        line = self.pools[gateway.pool].get(gateway.account_id)
-        if line is None:
-            raise AssertionError(f"gateway {gateway.name} without an account")
-        return line
+    def line_of(self, account: AccountId) -> Line | None:
+        """The line of an account, if it should have a gateway."""
+        lines = (pool.get(account) for pool in self.pools.values())
+        return next((line for line in lines if line is not None and line.gateway is not None), None)
+
+    def gateway(self, name: GatewayName) -> Gateway | None:
+        """The gateway of this name; None where its account has changed, which is about to be told."""
+        line = self._lines[name]
+        made = gateway_for(line.id, line.account, line.pool.policy, self._salt, self._expires_s)
+        return made if made.name == name else None
 
     def use_salt(self, salt: bytes) -> Iterator[None]:
         """Name the gateways with the key that the switch has now; all have other names after it was restarted.
@@ -84,14 +84,16 @@ class DesiredGateways:
         if salt == self._named_with:
             return
         self._salt, self._named_with = salt, b""
-        self._gateways, self._name_of = {}, {}
+        for line in self._lines.values():
+            line.gateway = None
+        self._lines = {}
         for line in [line for pool in self.pools.values() for line in pool]:
-            if line.pool.get(line.id) is line and line.id not in self._name_of:
+            if line.pool.get(line.id) is line and line.gateway is None:
                 self.want(line)
             yield
         self._named_with = salt
 
-    def want(self, line: Line) -> tuple[Gateway | None, Gateway | None]:
+    def want(self, line: Line) -> tuple[GatewayName | None, GatewayName | None]:
         """Desire the gateway of an account that is new or has changed.
 
         Returns:
@@ -101,38 +103,41 @@ class DesiredGateways:
         before = self.withdraw(line)
         if not self._salt or not self._is_wanted(line.pool):
             return before, None
-        now = gateway_for(line.id, line.account, line.pool.policy, self._salt, self._expires_s)
-        self._gateways[now.name] = now
-        self._name_of[line.id] = now.name
+        now = gateway_name(line.account, line.pool.policy, self._salt, self._expires_s)
+        self._lines[now] = line
+        line.gateway = now
         return before, now
 
-    def withdraw(self, line: Line) -> Gateway | None:
-        """No longer desire the gateway of an account; gives it back."""
-        name = self._name_of.pop(line.id, None)
-        return self._gateways.pop(name, None) if name else None
+    def withdraw(self, line: Line) -> GatewayName | None:
+        """No longer desire the gateway of an account; gives its name back."""
+        name, line.gateway = line.gateway, None
+        if name is not None:
+            del self._lines[name]
+        return name
 
-    def withdraw_at_shutdown(self) -> list[Gateway]:
-        """No longer desire the gateways of the pools that unregister at shutdown, nor new ones; gives them back."""
+    def withdraw_at_shutdown(self) -> list[tuple[GatewayName, str]]:
+        """No longer desire the gateways of the pools that unregister at shutdown, nor new ones.
+
+        Returns:
+            Their names, each with that of its pool.
+        """
         self._shuts_down = True
-        withdrawn = [gateway for gateway in self if not self._is_wanted(self.pools[gateway.pool])]
-        for gateway in withdrawn:
-            del self._gateways[gateway.name]
-            del self._name_of[gateway.account_id]
-        return withdrawn
+        withdrawn = [(name, line) for name, line in self._lines.items() if not self._is_wanted(line.pool)]
+        for _, line in withdrawn:
+            self.withdraw(line)
+        return [(name, line.pool.policy.name) for name, line in withdrawn]
 
-    def note_added(self, gateway: Gateway) -> None:
-        """The switch has the gateway; one that does not register is ready with that."""
-        self.line_of(gateway).set_registration(_IN_PROGRESS if gateway.register else _REGISTERED)
+    def note_added(self, line: Line) -> None:
+        """The switch has its gateway; one that does not register is ready with that."""
+        line.set_registration(_IN_PROGRESS if line.pool.policy.registration_required else _REGISTERED)
 
-    def note_deleted(self, gateway: Gateway) -> None:
-        """The switch has it no longer; one that could not register stays so, with its reason."""
-        line = self.line_of(gateway)
+    def note_deleted(self, line: Line) -> None:
+        """The switch has its gateway no longer; one that could not register stays so, with its reason."""
         if line.registration.status is not RegistrationStatus.FAILED:
             line.set_registration(_NONE)
 
-    def note_listed(self, gateway: Gateway, up: bool, down: bool) -> None:
+    def note_listed(self, line: Line, up: bool, down: bool) -> None:
         """The switch has it among those that can be called, or cannot, or not at all; a known failure stays one."""
-        line = self.line_of(gateway)
         if up:
             line.set_registration(_REGISTERED)
         elif not down:

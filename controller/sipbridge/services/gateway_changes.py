@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice, takewhile
 
-from sipbridge.core.gateway import Gateway, GatewayName, plan_gateways
+from sipbridge.core.gateway import Gateway, GatewayName, GatewayPlan, plan_gateways
 from sipbridge.core.provider import PoolPolicy
 from sipbridge.services.desired_gateways import DesiredGateways
 from sipbridge.services.leaving_gateways import NO_POOL, LeavingGateways
@@ -37,7 +37,7 @@ class GatewayChanges:
         self._shortest_interval_s = 1 / max_registrations_per_s
         self._confirm_timeout_s = confirm_timeout_s
         self._present: set[GatewayName] = set()
-        self._missing: dict[str, dict[GatewayName, Gateway]] = {}
+        self._missing: dict[str, dict[GatewayName, None]] = {}
         # What was asked for and not confirmed yet, and until when to wait for that; in the order of asking.
         self._adding: dict[GatewayName, float] = {}
         self._leaving = LeavingGateways()
@@ -58,26 +58,26 @@ class GatewayChanges:
 
     # What is desired.
 
-    def want(self, gateway: Gateway) -> bool:
+    def want(self, name: GatewayName, pool: str) -> bool:
         """Let a gateway be added, or stay; whether it was about to go, so that only the switch knows how it is."""
-        if gateway.name in self._present:
-            return self._leaving.take_back(gateway.name)
-        self.miss(gateway)
+        if name in self._present:
+            return self._leaving.take_back(name)
+        self.miss(name, pool)
         return False
 
-    def miss(self, gateway: Gateway) -> None:
+    def miss(self, name: GatewayName, pool: str) -> None:
         """A desired gateway is not there: let it be added."""
-        self._missing[gateway.pool][gateway.name] = gateway
+        self._missing[pool][name] = None
 
-    def discard(self, gateway: Gateway) -> None:
+    def discard(self, name: GatewayName, pool: str) -> None:
         """A gateway is no longer desired, wherever it is."""
-        self._missing[gateway.pool].pop(gateway.name, None)
-        self.remove(gateway)
+        self._missing[pool].pop(name, None)
+        self.remove(name, pool)
 
-    def remove(self, gateway: Gateway) -> None:
+    def remove(self, name: GatewayName, pool: str = NO_POOL) -> None:
         """Let a gateway be removed if it is there."""
-        if gateway.name in self._present:
-            self._leaving.add(gateway.name, gateway.pool)
+        if name in self._present:
+            self._leaving.add(name, pool)
 
     # What the switch has.
 
@@ -90,24 +90,30 @@ class GatewayChanges:
         """How many are there, or about to be, that should not be."""
         return len(self._leaving) + sum(name not in self._desired for name in self._adding)
 
-    def start_from(self, present: set[GatewayName]) -> tuple[Gateway, ...]:
-        """Forget what was under way: these are there. Gives back the desired ones that are not; none is missing yet."""
-        plan = plan_gateways(tuple(self._desired), present)
+    def start_from(self, present: set[GatewayName]) -> GatewayPlan:
+        """Forget what was under way: these are there.
+
+        Returns:
+            What has to change. Nothing of it is done or noted yet: there may be so much of it that who asks lets others
+            run in between.
+        """
         self._present = present
         self._adding.clear()
-        self._leaving.replace(plan.remove)
+        self._leaving.start_again()
         self._miss_none()
-        return plan.add
+        return plan_gateways(self._desired.names, present)
 
     def note_added(self, name: GatewayName) -> None:
         """It is there, desired or not."""
         self._adding.pop(name, None)
-        self._present.add(name)
-        gateway = self._desired.get(name)
-        if gateway is None:
+        line = self._desired.line(name)
+        if line is None or line.gateway is None:
+            self._present.add(name)
             self._leaving.add(name)
         else:
-            self._missing[gateway.pool].pop(name, None)
+            # The text that is kept anyhow, not the event's own.
+            self._present.add(line.gateway)
+            self._missing[line.pool.policy.name].pop(name, None)
 
     def note_deleted(self, name: GatewayName) -> None:
         """It is gone."""
@@ -135,9 +141,9 @@ class GatewayChanges:
         """Asking for them came to nothing."""
         for name in names:
             # Neither one that has arrived meanwhile nor one that is no longer desired is missing.
-            gateway = self._desired.get(name)
-            if self._adding.pop(name, None) is not None and gateway is not None:
-                self.miss(gateway)
+            line = self._desired.line(name)
+            if self._adding.pop(name, None) is not None and line is not None:
+                self.miss(name, line.pool.policy.name)
 
     def retry_removing(self, name: GatewayName) -> None:
         """Asking for its removal came to nothing: let it wait again."""
@@ -151,10 +157,14 @@ class GatewayChanges:
         """Those that should have been confirmed by now to be gone."""
         return self._leaving.overdue(now)
 
-    def begin_shutdown(self, withdrawn: Iterable[Gateway], within_s: float) -> None:
-        """Add none any more, and remove these; a pool that would need longer than `within_s` gets a quicker pace."""
-        for gateway in withdrawn:
-            self.remove(gateway)
+    def begin_shutdown(self, withdrawn: Iterable[tuple[GatewayName, str]], within_s: float) -> None:
+        """Add none any more, and remove these; a pool that would need longer than `within_s` gets a quicker pace.
+
+        Args:
+            withdrawn: names, each with that of its pool.
+        """
+        for name, pool in withdrawn:
+            self.remove(name, pool)
         self._miss_none()
         for pool, count in self._leaving.waiting().items():
             longest_s = within_s * _SHUTDOWN_ASKS / count
@@ -167,8 +177,9 @@ class GatewayChanges:
 
     def _due_additions(self, pool: str, now: float) -> Iterator[Gateway]:
         pace = self._paces[pool]
-        for gateway in islice(self._missing[pool].values(), _BATCH):
-            if self._leaving.hold_back(gateway.name):
+        for name in islice(self._missing[pool], _BATCH):
+            gateway = None if self._leaving.hold_back(name) else self._desired.gateway(name)
+            if gateway is None:
                 continue
             if gateway.register and not pace.take(now):
                 return

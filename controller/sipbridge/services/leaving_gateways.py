@@ -7,7 +7,7 @@ later, and would take the new one's binding with it. So who adds asks here first
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice, takewhile
 
 from sipbridge.core.gateway import GatewayName
@@ -21,6 +21,7 @@ class LeavingGateways:
 
     def __init__(self) -> None:
         self._pool_of: dict[GatewayName, str] = {}
+        self._former_pool_of: dict[GatewayName, str] = {}
         self._waiting: dict[str, dict[GatewayName, None]] = {}
         # Until when to wait for the confirmation, in the order of asking.
         self._removing: dict[GatewayName, float] = {}
@@ -36,6 +37,7 @@ class LeavingGateways:
     def add(self, name: GatewayName, pool: str = NO_POOL) -> None:
         """Let a gateway wait for its removal; one that leaves already goes on as it does."""
         if name not in self._pool_of:
+            pool = pool or self._former_pool_of.get(name, NO_POOL)
             self._pool_of[name] = pool
             self._waiting.setdefault(pool, {})[name] = None
             self._stems[_stem(name)] += 1
@@ -59,14 +61,11 @@ class LeavingGateways:
         self.discard(name)
         return True
 
-    def replace(self, names: Iterable[GatewayName]) -> None:
-        """Let these wait, and no others: they were found there."""
-        pools = self._pool_of
-        self._pool_of, self._waiting = {}, {}
+    def start_again(self) -> None:
+        """Forget all of them; those that are found there once more are of the pools that they were of."""
+        self._former_pool_of, self._pool_of, self._waiting = self._pool_of, {}, {}
         self._removing.clear()
         self._stems.clear()
-        for name in names:
-            self.add(name, pools.get(name, NO_POOL))
 
     def due(self, may_go: Callable[[str], bool], most: int) -> Iterator[GatewayName]:
         """Those whose turn it is: of each pool as many as `may_go` allows it, and `most` at a time."""

@@ -15,17 +15,16 @@ from sipbridge.core.account import AccountId
 from sipbridge.core.account_pool import AccountPool, Line
 from sipbridge.core.backoff import Backoff
 from sipbridge.core.events import GatewayAdded, GatewayDeleted, GatewayStateChanged, ProfileStarted
-from sipbridge.core.gateway import GATEWAY_PREFIX, Gateway, GatewayName, Registration, RegistrationStatus
+from sipbridge.core.gateway import GATEWAY_PREFIX, GatewayName, Registration, RegistrationStatus
 from sipbridge.core.uri import SipUri
 from sipbridge.ports import Clock, CommandRefused, Scheduler, Switch, SwitchLost
 from sipbridge.services.desired_gateways import DesiredGateways
 from sipbridge.services.gateway_changes import GatewayChanges
+from sipbridge.services.reconciliation import GatewayEvent, Reconciliation
 from sipbridge.services.refused_accounts import RefusedAccounts
 
 _log = logging.getLogger(__name__)
 
-_SLICE = 500
-"""Gateways that are named in one go: some 5 ms."""
 _RETRY_MIN_S = 1.0
 _RETRY_MAX_S = 30.0
 _REFUSED = frozenset({"401", "403", "407", "904"})
@@ -33,16 +32,13 @@ _REFUSED = frozenset({"401", "403", "407", "904"})
 
 _NOT_REGISTERED = Registration()
 
-GatewayEvent = GatewayStateChanged | GatewayAdded | GatewayDeleted
-"""What the switch tells about one gateway."""
-
 
 @dataclass(frozen=True, slots=True)
 class RegistrarSettings:
     """How gateways are made.
 
     Attributes:
-        expires_s: mean lifetime of a registration.
+        expires_s: longest lifetime of a registration.
         max_registrations_per_s: for each pool, where its own interval is shorter: FreeSWITCH sends what is due in one
             burst a second, and a burst of thousands times out.
         confirm_timeout_s: how long the event that confirms a change may take before it is asked for.
@@ -66,20 +62,18 @@ class Registrar:
     ) -> None:
         self._switch = switch
         self._clock = clock
-        self._scheduler = scheduler
         self._desired = DesiredGateways(pools, settings.expires_s)
         self._changes = GatewayChanges(self._desired, settings.max_registrations_per_s, settings.confirm_timeout_s)
+        self._reconciliation = Reconciliation(switch, scheduler, self._desired, self._changes, self._miss)
         self._adds_first = True
         self._connected = False
         self._reconcile_due = False
-        # Events that came while a reconciliation was asking: its answers may be older than they.
-        self._meanwhile: list[GatewayEvent] | None = None
         self._retry = Backoff(_RETRY_MIN_S, _RETRY_MAX_S)
         self._refused = RefusedAccounts()
 
-    def gateway_of(self, account: AccountId) -> GatewayName | None:
+    def gateway_of(self, line: Line) -> GatewayName | None:
         """The name of an account's gateway, while FreeSWITCH has it."""
-        name = self._desired.name_of(account)
+        name = line.gateway
         return name if name is not None and self._changes.is_present(name) else None
 
     def account_behind(self, gateway: str) -> SipUri | None:
@@ -104,18 +98,19 @@ class Registrar:
             return
         self._refused.forgive(line.id)
         line.set_registration(_NOT_REGISTERED)
+        pool = line.pool.policy.name
         if before is not None:
-            self._changes.discard(before)
-        if now is not None and self._changes.want(now):
+            self._changes.discard(before, pool)
+        if now is not None and self._changes.want(now, pool):
             # Changed back before the old gateway was touched: only the switch knows how it is.
             self._reconcile_due = True
 
     def on_account_removed(self, line: Line) -> None:
         """Take the gateway of an account away that is gone."""
         self._refused.forgive(line.id)
-        gateway = self._desired.withdraw(line)
-        if gateway is not None:
-            self._changes.discard(gateway)
+        name = self._desired.withdraw(line)
+        if name is not None:
+            self._changes.discard(name, line.pool.policy.name)
 
     def next_try_s(self, account: AccountId) -> float | None:
         """Seconds until a refused account may try again; None for one that does not wait."""
@@ -128,48 +123,31 @@ class Registrar:
         return self._changes.pending_removals
 
     def reconcile(self) -> None:
-        """Find out which gateways the switch has, after a link is up or a profile has started.
-
-        What changes while that is under way is told by events. Those are noted and told again afterwards: every change
-        has its event, so that the last one told is right, whichever of answer and events was the older.
+        """Find out which gateways the switch has, after a link is up or a profile has started; lets others run.
 
         Raises:
             SwitchLost: the link broke again; the next one reconciles.
         """
         # A profile that starts from now on is not in the answer.
         self._reconcile_due = False
-        meanwhile: list[GatewayEvent] = []
-        self._meanwhile = meanwhile
         try:
-            for number, _ in enumerate(self._desired.use_salt(self._switch.gateway_salt()), 1):
-                if number % _SLICE == 0:
-                    self._scheduler.breathe()
-            up, down = self._ask_gateways()
+            meanwhile = self._reconciliation.run()
         except BaseException:
             self._reconcile_due = True
             raise
-        finally:
-            self._meanwhile = None
-        present = {GatewayName(name) for name in up | down if name.startswith(GATEWAY_PREFIX)}
-        for gateway in self._changes.start_from(present):
-            self._miss(gateway)
-        for gateway in self._desired:
-            self._desired.note_listed(gateway, gateway.name in up, gateway.name in down)
         for event in meanwhile:
             self.on_gateway_event(event)
         self._connected = True
         self._retry.succeeded()
-        there = sum(self._changes.is_present(gateway.name) for gateway in self._desired)
-        _log.info("%d of %d gateways are in FreeSWITCH", there, len(self._desired))
 
     def disconnect(self) -> None:
         """The link is lost: what is known stays as it is, and nothing is changed until it is back."""
         self._connected = False
+        self._reconciliation.abandon()
 
     def on_gateway_event(self, event: GatewayEvent) -> None:
         """Note what became of a gateway."""
-        if self._meanwhile is not None:
-            self._meanwhile.append(event)
+        self._reconciliation.note(event)
         match event:
             case GatewayStateChanged():
                 self._on_state(event)
@@ -195,31 +173,29 @@ class Registrar:
         elif line.registration.status is RegistrationStatus.FAILED and changed.sip_status in _REFUSED:
             pause = self._refused.refuse(line.id, now)
             _log.warning("account %s was refused and tries again in %d min", line.account.uri, pause / 60)
-            gateway = self._desired.gateway_of(line.id)
-            if gateway is not None:
-                self._changes.remove(gateway)
+            self._changes.remove(GatewayName(changed.name), line.pool.policy.name)
 
     def _on_added(self, name: GatewayName) -> None:
         """FreeSWITCH took a gateway."""
         if not name.startswith(GATEWAY_PREFIX):
             return
         self._changes.note_added(name)
-        gateway = self._desired.get(name)
-        if gateway is not None:
-            self._desired.note_added(gateway)
+        line = self._desired.line(name)
+        if line is not None:
+            self._desired.note_added(line)
 
     def _on_deleted(self, name: GatewayName) -> None:
         """A gateway is gone; a step adds it again if it should be there."""
         self._changes.note_deleted(name)
-        gateway = self._desired.get(name)
-        if gateway is not None:
-            self._desired.note_deleted(gateway)
-            self._miss(gateway)
+        line = self._desired.line(name)
+        if line is not None:
+            self._desired.note_deleted(line)
+            self._miss(line)
 
-    def _miss(self, gateway: Gateway) -> None:
-        """A desired gateway is not there: a step adds it, unless its account has to wait."""
-        if gateway.account_id not in self._refused:
-            self._changes.miss(gateway)
+    def _miss(self, line: Line) -> None:
+        """The gateway of a line is not there: a step adds it, unless its account has to wait."""
+        if line.gateway is not None and line.id not in self._refused:
+            self._changes.miss(line.gateway, line.pool.policy.name)
 
     def on_profile_started(self, started: ProfileStarted) -> None:
         """Have the next step ask what is left of the gateways: a profile that starts has none of the spool's."""
@@ -261,13 +237,6 @@ class Registrar:
         """
         self._changes.begin_shutdown(self._desired.withdraw_at_shutdown(), within_s)
 
-    def _ask_gateways(self) -> tuple[set[str], set[str]]:
-        try:
-            return self._switch.gateways()
-        except CommandRefused as error:
-            _log.warning("the provider profile is not running: %s", error.reply.strip())
-            return set(), set()
-
     def _confirm(self, now: float) -> None:
         """Ask what became of changes whose events are overdue."""
         if not self._changes.overdue_additions(now) and not self._changes.overdue_removals(now):
@@ -277,8 +246,8 @@ class Registrar:
         for name in self._changes.overdue_additions(now):
             if name in present:
                 self._on_added(name)
-                if name in up and (gateway := self._desired.get(name)):
-                    self._desired.note_listed(gateway, up=True, down=False)
+                if name in up and (line := self._desired.line(name)):
+                    self._desired.note_listed(line, up=True, down=False)
             else:
                 _log.error("FreeSWITCH did not take gateway %s: its log says why; trying again", name)
                 self._changes.give_up_adding([name])
@@ -291,9 +260,9 @@ class Registrar:
     def _forgive(self, now: float) -> None:
         """Let refused accounts try again whose time has come."""
         for account in self._refused.take_due(now):
-            gateway = self._desired.gateway_of(account)
-            if gateway is not None and not self._changes.is_present(gateway.name):
-                self._miss(gateway)
+            line = self._desired.line_of(account)
+            if line is not None and self.gateway_of(line) is None:
+                self._miss(line)
 
     def _remove(self, now: float) -> None:
         for name in self._changes.take_removals(now):
