@@ -89,7 +89,7 @@ class SwitchListener(Protocol):
         """The connection stands and events flow; what happened before is unknown. May wait for the switch."""
 
     def on_switch_down(self, reason: str) -> None:
-        """The connection is lost. Must not wait."""
+        """The connection is lost, or could not be made; told at each attempt. Must not wait."""
 
     def on_switch_event(self, event: SwitchEvent) -> None:
         """Something happened. Must not wait."""

@@ -16,7 +16,7 @@ from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
 from sipbridge.adapters.spool import Spool
 from sipbridge.core.account import AccountId
 from sipbridge.core.call import ChannelUuid
-from sipbridge.core.events import CallEnded, GatewayAdded, SwitchEvent
+from sipbridge.core.events import CallEnded, GatewayAdded, Heartbeat, SwitchEvent
 from sipbridge.core.gateway import GatewayName
 from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchLost
 
@@ -125,10 +125,14 @@ def test_events_are_told_as_values(switch: FreeSwitch, fake: FakeFreeSwitch, lis
     fake.tell(
         event("CHANNEL_HANGUP_COMPLETE", **{"Unique-ID": CALL, "Hangup-Cause": "USER_BUSY"}),
         event("CUSTOM", **{"Event-Subclass": "sofia::gateway_add", "Gateway": "a"}),
-        event("HEARTBEAT"),
+        event("HEARTBEAT", **{"FreeSWITCH-Version": "1.10.12-release", "Uptime-msec": "2500", "Idle-CPU": "98.5"}),
     )
-    until(lambda: len(listener.told) == 3)
-    assert listener.told[1:] == [CallEnded(CALL, "USER_BUSY", answered=False), GatewayAdded("a")]
+    until(lambda: len(listener.told) == 4)
+    assert listener.told[1:] == [
+        CallEnded(CALL, "USER_BUSY", answered=False),
+        GatewayAdded("a"),
+        Heartbeat("1.10.12", 2.5, 0, 0, 98.5),
+    ]
 
 
 def test_a_shutdown_of_freeswitch_ends_the_link_at_once(

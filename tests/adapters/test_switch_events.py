@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from sipbridge.adapters.event_socket.events import PARSERS, parse_call_ended, parse_call_parked
+from sipbridge.adapters.event_socket.events import PARSERS, parse_call_ended, parse_call_parked, parse_status
 from sipbridge.adapters.event_socket.framing import FrameReader
 from sipbridge.core.events import (
     CallEnded,
@@ -17,6 +17,7 @@ from sipbridge.core.events import (
     GatewayAdded,
     GatewayDeleted,
     GatewayStateChanged,
+    Heartbeat,
     ProfileStarted,
     SwitchEvent,
 )
@@ -168,3 +169,28 @@ def test_a_header_that_is_an_array_counts_with_its_last(value: object, text: str
 def test_an_event_without_anything_is_no_error() -> None:
     for parse in PARSERS.values():
         assert parse({})
+
+
+_STATUS = """UP 1 year, 2 days, 3 hours, 1 minute, 4 seconds, 463 milliseconds, 297 microseconds
+FreeSWITCH (Version 1.10.12-release git a88d069 2024-08-02 21:02:27Z 64bit) is ready
+9 session(s) since startup
+3 session(s) - peak 7, last 5min 5{0}
+0 session(s) per Sec out of max 10000, peak 2, last 5min 2{0}
+20000 session(s) max
+min idle cpu 0.00/98.83
+Current Stack Size/Max 240K/8192K
+""".format(" ")
+
+
+def test_the_status_says_what_a_heartbeat_says() -> None:
+    uptime_s = 367 * 86_400 + 3 * 3_600 + 64
+    assert parse_status(_STATUS) == Heartbeat("1.10.12", uptime_s, 3, 20_000, 98.83)
+
+
+@pytest.mark.parametrize("text", ["", "+OK", "-ERR no reply", _STATUS.replace("session(s) max", "")])
+def test_another_answer_to_status_says_nothing(text: str) -> None:
+    assert parse_status(text) is None
+
+
+def test_a_heartbeat_without_numbers_is_one_all_the_same() -> None:
+    assert PARSERS["HEARTBEAT"]({"Session-Count": "many"}) == Heartbeat("", 0.0, 0, 0, 0.0)

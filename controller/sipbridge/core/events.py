@@ -112,4 +112,21 @@ class ProfileStarted:
     name: str
 
 
-SwitchEvent = CallParked | CallEnded | GatewayStateChanged | GatewayAdded | GatewayDeleted | ProfileStarted
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """How the switch is, as it tells every 20 s.
+
+    Attributes:
+        version: ``1.10.12``.
+        sessions: its channels.
+        idle_cpu_percent: of the machine.
+    """
+
+    version: str
+    uptime_s: float
+    sessions: int
+    max_sessions: int
+    idle_cpu_percent: float
+
+
+SwitchEvent = CallParked | CallEnded | GatewayStateChanged | GatewayAdded | GatewayDeleted | ProfileStarted | Heartbeat

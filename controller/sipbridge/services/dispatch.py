@@ -6,6 +6,7 @@ taken: before that, a decision could oversell a line.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from typing import assert_never
 
@@ -16,6 +17,7 @@ from sipbridge.core.events import (
     GatewayAdded,
     GatewayDeleted,
     GatewayStateChanged,
+    Heartbeat,
     ProfileStarted,
     SwitchEvent,
 )
@@ -37,7 +39,8 @@ class Dispatch:
         lease_renewal_s: pause between two renewals, a fraction of the lease.
 
     Attributes:
-        switch_status: whether the switch is connected, and why not.
+        problem: why the switch is not connected; ``""`` while it is.
+        since: when it was connected, or was no longer, by the clock.
     """
 
     def __init__(
@@ -55,7 +58,9 @@ class Dispatch:
         self._lease_renewal_s = lease_renewal_s
         self._is_ready = False
         self._takes_calls = True
-        self.switch_status = "not connected yet"
+        self.problem = "not connected yet"
+        self.since = clock.monotonic()
+        self._heartbeat: tuple[Heartbeat, float] | None = None
         self._waiting: dict[ChannelUuid, CallParked] = {}
         self._renew_at = 0.0
         self._audit_at = 0.0
@@ -70,6 +75,19 @@ class Dispatch:
         """Whether new calls are taken at all, as far as the operator is concerned."""
         return self._takes_calls
 
+    @property
+    def has_lease(self) -> bool:
+        """Whether the switch lets calls through to us."""
+        return self._is_ready and self._takes_calls
+
+    @property
+    def heartbeat(self) -> Heartbeat | None:
+        """How the switch is, its uptime as it is now; None while it is not known."""
+        if self._heartbeat is None:
+            return None
+        heartbeat, at = self._heartbeat
+        return dataclasses.replace(heartbeat, uptime_s=heartbeat.uptime_s + self._clock.monotonic() - at)
+
     def on_switch_up(self) -> None:
         """Reconcile, then decide the calls that arrived meanwhile, and take the lease."""
         self._registrar.reconcile()
@@ -81,7 +99,8 @@ class Dispatch:
             gone,
         )
         self._is_ready = True
-        self.switch_status = "connected"
+        self.problem = ""
+        self.since = self._clock.monotonic()
         waiting, self._waiting = self._waiting, {}
         for call in waiting.values():
             self._decide(call)
@@ -96,7 +115,10 @@ class Dispatch:
     def on_switch_down(self, reason: str) -> None:
         """Stop deciding; FreeSWITCH ends parked calls by itself. Who lost the connection has logged it."""
         self._is_ready = False
-        self.switch_status = f"not connected: {reason}"
+        self._heartbeat = None
+        if not self.problem:
+            self.since = self._clock.monotonic()
+        self.problem = reason
         self._waiting.clear()
         self._registrar.disconnect()
 
@@ -115,6 +137,8 @@ class Dispatch:
                 self._registrar.on_gateway_event(event)
             case ProfileStarted():
                 self._registrar.on_profile_started(event)
+            case Heartbeat():
+                self._heartbeat = event, self._clock.monotonic()
             case unknown:
                 assert_never(unknown)
 

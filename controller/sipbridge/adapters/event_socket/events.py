@@ -7,6 +7,7 @@ themselves. Of the Request-URI there are only decoded parts: the user part is es
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from sipbridge.core.events import (
     GatewayAdded,
     GatewayDeleted,
     GatewayStateChanged,
+    Heartbeat,
     ProfileStarted,
     SwitchEvent,
 )
@@ -94,9 +96,48 @@ def parse_gateway_state(event: dict[str, Any]) -> GatewayStateChanged:
     )
 
 
+def parse_heartbeat(event: dict[str, Any]) -> Heartbeat:
+    """HEARTBEAT. Source: switch_core.c, send_heartbeat."""
+    return Heartbeat(
+        version=_text(event, "FreeSWITCH-Version").partition("-")[0],
+        uptime_s=_number(_text(event, "Uptime-msec")) / 1000,
+        sessions=int(_number(_text(event, "Session-Count"))),
+        max_sessions=int(_number(_text(event, "Max-Sessions"))),
+        idle_cpu_percent=_number(_text(event, "Idle-CPU")),
+    )
+
+
+def parse_status(text: str) -> Heartbeat | None:
+    """The answer to ``status``, which need not be waited for; None for another text.
+
+    Source: mod_commands.c, status_function.
+    """
+    version = re.search(r"^FreeSWITCH \(Version (\d[^ )-]*)", text, re.MULTILINE)
+    sessions = re.search(r"^(\d+) session\(s\) - peak", text, re.MULTILINE)
+    limit = re.search(r"^(\d+) session\(s\) max", text, re.MULTILINE)
+    idle = re.search(r"^min idle cpu [\d.]+/([\d.]+)", text, re.MULTILINE)
+    if not (version and sessions and limit and idle):
+        return None
+    uptime_s = sum(
+        int(number) * _UNITS_S[unit] for number, unit in re.findall(r"(\d+) (year|day|hour|minute|second)", text)
+    )
+    return Heartbeat(version[1], uptime_s, int(sessions[1]), int(limit[1]), float(idle[1]))
+
+
+_UNITS_S = {"year": 365 * 86_400, "day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
 PARSERS: dict[str, Callable[[dict[str, Any]], SwitchEvent]] = {
     "CHANNEL_PARK": parse_call_parked,
     "CHANNEL_HANGUP_COMPLETE": parse_call_ended,
+    "HEARTBEAT": parse_heartbeat,
     "sofia::gateway_state": parse_gateway_state,
     "sofia::gateway_add": lambda event: GatewayAdded(_text(event, "Gateway")),
     "sofia::gateway_delete": lambda event: GatewayDeleted(_text(event, "Gateway")),

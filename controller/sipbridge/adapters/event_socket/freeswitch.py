@@ -11,7 +11,7 @@ from functools import partial
 import orjson
 
 from sipbridge.adapters.event_socket.connection import Event, EventSocketConnection, Reply
-from sipbridge.adapters.event_socket.events import PARSERS
+from sipbridge.adapters.event_socket.events import PARSERS, parse_status
 from sipbridge.adapters.event_socket.link import Link, LinkSettings
 from sipbridge.adapters.spool import Spool
 from sipbridge.core.account import AccountId
@@ -72,13 +72,15 @@ class FreeSwitch:
             if reply.is_error:
                 raise SwitchLost(f"{command}: {reply.text}")
         events.expect_events_only()
+        # The first HEARTBEAT comes within 20 s only.
+        if (heartbeat := parse_status(self._api("status"))) is not None:
+            self._listener.on_switch_event(heartbeat)
         self._listener.on_switch_up()
 
     def on_link_down(self, reason: str) -> None:
-        """Tell the listener, once per link that was up."""
-        if self._commands is not None:
-            self._commands = None
-            self._listener.on_switch_down(reason)
+        """Tell the listener, whether the link is lost or could not be made."""
+        self._commands = None
+        self._listener.on_switch_down(reason)
 
     def _tell(self, parse: Callable[[Event], SwitchEvent], event: Event) -> None:
         self._listener.on_switch_event(parse(event))

@@ -1,0 +1,17 @@
+"""How a switch is, as it says itself: at once, not only with its next HEARTBEAT."""
+
+from __future__ import annotations
+
+from listener import Listener
+
+from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
+from sipbridge.core.events import Heartbeat
+
+
+def test_a_switch_that_is_connected_has_said_how_it_is(switch: FreeSwitch, listener: Listener) -> None:
+    assert switch
+    heartbeat = listener.of(Heartbeat)[0]
+    assert heartbeat.version.startswith("1.")
+    assert 0.0 <= heartbeat.uptime_s < 600.0
+    assert 0 <= heartbeat.sessions < heartbeat.max_sessions
+    assert 0.0 <= heartbeat.idle_cpu_percent <= 100.0
