@@ -8,6 +8,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import gevent
@@ -30,10 +31,13 @@ from sipbridge.services.call_journal import CallJournal
 from sipbridge.services.call_log import CallLog
 from sipbridge.services.dispatch import Dispatch
 from sipbridge.services.drain import Drain
+from sipbridge.services.info import bridge_info
+from sipbridge.services.onlooker_commands import OnlookerCommands
 from sipbridge.services.operator_commands import CommandError, OperatorCommands
 from sipbridge.services.registrar import Registrar, RegistrarSettings
 from sipbridge.services.reload import Reload, ReloadResult
-from sipbridge.services.status import bridge_info, pool_status
+from sipbridge.services.status import Status
+from sipbridge.services.traffic import Traffic
 from sipbridge.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -74,7 +78,8 @@ class App:
         )
         scheduler = Greenlets()
         self._registrar = Registrar(self._switch, table.pools.values(), _registrar_settings(settings), clock, scheduler)
-        self._journal = CallJournal(clock, [CallLog()])
+        traffic = Traffic(clock)
+        self._journal = CallJournal(clock, [CallLog(), traffic])
         self._calls = CallControl(
             self._switch,
             table,
@@ -105,11 +110,23 @@ class App:
         commands = OperatorCommands(
             self._reload_file, Drain(self._calls, self._dispatch, scheduler), self._stop_wanted.is_set
         )
+        status = Status(
+            version("sipbridge"),
+            clock,
+            scheduler,
+            calls=self._calls,
+            journal=self._journal,
+            dispatch=self._dispatch,
+            registrar=self._registrar,
+            traffic=traffic,
+            redis=lambda: self._account_syncs.redis_status,
+            sources=self._account_syncs.states,
+        )
         self._control = ControlServer(
             settings.control.socket,
             {
                 "info": lambda _: bridge_info(self.table),
-                "status": lambda _: self._status(),
+                "status": OnlookerCommands(status).status,
                 "reload": commands.reload,
                 "drain": commands.drain,
             },
@@ -238,19 +255,6 @@ class App:
         if self._settings.providers_file is None:
             raise AssertionError("reloading without a providers file")
         return load_providers(self._settings.providers_file, self._settings.media_defaults)
-
-    def _status(self) -> dict[str, Any]:
-        """How the bridge is doing, in counts."""
-        syncs = self._account_syncs.states()
-        return {
-            "switch": self._dispatch.switch_status,
-            "takesCalls": self.takes_calls and self._dispatch.takes_calls,
-            "drained": sorted(self.table.drained),
-            "callsInProgress": self.calls_in_progress,
-            "outcomes": dict(self._calls.outcomes.most_common()),
-            "redis": self._account_syncs.redis_status,
-            "pools": {name: pool_status(pool, syncs.get(name)) for name, pool in self.table.pools.items()},
-        }
 
     def _steps(self) -> None:
         while True:

@@ -15,11 +15,14 @@ from sipbridge.core.provider import Always, FindInPool, OnAccountNotFound, Outgo
 from sipbridge.core.routing import DeclineReason, RoutingTable
 from sipbridge.core.template import TemplateScope, parse_template
 from sipbridge.core.uri import parse_sip_uri
+from sipbridge.services.account_sync import SyncState
 from sipbridge.services.call_control import CallControl
 from sipbridge.services.call_journal import CallJournal
 from sipbridge.services.call_log import CallLog
 from sipbridge.services.dispatch import Dispatch
 from sipbridge.services.registrar import Registrar, RegistrarSettings
+from sipbridge.services.status import Status
+from sipbridge.services.traffic import Traffic
 
 LEASE_RENEWAL_S = 2.0
 CONFIRM_TIMEOUT_S = 10.0
@@ -93,7 +96,8 @@ class Services:
         table = RoutingTable(tuple(map(outbound, named)) if providers is None else providers, named)
         settings = RegistrarSettings(600, max_registrations_per_s, CONFIRM_TIMEOUT_S)
         self.registrar = Registrar(self.switch, named.values(), settings, self.clock, self.scheduler)
-        self.journal = CallJournal(self.clock, [CallLog()])
+        self.traffic = Traffic(self.clock)
+        self.journal = CallJournal(self.clock, [CallLog(), self.traffic])
         self.calls = CallControl(
             self.switch,
             table,
@@ -107,6 +111,19 @@ class Services:
         )
         self.dispatch = Dispatch(self.switch, self.calls, self.registrar, self.clock, LEASE_RENEWAL_S)
         self.switch.listener = self.dispatch
+        self.sync_states: dict[str, SyncState] = {}
+        self.status = Status(
+            "1.2.3",
+            self.clock,
+            self.scheduler,
+            calls=self.calls,
+            journal=self.journal,
+            dispatch=self.dispatch,
+            registrar=self.registrar,
+            traffic=self.traffic,
+            redis=lambda: "not used",
+            sources=lambda: self.sync_states,
+        )
 
     @property
     def table(self) -> RoutingTable:

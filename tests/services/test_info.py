@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services_examples import Services, outbound, policy, pool
 
-from sipbridge.services.status import bridge_info
+from sipbridge.services.info import bridge_info
 
 
 def test_every_provider_shows_the_accounts_of_its_pool() -> None:

@@ -7,6 +7,7 @@ reconciliation may have told before.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from sipbridge.core.account_pool import Line
 from sipbridge.core.call import ChannelUuid
@@ -23,6 +24,11 @@ class LineUsage:
 
     def __iter__(self) -> Iterator[ChannelUuid]:
         return iter(self._held)
+
+    @property
+    def held(self) -> Mapping[ChannelUuid, Line]:
+        """The line that each call holds, those that took theirs first at the beginning."""
+        return MappingProxyType(self._held)
 
     def get(self, channel_uuid: ChannelUuid) -> Line | None:
         """The line that this call holds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Generic, TypeVar
 
 _K = TypeVar("_K", bound=Hashable)
@@ -35,8 +35,8 @@ class RecentCounts(Generic[_K]):
         self._forget(int(now))
         return dict(self._totals)
 
-    def per_second(self, kinds: Mapping[_K, int], now: float, over_s: int = 10) -> float:
-        """How many of these kinds happened a second, in the last few."""
+    def per_second(self, is_counted: Callable[[_K], bool], now: float, over_s: int = 10) -> float:
+        """How many things of some kinds happened a second, in the last few."""
         first = int(now) - over_s
         counted = 0
         for second, counts in reversed(self._seconds):
@@ -44,7 +44,7 @@ class RecentCounts(Generic[_K]):
                 break
             # The second that is not over yet would make it flicker.
             if second < int(now):
-                counted += sum(number for kind, number in counts.items() if kind in kinds)
+                counted += sum(number for kind, number in counts.items() if is_counted(kind))
         return counted / over_s
 
     def _forget(self, second: int) -> None:

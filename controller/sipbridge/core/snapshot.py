@@ -1,4 +1,4 @@
-"""How the bridge is doing at one moment, as those see it who look on: counts, and the accounts that they asked for. Pure.
+"""How the bridge is doing at one moment: counts, and the accounts that somebody asked for. Pure.
 
 Times are ages and pauses in seconds, so that a clock that is set changes nothing. A new fact is a field with a default,
 here and nowhere else: `snapshot_json` carries it.

@@ -1,7 +1,7 @@
-"""Frozen dataclasses become JSON-able values, and these become dataclasses again: ``is_drained`` is ``isDrained``. Pure.
+"""Frozen dataclasses become JSON-able values, and these dataclasses again: ``is_drained`` is ``isDrained``. Pure.
 
-What a reader does not know it passes over, and what it misses has its default: a command line of one version can look at
-a daemon of another.
+What a reader does not know it passes over, and what it misses has its default: a command line of one version can look
+at a daemon of another.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def from_json(wanted: type[_T], value: Any) -> _T:
     """
     if not isinstance(value, Mapping):
         raise JsonError(f"{wanted.__name__} must be an object, not {value!r:.40}")
-    known = {name: _read(type_, value[wire], wire) for name, wire, type_ in _fields(wanted) if wire in value}
+    known = {name: _read(type_, value[wire], wire) for name, wire, type_ in _fields(wanted) if wire in value}  # type: ignore[arg-type]
     try:
         return wanted(**known)
     except TypeError as error:

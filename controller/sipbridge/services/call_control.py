@@ -74,6 +74,11 @@ class CallControl:
         """Calls that hold a line now."""
         return len(self._usage)
 
+    @property
+    def held(self) -> Mapping[ChannelUuid, Line]:
+        """The line that each of them holds."""
+        return self._usage.held
+
     def line_of(self, account: AccountId) -> Line | None:
         """The line of an account; None when no pool has it (any more)."""
         return next((line for pool in self.table.pools.values() if (line := pool.get(account))), None)
