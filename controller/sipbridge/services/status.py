@@ -191,7 +191,7 @@ class Status:
             max_calls=policy.max_calls_per_line,
             failing_s=self._clock.monotonic() - registration.since if failed else None,
             next_try_s=self._registrar.next_try_s(line.id),
-            gateway=self._registrar.gateway_of(line.id) or "",
+            gateway=self._registrar.gateway_of(line) or "",
             proxy=proxy.text,
             registrar=(account.registrar or policy.registrar or proxy).text,
         )
