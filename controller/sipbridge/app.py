@@ -18,7 +18,9 @@ from sipbridge.account_syncs import AccountSyncs, MakeSource
 from sipbridge.adapters.control_socket import ControlServer
 from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
 from sipbridge.adapters.event_socket.link import LinkSettings
+from sipbridge.adapters.event_socket.profiles import Profiles
 from sipbridge.adapters.greenlets import Greenlets
+from sipbridge.adapters.netlink import watch_network
 from sipbridge.adapters.spool import Spool
 from sipbridge.adapters.sql_accounts import SqlAccounts
 from sipbridge.config.load import BridgeConfig, LoadResult, load_providers
@@ -33,6 +35,7 @@ from sipbridge.services.dispatch import Dispatch
 from sipbridge.services.drain import Drain
 from sipbridge.services.info import bridge_info
 from sipbridge.services.onlooker_commands import OnlookerCommands
+from sipbridge.services.network_watch import NetworkWatch
 from sipbridge.services.operator_commands import CommandError, OperatorCommands
 from sipbridge.services.registrar import Registrar, RegistrarSettings
 from sipbridge.services.reload import Reload, ReloadResult
@@ -80,6 +83,10 @@ class App:
         self._registrar = Registrar(self._switch, table.pools.values(), _registrar_settings(settings), clock, scheduler)
         traffic = Traffic(clock)
         self._journal = CallJournal(clock, [CallLog(), traffic])
+        profiles = (settings.sofia.provider_profile, settings.sofia.inside_profile)
+        self._network = NetworkWatch(
+            Profiles(self._switch.api), profiles, self._registrar.register_again, clock, settings.network.stable_s
+        )
         self._calls = CallControl(
             self._switch,
             table,
@@ -186,6 +193,8 @@ class App:
             self._control.stop()
             raise
         self._greenlets = [gevent.spawn(self._switch.run, self._dispatch), gevent.spawn(self._steps)]
+        if _follows_network(self._settings):
+            self._greenlets += [gevent.spawn(watch_network, self._network), gevent.spawn(self._network_steps)]
         for greenlet in self._greenlets:
             greenlet.link_exception(self._on_greenlet_failed)
         self._account_syncs.start(self._config, self.table.pools)
@@ -262,6 +271,12 @@ class App:
             self._registrar.step()
             gevent.sleep(_STEP_S)
 
+    def _network_steps(self) -> None:
+        # Apart: they wait for FreeSWITCH while a profile starts, and the lease must not.
+        while True:
+            self._network.step()
+            gevent.sleep(_STEP_S)
+
     def _on_greenlet_failed(self, greenlet: Any) -> None:
         # A defect. Better to stop, in order, and be started again by systemd than to go on lame.
         _log.critical("stopping: %r failed", greenlet)
@@ -280,6 +295,12 @@ def _link_settings(settings: Settings) -> LinkSettings:
         backoff_min_s=esl.backoff_min_s,
         backoff_max_s=esl.backoff_max_s,
     )
+
+
+def _follows_network(settings: Settings) -> bool:
+    """Whether this host's network is FreeSWITCH's, and is to be watched."""
+    host = settings.event_socket.host
+    return settings.network.watch and (host.startswith("127.") or host in ("localhost", "::1"))
 
 
 def _registrar_settings(settings: Settings) -> RegistrarSettings:

@@ -13,6 +13,7 @@ from sipbridge.core.call_record import CallDecided, CallRecord
 from sipbridge.core.errors import SipBridgeError
 from sipbridge.core.events import SwitchEvent
 from sipbridge.core.gateway import Gateway, GatewayName
+from sipbridge.core.network import HostNetwork
 
 _T = TypeVar("_T")
 
@@ -75,6 +76,9 @@ class Switch(Protocol):
     def remove_gateway(self, name: GatewayName) -> None:
         """Unregister and forget a gateway; a `GatewayDeleted` follows."""
 
+    def register_gateway(self, name: GatewayName) -> None:
+        """Have a gateway register now, whether it has registered before or waits to try again."""
+
     def renew_lease(self) -> None:
         """Let the switch take calls for some seconds more."""
 
@@ -103,6 +107,37 @@ class CallObserver(Protocol):
 
     def on_call_over(self, record: CallRecord) -> None:
         """A call is over, however it ended; told once for each."""
+
+
+class SofiaProfiles(Protocol):
+    """The SIP profiles of FreeSWITCH and what they are bound to. Waits, and raises `SwitchLost` or `CommandRefused`."""
+
+    def address(self, profile: str) -> str | None:
+        """The IP address that a profile is bound to; None while it does not run."""
+
+    def configured_address(self, profile: str) -> str | None:
+        """What the configuration names for it now, read anew; None where that is no address, but a way to find one."""
+
+    def follow_host(self, network: HostNetwork, family_of: str) -> None:
+        """Let FreeSWITCH know the host's own address, if the one that it knows is gone.
+
+        Args:
+            family_of: an address of the family that it is about.
+        """
+
+    def restart(self, profile: str) -> None:
+        """Bind a profile anew, by its configuration. It loses its calls and gateways; a `ProfileStarted` follows.
+
+        Raises:
+            CommandRefused: it has started a moment ago, or there is none of this name.
+        """
+
+
+class NetworkListener(Protocol):
+    """Who is told how the host's network is."""
+
+    def on_network(self, network: HostNetwork) -> None:
+        """It may have changed. Must not wait."""
 
 
 class NotificationListener(Protocol):

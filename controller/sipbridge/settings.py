@@ -200,6 +200,20 @@ class CallSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """``[network]``: what is done when an address, a link or a default route of this host changes."""
+
+    watch: bool = True
+    """Whether it is watched. When the address of the provider profile is back, or a default route is new, all accounts
+    register again, at the pace of their pools; a profile that is bound to an address of the past, and configured for
+    another one now (``$${local_ip_v4}``), is started again. Only where FreeSWITCH is reached over loopback."""
+
+    stable_s: Annotated[float, Between(0.1, 60)] = 1.0
+    """How long the network has to stay as it is before anything is done. A link that flaps should not make thousands of
+    accounts register each time; a second is more than the changes take that belong together."""
+
+
+@dataclass(frozen=True, slots=True)
 class ControlSettings:
     """``[control]``: how commands such as ``sipbridge info`` reach the daemon."""
 
@@ -242,6 +256,9 @@ class Settings:
 
     redis: RedisSettings = field(default_factory=RedisSettings)
     """Who tells which accounts have changed."""
+
+    network: NetworkSettings = NetworkSettings()
+    """What is done when the host's network changes."""
 
     control: ControlSettings = ControlSettings()
     """How commands reach the daemon."""

@@ -103,6 +103,7 @@ class MemorySwitch:
         self.responded: list[Responded] = []
         self.added: list[Gateway] = []
         self.removed: list[GatewayName] = []
+        self.registered: list[GatewayName] = []
         self.table: dict[ChannelUuid, AccountId | None] = {}
         self.alive: set[ChannelUuid] = set()
         self.salt = b"salt"
@@ -182,6 +183,10 @@ class MemorySwitch:
         self.removed.append(name)
         if name in self.up | self.down and name not in self.deleting:
             self.deleting.append(name)
+
+    def register_gateway(self, name: GatewayName) -> None:
+        self.log.append("register_gateway")
+        self.registered.append(name)
 
     def renew_lease(self) -> None:
         self.log.append("renew_lease")

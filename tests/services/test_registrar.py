@@ -722,3 +722,48 @@ def test_thousands_of_gateways_that_should_not_be_there_are_noted_in_slices() ->
     services.connect()
     assert services.scheduler.breaths == 4
     assert services.registrar.pending_removals == 2_000
+
+
+# Registering again
+
+
+def test_accounts_register_again_at_the_pace_of_their_pool() -> None:
+    slow = policy(registration_interval_ms=2_000)
+    services = Services(pool("alice", "bob", "carol", with_=slow))
+    services.connect()
+    for _ in range(8):
+        services.step(1.0)
+    services.register()
+    assert services.registrar.register_again() == 3
+    services.step(10.0)
+    assert services.switch.registered == [services.gateway_name("alice")]
+    services.step(1.9)
+    assert len(services.switch.registered) == 1
+    for _ in range(4):
+        services.step(1.0)
+    assert services.switch.registered == [services.gateway_name(user) for user in ("alice", "bob", "carol")]
+    services.step(60.0)
+    assert len(services.switch.registered) == 3
+
+
+def test_only_what_is_there_and_registers_does_so_again() -> None:
+    services = Services(pool("alice", "bob"), pool("carol", with_=policy("Trunk", registration_required=False)))
+    services.connect_and_register()
+    services.registrar.register_again()
+    services.state(services.gateway("bob"), "FAILED", "403", "Forbidden")
+    services.settle()
+    services.switch.delete_marked()
+    services.step()
+    assert services.switch.registered == [services.gateway_name("alice")]
+
+
+def test_accounts_register_again_after_the_link_is_back() -> None:
+    services = Services()
+    services.connect_and_register()
+    services.disconnect()
+    services.registrar.register_again()
+    services.settle()
+    assert not services.switch.registered
+    services.connect()
+    services.settle()
+    assert len(services.switch.registered) == 2

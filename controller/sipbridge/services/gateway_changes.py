@@ -41,6 +41,8 @@ class GatewayChanges:
         # What was asked for and not confirmed yet, and until when to wait for that; in the order of asking.
         self._adding: dict[GatewayName, float] = {}
         self._leaving = LeavingGateways()
+        # Those to register once more, by pool.
+        self._again: dict[str, dict[GatewayName, None]] = {}
         self._paces = {NO_POOL: Pace(self._shortest_interval_s)}
         for pool in desired.pools.values():
             self.use_pool(pool.policy)
@@ -76,8 +78,17 @@ class GatewayChanges:
 
     def remove(self, name: GatewayName, pool: str = NO_POOL) -> None:
         """Let a gateway be removed if it is there."""
+        self._again.get(pool, {}).pop(name, None)
         if name in self._present:
             self._leaving.add(name, pool)
+
+    def register_again(self) -> int:
+        """Let all that are there register once more; how many they are."""
+        self._again = {}
+        for line in self._desired.lines():
+            if line.pool.policy.registration_required and line.gateway in self._present:
+                self._again.setdefault(line.pool.policy.name, {})[line.gateway] = None
+        return sum(map(len, self._again.values()))
 
     # What the switch has.
 
@@ -137,6 +148,18 @@ class GatewayChanges:
             yield name
             self._leaving.remove(name, now + self._confirm_timeout_s)
 
+    def take_registrations(self, now: float) -> Iterator[GatewayName]:
+        """Those to register once more now; each counts as asked for when it is taken."""
+        for pool, again in self._again.items():
+            while again:
+                name = next(iter(again))
+                # One that is gone is added again, and registers with that.
+                if name in self._present:
+                    if not self._paces[pool].take(now):
+                        break
+                    yield name
+                again.pop(name, None)
+
     def give_up_adding(self, names: Iterable[GatewayName]) -> None:
         """Asking for them came to nothing."""
         for name in names:
@@ -166,6 +189,7 @@ class GatewayChanges:
         for name, pool in withdrawn:
             self.remove(name, pool)
         self._miss_none()
+        self._again = {}
         for pool, count in self._leaving.waiting().items():
             longest_s = within_s * _SHUTDOWN_ASKS / count
             if longest_s < self._paces[pool].interval_s:

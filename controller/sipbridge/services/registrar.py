@@ -117,6 +117,10 @@ class Registrar:
         at = self._refused.next_try(account)
         return None if at is None else max(0.0, at - self._clock.monotonic())
 
+    def register_again(self) -> int:
+        """Have steps let every account register once more: its binding may be worth nothing. How many they are."""
+        return self._changes.register_again()
+
     @property
     def pending_removals(self) -> int:
         """Gateways that are there and should not be."""
@@ -205,7 +209,7 @@ class Registrar:
         self._retry.succeeded()
 
     def step(self) -> None:
-        """Do what is due: remove and add, at most as much as the pools' paces allow.
+        """Do what is due: remove, add and register again, at most as much as the pools' paces allow.
 
         A failure is logged once and tried again later, at growing intervals.
         """
@@ -222,6 +226,7 @@ class Registrar:
             self._adds_first = not self._adds_first
             for work in (self._add, self._remove) if self._adds_first else (self._remove, self._add):
                 work(now)
+            self._register_again(now)
         except (SwitchLost, CommandRefused, OSError) as error:
             self._retry.failed(now)
             if self._retry.failures == 1:
@@ -267,6 +272,10 @@ class Registrar:
     def _remove(self, now: float) -> None:
         for name in self._changes.take_removals(now):
             self._switch.remove_gateway(name)
+
+    def _register_again(self, now: float) -> None:
+        for name in self._changes.take_registrations(now):
+            self._switch.register_gateway(name)
 
     def _add(self, now: float) -> None:
         batch = self._changes.take_additions(now)

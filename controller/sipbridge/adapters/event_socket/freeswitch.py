@@ -96,7 +96,7 @@ class FreeSwitch:
     def channels(self) -> Sequence[ChannelUuid]:
         """``show channels``: inbound ones are A legs."""
         command = "show channels as json"
-        text = self._api(command, _LONG_TIMEOUT_S)
+        text = self.api(command, _LONG_TIMEOUT_S)
         try:
             table = orjson.loads(text)
         except orjson.JSONDecodeError as error:
@@ -132,17 +132,17 @@ class FreeSwitch:
 
     def gateway_salt(self) -> bytes:
         """A global variable of FreeSWITCH: it lives exactly as long as the gateways that are named with it."""
-        salt = self._api(f"global_getvar {SALT_VARIABLE}").strip()
+        salt = self.api(f"global_getvar {SALT_VARIABLE}").strip()
         if not _SALT.fullmatch(salt):
             salt = secrets.token_hex(32)
-            self._api(f"global_setvar {SALT_VARIABLE}={salt}")
+            self.api(f"global_setvar {SALT_VARIABLE}={salt}")
         return bytes.fromhex(salt)
 
     def add_gateways(self, gateways: Sequence[Gateway]) -> None:
         """Put them into the spool and rescan the profile."""
         command = f"sofia profile {self._profile} rescan"
         with self._spool.holding(gateways):
-            reply = self._api(command, _LONG_TIMEOUT_S)
+            reply = self.api(command, _LONG_TIMEOUT_S)
         # "+OK scan complete" comes even when the XML was refused: only the first line tells.
         first_line = reply.partition("\n")[0]
         if first_line != "Reload XML [Success]":
@@ -151,6 +151,10 @@ class FreeSwitch:
     def remove_gateway(self, name: GatewayName) -> None:
         """``killgw``: unregisters and, a tick later, deletes."""
         self._post(f"api sofia profile {self._profile} killgw {name}", _ignore)
+
+    def register_gateway(self, name: GatewayName) -> None:
+        """``register``: the next tick sends a REGISTER."""
+        self._post(f"api sofia profile {self._profile} register {name}", _ignore)
 
     def renew_lease(self) -> None:
         """Put the end of the lease off: the old end is taken back and a new one scheduled."""
@@ -164,13 +168,18 @@ class FreeSwitch:
         self._post(f"api sched_del {LEASE_VARIABLE}", _ignore)
         self._post(f"api global_setvar {LEASE_VARIABLE}=false", _ignore)
 
+    def api(self, command: str, timeout_s: float | None = None) -> str:
+        """The answer to an API command.
+
+        Raises:
+            SwitchLost: there is none.
+        """
+        return self._connection().send(f"api {command}", timeout_s).text
+
     def _connection(self) -> EventSocketConnection:
         if self._commands is None:
             raise NotSent("FreeSWITCH is not connected")
         return self._commands
-
-    def _api(self, command: str, timeout_s: float | None = None) -> str:
-        return self._connection().send(f"api {command}", timeout_s).text
 
     def _post(self, command: str, on_done: Callable[[Outcome], None], body: str | None = None) -> None:
         def on_reply(reply: Reply | SwitchLost) -> None:

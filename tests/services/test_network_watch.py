@@ -1,0 +1,217 @@
+"""The host's network changes, and accounts register again or profiles are bound anew, once it has settled."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections import deque
+
+import pytest
+from memory_switch import FakeClock
+
+from sipbridge.core.network import HostNetwork
+from sipbridge.ports import CommandRefused, SwitchLost
+from sipbridge.services.network_watch import NetworkWatch
+
+STABLE_S = 1.0
+OLD, NEW = "192.0.2.10", "192.0.2.20"
+BEFORE = HostNetwork(frozenset({"127.0.0.1", OLD}), frozenset({"inet via 192.0.2.1 dev eth0"}), OLD)
+DOWN = HostNetwork(frozenset({"127.0.0.1"}))
+AFTER = HostNetwork(frozenset({"127.0.0.1", NEW}), frozenset({"inet via 192.0.2.1 dev eth0"}), NEW)
+
+
+class MemoryProfiles:
+    """The `SofiaProfiles` port.
+
+    Attributes:
+        bound: what each running profile is bound to.
+        configured: what its configuration says; ``$`` for the address that FreeSWITCH knows of the host.
+        local: that address.
+        failures: raised by the next questions, once each.
+    """
+
+    def __init__(self) -> None:
+        self.bound: dict[str, str] = {"providers": OLD, "inside": "127.0.0.1"}
+        self.configured: dict[str, str | None] = {"providers": "$", "inside": "127.0.0.1"}
+        self.local = OLD
+        self.restarted: list[str] = []
+        self.failures: deque[Exception] = deque()
+
+    def address(self, profile: str) -> str | None:
+        if self.failures:
+            raise self.failures.popleft()
+        return self.bound.get(profile)
+
+    def configured_address(self, profile: str) -> str | None:
+        configured = self.configured[profile]
+        return self.local if configured == "$" else configured
+
+    def follow_host(self, network: HostNetwork, family_of: str) -> None:
+        if not network.has(self.local):
+            self.local = network.source_like(family_of) or self.local
+
+    def restart(self, profile: str) -> None:
+        self.restarted.append(profile)
+        self.bound.pop(profile, None)
+
+    def finish_restart(self) -> None:
+        for profile in self.configured:
+            self.bound.setdefault(profile, self.configured_address(profile) or "")
+
+
+class World:
+    """A network watch that has seen how things are at first."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.profiles = MemoryProfiles()
+        self.registered_again = 0
+        self.watch = NetworkWatch(self.profiles, ("providers", "inside"), self._again, self.clock, STABLE_S)
+        self.see(BEFORE)
+
+    def _again(self) -> int:
+        self.registered_again += 1
+        return 3
+
+    def see(self, *networks: HostNetwork) -> None:
+        """Let the network be like this, one after the other, and then for long enough."""
+        for network in networks:
+            self.watch.on_network(network)
+        self.step(STABLE_S)
+
+    def step(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.watch.step()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_nothing_is_done_as_long_as_nothing_changes(world: World) -> None:
+    world.see(BEFORE)
+    world.step(60)
+    assert (world.registered_again, world.profiles.restarted) == (0, [])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param([DOWN, BEFORE], id="gone for a moment"),
+        pytest.param([dataclasses.replace(BEFORE, default_routes=frozenset({"inet dev wwan0"}))], id="another way out"),
+    ],
+)
+def test_accounts_register_again(world: World, changes: list[HostNetwork], caplog: pytest.LogCaptureFixture) -> None:
+    world.see(*changes)
+    world.step(60)
+    assert world.registered_again == 1
+    assert world.profiles.restarted == []
+    assert "3 accounts of sofia profile providers register again" in caplog.text
+
+
+def test_an_address_that_was_gone_for_long_is_back(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.see(DOWN)
+    world.step(600)
+    assert world.registered_again == 0
+    assert f"bound to {OLD}, which this host no longer has" in caplog.text
+    world.see(BEFORE)
+    assert world.registered_again == 1
+    assert f"{OLD} is back" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        dataclasses.replace(BEFORE, addresses=BEFORE.addresses | {NEW}),
+        dataclasses.replace(BEFORE, default_routes=BEFORE.default_routes | {"inet6 via fe80::1 dev eth0"}),
+        dataclasses.replace(BEFORE, default_routes=frozenset()),
+    ],
+    ids=["one more address", "a default route of the other family", "a default route less"],
+)
+def test_what_concerns_no_registration_is_left_alone(world: World, change: HostNetwork) -> None:
+    world.see(change)
+    world.step(60)
+    assert (world.registered_again, world.profiles.restarted) == (0, [])
+
+
+def test_nothing_is_done_before_the_network_has_settled(world: World) -> None:
+    for _ in range(20):
+        world.watch.on_network(DOWN)
+        world.step(STABLE_S / 2)
+        world.watch.on_network(BEFORE)
+        world.step(STABLE_S / 2)
+    assert world.registered_again == 0
+    world.step(STABLE_S / 2)
+    assert world.registered_again == 1
+
+
+def test_a_profile_follows_its_configuration_to_the_new_address(world: World) -> None:
+    world.see(AFTER)
+    assert world.profiles.restarted == ["providers"]
+    world.profiles.finish_restart()
+    world.step(1)
+    world.step(60)
+    assert world.profiles.bound["providers"] == NEW
+    assert world.profiles.restarted == ["providers"]
+    # The registrar adds the gateways of a profile that has started; they need not register twice.
+    assert world.registered_again == 0
+
+
+def test_a_profile_that_was_stopped_before_is_left_alone(world: World) -> None:
+    fresh = World()
+    del fresh.profiles.bound["inside"]
+    stopped = NetworkWatch(fresh.profiles, ("inside",), lambda: 0, fresh.clock, STABLE_S)
+    stopped.on_network(AFTER)
+    fresh.clock.advance(STABLE_S)
+    stopped.step()
+    assert fresh.profiles.restarted == []
+
+
+def test_a_profile_that_gave_up_is_started_when_its_address_is_back(world: World) -> None:
+    world.profiles.configured["providers"] = OLD
+    world.see(AFTER)
+    assert world.profiles.restarted == []
+    del world.profiles.bound["providers"]
+    world.see(BEFORE)
+    assert world.profiles.restarted == ["providers"]
+
+
+def test_a_restart_that_is_refused_is_tried_again(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.profiles.failures.extend([CommandRefused("sofia", "must be up for at least 10 seconds")] * 2)
+    world.see(AFTER)
+    world.step(1)
+    assert world.profiles.restarted == []
+    world.step(1)
+    assert world.profiles.restarted == ["providers"]
+    assert caplog.text.count("must be up for at least 10 seconds") == 1
+
+
+def test_a_restart_is_given_time_and_then_tried_again(world: World) -> None:
+    world.see(AFTER)
+    for _ in range(14):
+        world.step(1)
+    assert world.profiles.restarted == ["providers"]
+    world.step(1)
+    assert world.profiles.restarted == ["providers", "providers"]
+
+
+def test_what_changed_without_a_switch_is_done_when_there_is_one(world: World) -> None:
+    world.profiles.failures.extend([SwitchLost("gone")] * 5)
+    world.see(DOWN, BEFORE)
+    for _ in range(4):
+        world.step(1)
+    assert world.registered_again == 0
+    world.step(1)
+    assert world.registered_again == 1
+
+
+def test_a_configuration_that_names_no_address_is_reported_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.profiles.configured["providers"] = None
+    caplog.set_level(logging.ERROR)
+    world.see(AFTER)
+    world.see(dataclasses.replace(AFTER, addresses=AFTER.addresses | {"192.0.2.30"}))
+    assert [record.message for record in caplog.records] == [
+        f"sofia profile providers is bound to {OLD}, which this host no longer has, and configured for what FreeSWITCH "
+        "finds: it carries no calls until that is back"
+    ]
