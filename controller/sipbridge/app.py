@@ -34,8 +34,8 @@ from sipbridge.services.call_log import CallLog
 from sipbridge.services.dispatch import Dispatch
 from sipbridge.services.drain import Drain
 from sipbridge.services.info import bridge_info
-from sipbridge.services.onlooker_commands import OnlookerCommands
 from sipbridge.services.network_watch import NetworkWatch
+from sipbridge.services.onlooker_commands import OnlookerCommands
 from sipbridge.services.operator_commands import CommandError, OperatorCommands
 from sipbridge.services.registrar import Registrar, RegistrarSettings
 from sipbridge.services.reload import Reload, ReloadResult

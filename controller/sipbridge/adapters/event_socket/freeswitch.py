@@ -73,7 +73,7 @@ class FreeSwitch:
                 raise SwitchLost(f"{command}: {reply.text}")
         events.expect_events_only()
         # The first HEARTBEAT comes within 20 s only.
-        if (heartbeat := parse_status(self._api("status"))) is not None:
+        if (heartbeat := parse_status(self.api("status"))) is not None:
             self._listener.on_switch_event(heartbeat)
         self._listener.on_switch_up()
 
