@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
+import urllib.request
 from pathlib import Path
 
 import gevent
 import pytest
+from gevent.threadpool import ThreadPool
 
 from sipbridge.adapters.control_socket import ask
+from sipbridge.adapters.http_server import HttpServerError
 from sipbridge.app import App
 from sipbridge.config.load import parse_providers
+from sipbridge.core import metrics
 from sipbridge.settings import load_settings
+from support.processes import free_tcp_port
 
 PROVIDERS = {
     "schemaVersion": 2,
@@ -37,7 +43,7 @@ PROVIDERS = {
 }
 
 
-def app(folder: Path, spool: str = "gateways.xml") -> App:
+def app(folder: Path, spool: str = "gateways.xml", http_port: int = 0) -> App:
     settings = load_settings(
         None,
         {
@@ -46,6 +52,7 @@ def app(folder: Path, spool: str = "gateways.xml") -> App:
             "SIPBRIDGE_EVENT_SOCKET__PASSWORD": "ClueCon",
             "SIPBRIDGE_GATEWAYS__SPOOL_FILE": str(folder / spool),
             "SIPBRIDGE_CONTROL__SOCKET": str(folder / "control.sock"),
+            "SIPBRIDGE_HTTP__PORT": str(http_port),
         },
     )
     config = parse_providers(json.dumps(PROVIDERS).encode(), "providers.json", settings.media_defaults).config
@@ -63,6 +70,34 @@ def test_without_a_switch_it_answers_and_stops_at_once(tmp_path: Path) -> None:
     daemon.stop()
     assert time.monotonic() - started < 5.0
     assert [each.name for each in tmp_path.iterdir()] == ["gateways.xml"]
+
+
+def test_all_metrics_are_exported_and_no_others(tmp_path: Path) -> None:
+    port = free_tcp_port()
+    daemon = app(tmp_path, http_port=port)
+    daemon.start()
+    try:
+        text = ThreadPool(1).apply(_get, (f"http://127.0.0.1:{port}/metrics",))
+    finally:
+        daemon.stop()
+    names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE sipbridge_")}
+    only_with = {metrics.REDIS_UP, metrics.CDR_WRITTEN, metrics.CDR_DROPPED, metrics.CDR_PENDING, metrics.LOG_DROPPED}
+    assert names == {definition.name for definition in metrics.DEFINITIONS if definition not in only_with}
+    assert 'sipbridge_ready_condition{condition="event_socket"} 0.0' in text
+
+
+def _get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=30) as response:
+        text: str = response.read().decode()
+        return text
+
+
+def test_a_port_that_somebody_else_has_leaves_nothing_behind(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        daemon = app(tmp_path, http_port=other.getsockname()[1])
+        with pytest.raises(HttpServerError, match="Address already in use"):
+            daemon.start()
+    assert not list(tmp_path.iterdir())
 
 
 def test_secrets_that_a_killed_daemon_left_are_cleared(tmp_path: Path) -> None:

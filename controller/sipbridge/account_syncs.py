@@ -98,6 +98,15 @@ class AccountSyncs:
         """How each pool gets on with its database."""
         return {name: sync.state for name, sync in self._syncs.items()}
 
+    def pending_notifications(self) -> dict[str, int]:
+        """How many accounts of each pool are still to be asked for."""
+        return {name: sync.pending_notifications for name, sync in self._syncs.items()}
+
+    @property
+    def is_redis_up(self) -> bool | None:
+        """Whether notifications come; None where Redis is not used."""
+        return None if self._redis is None else self.redis_status == "OK"
+
     def on_notifications_up(self) -> None:
         """Load everything again: what changed before is unknown."""
         self.redis_status = "OK"

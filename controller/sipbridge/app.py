@@ -27,10 +27,10 @@ from sipbridge.config.load import BridgeConfig, LoadResult, load_providers
 from sipbridge.config.routing_table import routing_table
 from sipbridge.core.errors import SipBridgeError
 from sipbridge.core.routing import RoutingTable
+from sipbridge.observation import Observation
 from sipbridge.ports import NotificationListener
 from sipbridge.services.call_control import CallControl
 from sipbridge.services.call_journal import CallJournal
-from sipbridge.services.call_log import CallLog
 from sipbridge.services.dispatch import Dispatch
 from sipbridge.services.drain import Drain
 from sipbridge.services.info import bridge_info
@@ -82,7 +82,7 @@ class App:
         scheduler = Greenlets()
         self._registrar = Registrar(self._switch, table.pools.values(), _registrar_settings(settings), clock, scheduler)
         traffic = Traffic(clock)
-        self._journal = CallJournal(clock, [CallLog(), traffic])
+        self._journal = CallJournal(clock, [traffic])
         profiles = (settings.sofia.provider_profile, settings.sofia.inside_profile)
         self._network = NetworkWatch(
             Profiles(self._switch.api), profiles, self._registrar.register_again, clock, settings.network.stable_s
@@ -129,6 +129,15 @@ class App:
             redis=lambda: self._account_syncs.redis_status,
             sources=self._account_syncs.states,
         )
+        self._observation = Observation(
+            settings.http,
+            self._switch,
+            self._dispatch,
+            self._calls,
+            self._journal,
+            self._registrar,
+            self._account_syncs,
+        )
         self._control = ControlServer(
             settings.control.socket,
             {
@@ -166,6 +175,7 @@ class App:
         Raises:
             OSError: the spool or the control socket cannot be made.
             ControlError: another daemon runs already.
+            HttpServerError: somebody else has the port of metrics and health.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             gevent.signal_handler(number, self._on_stop_signal)
@@ -180,6 +190,7 @@ class App:
         Raises:
             OSError: the spool or the control socket cannot be made.
             ControlError: another daemon runs already.
+            HttpServerError: somebody else has the port of metrics and health.
         """
         # What was loaded stays: looking through a hundred thousand accounts for garbage would hold up every call. More
         # of them come from databases, in bursts that by default would be looked through again and again.
@@ -187,12 +198,17 @@ class App:
         gc.set_threshold(20_000, 50, 1_000)
         self._control.start()
         try:
+            self._observation.start(self._on_greenlet_failed)
             # A daemon that was killed may have left secrets there.
             self._spool.clear()
         except BaseException:
+            self._observation.stop()
             self._control.stop()
             raise
-        self._greenlets = [gevent.spawn(self._switch.run, self._dispatch), gevent.spawn(self._steps)]
+        self._greenlets = [
+            gevent.spawn(self._switch.run, self._observation.switch_listener),
+            gevent.spawn(self._steps),
+        ]
         if _follows_network(self._settings):
             self._greenlets += [gevent.spawn(watch_network, self._network), gevent.spawn(self._network_steps)]
         for greenlet in self._greenlets:
@@ -218,6 +234,7 @@ class App:
             _log.warning("%d gateways are still in FreeSWITCH", self._registrar.pending_removals)
         self._switch.stop()
         self._control.stop()
+        self._observation.stop()
         gevent.killall(self._greenlets)
         _log.info("stopped")
         for greenlet in self._greenlets:

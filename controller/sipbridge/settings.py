@@ -223,6 +223,22 @@ class ControlSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """``[http]``: metrics and health, for Prometheus and whoever watches services."""
+
+    host: _Host = "127.0.0.1"
+    """Where ``/metrics``, ``/healthz`` and ``/readyz`` are served. They can only be read, but by everyone who reaches
+    them, and name providers and pools: loopback, or an address of the network that Prometheus is in."""
+
+    port: Annotated[int, Between(0, 65535)] = 9461
+    """TCP port; 0 serves none of it."""
+
+    ready_registered_percent: Annotated[float, Between(0, 100)] = 50.0
+    """How many of the accounts that have to register must be registered for ``/readyz`` to answer 200. Half: below
+    that something is wrong with all of them rather than with some."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoggingSettings:
     """``[logging]``: what is logged; it goes to standard error."""
 
@@ -262,6 +278,9 @@ class Settings:
 
     control: ControlSettings = ControlSettings()
     """How commands reach the daemon."""
+
+    http: HttpSettings = HttpSettings()
+    """Metrics and health."""
 
     logging: LoggingSettings = LoggingSettings()
     """What is logged."""

@@ -25,6 +25,7 @@ from scripted_server import (
     until,
 )
 
+from sipbridge.adapters.event_socket.command_tally import CommandTally
 from sipbridge.adapters.event_socket.connection import MAX_PENDING_COMMANDS, EventSocketConnection, Reply
 from sipbridge.ports import NotSent, SwitchLost, Unconfirmed
 
@@ -301,6 +302,18 @@ def test_what_was_not_sent_yet_is_told_so() -> None:
         connection.post("api after", outcomes.append)
         assert [type(each) for each in outcomes] == [Unconfirmed, NotSent, NotSent]
         assert "a test" in str(outcomes[0])
+
+
+def test_commands_without_an_answer_are_counted_as_lost() -> None:
+    tally = CommandTally()
+    with connected(answering(lambda command: echo(command) if command == "api a" else None), tally=tally) as made:
+        made.send("api a")
+        made.post("api b", lambda _: None)
+        assert made.pending_commands == 1
+        made.lose("a test")
+    # The first is the authentication.
+    assert (tally.ok, tally.refused, tally.lost) == (2, 0, 1)
+    assert sum(tally.round_trip.counts) == 2
 
 
 def test_only_the_first_reason_counts() -> None:

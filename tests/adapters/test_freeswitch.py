@@ -18,6 +18,7 @@ from sipbridge.core.account import AccountId
 from sipbridge.core.call import ChannelUuid
 from sipbridge.core.events import CallEnded, GatewayAdded, Heartbeat, SwitchEvent
 from sipbridge.core.gateway import GatewayName
+from sipbridge.core.metric import Histogram
 from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchLost
 
 CALL = ChannelUuid("634725bd-63d9-4ed6-8be2-a967dca9ff8a")
@@ -343,3 +344,29 @@ def test_the_lease_is_put_off_and_ended(switch: FreeSwitch, fake: FakeFreeSwitch
         "api sched_del sipbridge_lease",
         "api global_setvar sipbridge_lease=false",
     ]
+
+
+# What is counted
+
+
+def test_commands_are_counted_by_what_came_of_them(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
+    def told() -> dict[tuple[str, ...], float]:
+        return {
+            (metric.definition.name, *labels): sum(value.counts) if isinstance(value, Histogram) else value
+            for metric in switch.metrics()
+            for labels, value in metric.samples.items()
+        }
+
+    before = told()
+    fake.answers = {"sendmsg": "-ERR invalid session id", "api show": "{}"}
+    outcomes_of(lambda done: switch.respond(CALL, "488", done))
+    switch.channels()
+    after = told()
+    assert {key: after[key] - before[key] for key in after if after[key] != before[key]} == {
+        ("sipbridge_switch_commands_total", "ok"): 1,
+        ("sipbridge_switch_commands_total", "refused"): 1,
+        ("sipbridge_switch_round_trip_seconds",): 2,
+    }
+    assert (after["sipbridge_switch_up",], after["sipbridge_switch_commands_pending",]) == (True, 0)
+    switch.stop()
+    assert told()["sipbridge_switch_up",] == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from support.freeswitch import FreeSwitch
-from support.processes import Program, wait_until
+from support.processes import Program, free_tcp_port, wait_until
 
 Providers = dict[str, Any]
 
@@ -39,6 +39,7 @@ class Bridge:
         self._control_socket = freeswitch.directory / "control.sock"
         self._settings = directory / "sipbridge.toml"
         self._output = directory / "output.txt"
+        self.http_port = free_tcp_port()
         self.providers_file = directory / "providers.json"
         self.write_providers(providers)
         self._settings.write_text(
@@ -53,6 +54,8 @@ class Bridge:
             retry_s = 5
             [control]
             socket = "{self._control_socket}"
+            [http]
+            port = {self.http_port}
             {more_settings}
             """
         )

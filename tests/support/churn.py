@@ -198,6 +198,7 @@ def bridge(folder: Path, database: MemoryDatabase) -> Iterator[tuple[Simulator, 
                 "SIPBRIDGE_GATEWAYS__SPOOL_FILE": str(spool),
                 "SIPBRIDGE_GATEWAYS__MAX_REGISTRATIONS_PER_S": "2000",
                 "SIPBRIDGE_CONTROL__SOCKET": str(control),
+                "SIPBRIDGE_HTTP__PORT": "0",
             },
         )
         config = parse_providers(json.dumps(_PROVIDERS).encode(), "providers.json", settings.media_defaults).config

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from sipbridge.adapters.control_socket import ControlError
+from sipbridge.adapters.http_server import HttpServerError
 from sipbridge.app import App
 from sipbridge.cli.common import Failed, config_or_exit, print_diagnostic, settings_from, settings_option
 from sipbridge.config.load import load_providers
@@ -35,5 +36,5 @@ def run(settings_file: Path | None) -> None:
     config = config_or_exit(load_providers(settings.providers_file, settings.media_defaults))
     try:
         App(settings, config).run()
-    except (ControlError, OSError) as error:
+    except (ControlError, HttpServerError, OSError) as error:
         raise Failed(f"sipbridge: error: {error}") from error

@@ -84,6 +84,7 @@ def _bridge() -> Iterator[tuple[Simulator, App, Path]]:
                     "SIPBRIDGE_EVENT_SOCKET__PASSWORD": simulator.password,
                     "SIPBRIDGE_GATEWAYS__SPOOL_FILE": str(spool_file),
                     "SIPBRIDGE_CONTROL__SOCKET": str(control_socket),
+                    "SIPBRIDGE_HTTP__PORT": "0",
                 },
             )
             text = resources.files("sipbridge.demo").joinpath(_PROVIDERS).read_bytes()

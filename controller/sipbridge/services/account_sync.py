@@ -97,6 +97,11 @@ class AccountSync:
         """Whether a step would ask the database."""
         return (self._full_load_due or bool(self._pending)) and self._retry.is_due(self._clock.monotonic())
 
+    @property
+    def pending_notifications(self) -> int:
+        """Accounts that are still to be asked for."""
+        return len(self._pending)
+
     def step(self) -> None:
         """Do what is due. What fails is left for a later step, at growing intervals; the accounts stay as they are."""
         if not self.has_work:

@@ -88,6 +88,11 @@ class Dispatch:
         heartbeat, at = self._heartbeat
         return dataclasses.replace(heartbeat, uptime_s=heartbeat.uptime_s + self._clock.monotonic() - at)
 
+    @property
+    def calls_waiting(self) -> int:
+        """Parked calls that are decided as soon as the counts are right."""
+        return len(self._waiting)
+
     def on_switch_up(self) -> None:
         """Reconcile, then decide the calls that arrived meanwhile, and take the lease."""
         self._registrar.reconcile()

@@ -101,6 +101,11 @@ class GatewayChanges:
         """How many are there, or about to be, that should not be."""
         return len(self._leaving) + sum(name not in self._desired for name in self._adding)
 
+    @property
+    def pending_additions(self) -> int:
+        """How many wait to be added, or are being added."""
+        return sum(map(len, self._missing.values())) + len(self._adding)
+
     def start_from(self, present: set[GatewayName]) -> GatewayPlan:
         """Forget what was under way: these are there.
 

@@ -126,6 +126,11 @@ class Registrar:
         """Gateways that are there and should not be."""
         return self._changes.pending_removals
 
+    @property
+    def pending_additions(self) -> int:
+        """Gateways that should be there and are not yet; those of refused accounts do not count."""
+        return self._changes.pending_additions
+
     def reconcile(self) -> None:
         """Find out which gateways the switch has, after a link is up or a profile has started; lets others run.
 

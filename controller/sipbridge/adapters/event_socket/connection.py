@@ -18,6 +18,7 @@ import gevent.socket
 import orjson
 from greenswitch import InboundESL
 
+from sipbridge.adapters.event_socket.command_tally import CommandTally
 from sipbridge.adapters.event_socket.framing import Frame, FrameReader, FramingError, encode_command
 from sipbridge.ports import NotSent, SwitchLost, Unconfirmed
 
@@ -52,6 +53,7 @@ OnReply = Callable[[Reply | SwitchLost], None]
 class _Pending(NamedTuple):
     on_reply: OnReply
     timeout_s: float
+    since: float
 
 
 class EventSocketConnection(InboundESL):  # type: ignore[misc]
@@ -64,6 +66,7 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         connect_timeout_s: for the TCP connection, greeting and authentication together.
         command_timeout_s: longest silence before a reply; then the connection counts as lost.
         silence_timeout_s: longest silence on a connection that gets HEARTBEATs; None where silence is normal.
+        tally: where commands are counted.
     """
 
     def __init__(
@@ -75,11 +78,13 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         connect_timeout_s: float = 5.0,
         command_timeout_s: float = 10.0,
         silence_timeout_s: float | None = None,
+        tally: CommandTally | None = None,
     ) -> None:
         super().__init__(host, port, password, timeout=connect_timeout_s)
         self.sock: Any = None
         self._command_timeout_s = command_timeout_s
         self._silence_timeout_s = silence_timeout_s
+        self._tally = tally or CommandTally()
         self._outgoing: list[bytes] = []
         self._outgoing_ready = gevent.event.Event()
         self._unanswered: deque[_Pending] = deque()
@@ -138,9 +143,10 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         if len(self._unanswered) >= MAX_PENDING_COMMANDS:
             on_reply(NotSent(f"{MAX_PENDING_COMMANDS} commands wait for {self._where}"))
             return
+        now = time.monotonic()
         if not self._unanswered:
-            self._last_reply_at = time.monotonic()
-        self._unanswered.append(_Pending(on_reply, timeout_s or self._command_timeout_s))
+            self._last_reply_at = now
+        self._unanswered.append(_Pending(on_reply, timeout_s or self._command_timeout_s, now))
         self._outgoing.append(encoded)
         self._outgoing_ready.set()
 
@@ -169,6 +175,11 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
                 raise reply
             replies.append(reply)
         return replies
+
+    @property
+    def pending_commands(self) -> int:
+        """Commands without an answer yet."""
+        return len(self._unanswered)
 
     def expect_events_only(self) -> None:
         """Wake up for whole events: FreeSWITCH sends the headers of one and its body apart.
@@ -205,6 +216,7 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
             self._greeting.set_exception(SwitchLost(f"{self._where}: {reason}"))
         if self.sock is not None:
             self.sock.close()
+        self._tally.lost += len(waiting)
         for index, pending in enumerate(waiting):
             kind = NotSent if index >= len(waiting) - unsent else Unconfirmed
             self._answer(pending, kind(f"{self._where}: {reason}"))
@@ -283,7 +295,9 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
             self.lose("a reply that nobody asked for")
             return
         self._last_reply_at = time.monotonic()
-        self._answer(self._unanswered.popleft(), Reply(text))
+        pending, reply = self._unanswered.popleft(), Reply(text)
+        self._tally.note(self._last_reply_at - pending.since, is_error=reply.is_error)
+        self._answer(pending, reply)
 
     def _answer(self, pending: _Pending, outcome: Reply | SwitchLost) -> None:
         try:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 import orjson
 
+from sipbridge.adapters.event_socket.command_tally import CommandTally
 from sipbridge.adapters.event_socket.connection import Event, EventSocketConnection, Reply
 from sipbridge.adapters.event_socket.events import PARSERS, parse_status
 from sipbridge.adapters.event_socket.link import Link, LinkSettings
 from sipbridge.adapters.spool import Spool
+from sipbridge.core import metrics
 from sipbridge.core.account import AccountId
 from sipbridge.core.call import ChannelUuid
 from sipbridge.core.dial_string import ACCOUNT_VARIABLE
 from sipbridge.core.events import SwitchEvent
 from sipbridge.core.gateway import Gateway, GatewayName
+from sipbridge.core.metric import Metric
 from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchListener, SwitchLost
 
 _log = logging.getLogger(__name__)
@@ -45,7 +48,8 @@ class FreeSwitch:
     """
 
     def __init__(self, link: LinkSettings, spool: Spool, provider_profile: str, lease_s: int) -> None:
-        self._link = Link(link, self)
+        self._tally = CommandTally()
+        self._link = Link(link, self, tally=self._tally)
         self._spool = spool
         self._profile = provider_profile
         self._lease_s = lease_s
@@ -60,6 +64,13 @@ class FreeSwitch:
     def stop(self) -> None:
         """Disconnect."""
         self._link.stop()
+
+    def metrics(self) -> Iterator[Metric]:
+        """What goes over the link."""
+        yield from self._tally.metrics()
+        commands = self._commands
+        yield metrics.SWITCH_UP.one(commands is not None)
+        yield metrics.COMMANDS_PENDING.one(commands.pending_commands if commands else 0)
 
     def on_link_up(self, events: EventSocketConnection, commands: EventSocketConnection) -> None:
         """Subscribe, then let the listener find out what it missed; filters first, so that nothing else ever comes."""

@@ -12,6 +12,7 @@ from typing import Protocol
 import gevent
 import gevent.event
 
+from sipbridge.adapters.event_socket.command_tally import CommandTally
 from sipbridge.adapters.event_socket.connection import EventSocketConnection
 from sipbridge.core.backoff import Backoff
 from sipbridge.core.errors import SipBridgeError
@@ -49,9 +50,16 @@ class Link:
     They live and die together: what is known from events is worth nothing without commands, and the other way round.
     """
 
-    def __init__(self, settings: LinkSettings, user: LinkUser, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        settings: LinkSettings,
+        user: LinkUser,
+        jitter: Callable[[], float] = random.random,
+        tally: CommandTally | None = None,
+    ) -> None:
         self._settings = settings
         self._user = user
+        self._tally = tally
         self._backoff = Backoff(settings.backoff_min_s, settings.backoff_max_s, jitter)
         self._connections: tuple[EventSocketConnection, ...] = ()
         self._stopping = gevent.event.Event()
@@ -110,6 +118,7 @@ class Link:
             connect_timeout_s=settings.connect_timeout_s,
             command_timeout_s=settings.command_timeout_s,
             silence_timeout_s=silence_timeout_s,
+            tally=self._tally,
         )
 
 
