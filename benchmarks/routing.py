@@ -18,6 +18,7 @@ from sipbridge.config.load import parse_providers
 from sipbridge.config.routing_table import routing_table
 from sipbridge.core.account import Account
 from sipbridge.core.call import CallRequest
+from sipbridge.core.gateway import Registration, RegistrationStatus
 from sipbridge.core.routing import Bridge, MediaDefaults, RoutingTable, route
 from sipbridge.core.uri import SipUri
 
@@ -62,6 +63,8 @@ def _tables(size: int) -> dict[str, RoutingTable]:
     assert config is not None
     pools = {name: replace(pool, loader=accounts) for name, pool in config.pools.items()}
     table = routing_table(replace(config, pools=pools), MediaDefaults())
+    for line in table.pools["accounts"]:
+        line.set_registration(Registration(RegistrationStatus.REGISTERED))
     return {provider.name: replace(table, providers=(provider,)) for provider in config.providers}
 
 

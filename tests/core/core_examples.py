@@ -47,9 +47,12 @@ def policy(name: str = "Pool", registration_required: bool = False, max_calls_pe
 def pool(
     *accounts: Account, keys: tuple[str, ...] = ("{uri}", "{alias}"), with_: PoolPolicy | None = None
 ) -> AccountPool:
+    """Accounts that need not register have their gateways already."""
     made = AccountPool(with_ or policy(), [by(key) for key in keys])
     for each in accounts:
-        made.add(each)
+        line = made.add(each)
+        if not made.policy.registration_required:
+            line.set_registration(REGISTERED)
     return made
 
 

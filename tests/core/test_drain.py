@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from core_examples import account, policy
+from core_examples import account
+from core_examples import pool as pool_of
 
-from sipbridge.core.account_pool import AccountPool
 from sipbridge.core.call import CallRequest
 from sipbridge.core.provider import (
     Always,
@@ -26,9 +26,7 @@ CALL = CallRequest("sip:alice@example.org", "<sip:caller@example.org>", "<sip:al
 
 def table_of(strategy: FindInPool | RandomAccount) -> RoutingTable:
     """One provider, two accounts."""
-    pool = AccountPool(policy(registration_required=False), [BY])
-    for uri in ("sip:alice@example.org", "sip:bob@example.org"):
-        pool.add(account(uri))
+    pool = pool_of(account("sip:alice@example.org"), account("sip:bob@example.org"), keys=("{uri}",))
     template = parse_template("{account.uri}", TemplateScope.INVITE)
     invite = OutgoingInvite(to=template, from_=template)
     provider = Provider("one", pool.policy.name, Always(), strategy, OnAccountNotFound.DECLINE, invite)

@@ -302,9 +302,12 @@ def test_an_account_that_is_not_registered_declines(
     )
 
 
-def test_an_account_that_need_not_register_is_used_unregistered() -> None:
+def test_an_account_that_need_not_register_is_used_once_its_gateway_is_there() -> None:
     accounts = pool(ALICE, with_=dataclasses.replace(JABIRU, registration_required=False))
-    assert bridged(FROM_ALICE, RoutingTable([OUTBOUND], {"JabiruAccountPool": accounts})).uses_gateway
+    table = RoutingTable([OUTBOUND], {"JabiruAccountPool": accounts})
+    assert bridged(FROM_ALICE, table).uses_gateway
+    line_of(table, "alice").set_registration(Registration())
+    assert declined(FROM_ALICE, table).reason is DeclineReason.NOT_REGISTERED
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2])

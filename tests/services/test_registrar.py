@@ -44,8 +44,26 @@ def test_an_account_that_need_not_register_is_ready_when_its_gateway_is_there() 
     services = Services(pool("alice", with_=policy(registration_required=False)))
     services.connect()
     assert services.line("alice").registration == NONE
+    assert not services.line("alice").is_available
     services.step()
     assert services.line("alice").registration == REGISTERED
+    assert services.line("alice").is_available
+
+
+def test_an_account_that_need_not_register_takes_no_calls_while_its_gateway_is_replaced() -> None:
+    services = Services(pool("alice", with_=policy(registration_required=False)))
+    services.connect()
+    services.settle()
+    line = services.line("alice")
+    line.pool.replace(line, account("alice", secret="another"))
+    services.registrar.on_account_changed(line)
+    assert not line.is_available
+    services.settle()
+    services.switch.delete_marked()
+    services.step()
+    services.settle()
+    assert line.is_available
+    assert services.registrar.gateway_of(line) == services.gateway_name("alice")
 
 
 def test_what_is_there_already_is_not_added_again() -> None:

@@ -52,8 +52,8 @@ class Line:
 
     @property
     def is_usable(self) -> bool:
-        """Whether its registration, where one is required, stands."""
-        return not self.pool.policy.registration_required or (self.registration.status is RegistrationStatus.REGISTERED)
+        """Whether its gateway is there, and registered where it has to be."""
+        return self.registration.status is RegistrationStatus.REGISTERED
 
     @property
     def is_available(self) -> bool:

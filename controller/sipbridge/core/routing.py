@@ -206,6 +206,8 @@ def _render_address(template: Template, call: CallRequest, line: Line) -> NameAd
 
 
 def _registration(line: Line) -> str:
+    if not line.pool.policy.registration_required:
+        return "its gateway is not in FreeSWITCH yet"
     registration = line.registration
     return f"{registration.status.value}: {registration.reason}" if registration.reason else registration.status.value
 

@@ -156,8 +156,8 @@ class CallControl:
     def _decide(self, request: CallRequest) -> Decision:
         decision = route(request, self.table, self._random_below)
         if isinstance(decision, Bridge) and decision.uses_gateway and self._gateway_of(decision.line) is None:
-            # Only for an account that need not register, in the moment before FreeSWITCH has its gateway.
-            detail = "its gateway is not in FreeSWITCH yet"
+            # FreeSWITCH has lost it, with its profile as a rule, and not all lines have been told yet.
+            detail = "its gateway is not in FreeSWITCH"
             return Decline(DeclineReason.NOT_REGISTERED, detail, decision.provider, decision.line, decision.trace)
         return decision
 

@@ -32,7 +32,9 @@ def _account_info(line: Line) -> dict[str, Any]:
             "status": RegistrationStatus.REGISTERED.value,
         }
     registration = line.registration
-    status = registration.status.value
+    # One that need not register waits for its gateway. There is no word for that; "Should register" it should not.
+    waits = not line.pool.policy.registration_required
+    status = (RegistrationStatus.IN_PROGRESS if waits else registration.status).value
     return {
         "address": line.account.uri.text,
         "status": f"{status}: {registration.reason}" if registration.reason else status,
