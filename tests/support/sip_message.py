@@ -7,7 +7,7 @@ corrected. A test compares what was on the wire.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _COMPACT = {"v": "via", "f": "from", "t": "to", "m": "contact", "i": "call-id", "l": "content-length"}
 _TAG = re.compile(r";tag=[^;]*")
@@ -55,8 +55,17 @@ class SipMessage:
 
     def __getitem__(self, name: str) -> str:
         """The first header of that name; ``""`` when there is none."""
+        return next(iter(self.values(name)), "")
+
+    def values(self, name: str) -> list[str]:
+        """All headers of that name."""
         wanted = name.lower()
-        return next((value for key, value in self.headers if _COMPACT.get(key.lower(), key.lower()) == wanted), "")
+        return [value for key, value in self.headers if _COMPACT.get(key.lower(), key.lower()) == wanted]
+
+    def with_header(self, name: str, value: str) -> SipMessage:
+        """This message with that header in the place of all of that name."""
+        others = tuple(pair for pair in self.headers if pair[0].lower() != name.lower())
+        return replace(self, headers=(*others, (name, value)))
 
     def __contains__(self, name: str) -> bool:
         return bool(self[name])

@@ -31,6 +31,7 @@ class SipPeer:
 
     Attributes:
         received: every message that arrived, in order.
+        connections: those over TCP, by ``ip:port`` of the other side.
     """
 
     def __init__(self, rule: Rule | None = None, *, ip: str = "127.0.0.1", port: int = 0) -> None:
@@ -38,7 +39,7 @@ class SipPeer:
         self.received: list[SipMessage] = []
         self._arrived = threading.Condition()
         self._reply_paths: dict[int, Callable[[bytes], object]] = {}
-        self._connections: dict[str, socket.socket] = {}
+        self.connections: dict[str, socket.socket] = {}
         self._udp, self._tcp = _bind_both(ip, port)
         self.port: int = self._udp.getsockname()[1]
         self.hostport = f"[{ip}]:{self.port}" if ":" in ip else f"{ip}:{self.port}"
@@ -53,7 +54,7 @@ class SipPeer:
 
     def close(self) -> None:
         """Close every socket, which ends the threads."""
-        for sock in (self._udp, self._tcp, *self._connections.values()):
+        for sock in (self._udp, self._tcp, *self.connections.values()):
             with contextlib.suppress(OSError):  # not connected: nothing to shut down
                 sock.shutdown(socket.SHUT_RDWR)
             sock.close()
@@ -112,11 +113,11 @@ class SipPeer:
         if transport == "udp":
             self._udp.sendto(message.encode(), (host.strip("[]"), int(port)))
             return
-        connection = self._connections.get(to)
+        connection = self.connections.get(to)
         if connection is None:
             connection = socket.create_connection((host.strip("[]"), int(port)), 5)
             connection.settimeout(None)
-            self._connections[to] = connection
+            self.connections[to] = connection
             threading.Thread(target=self._read_stream, args=(connection,), daemon=True).start()
         connection.sendall(message.encode())
 
@@ -221,9 +222,9 @@ class SipPeer:
         """Answer a received request, on the way it came."""
         copied = tuple(pair for pair in request.headers if pair[0].lower() in _COPIED_TO_RESPONSES)
         to = request["To"] if request.in_dialog or reply.status == 100 else f"{request['To']};tag=callee"
-        contact = {"Contact": f"<sip:callee@{self.hostport};transport={request.transport}>"}
-        added = (*(contact | dict(reply.headers)).items(), *_content_type(reply.body))
-        response = SipMessage(f"SIP/2.0 {reply.status} {reply.phrase}", (*copied, ("To", to), *added), reply.body)
+        contact = f"<sip:callee@{self.hostport};transport={request.transport}>"
+        headers = (*copied, ("To", to), *reply.lines(contact), *_content_type(reply.body))
+        response = SipMessage(f"SIP/2.0 {reply.status} {reply.phrase}", headers, reply.body)
         with contextlib.suppress(OSError):  # the other side hung up the connection: nobody waits for this
             self._reply_paths[id(request)](response.encode())
 
@@ -257,7 +258,7 @@ class SipPeer:
                 connection, address = self._tcp.accept()
             except OSError:
                 return
-            self._connections[f"{address[0]}:{address[1]}"] = connection
+            self.connections[f"{address[0]}:{address[1]}"] = connection
             threading.Thread(target=self._read_stream, args=(connection,), daemon=True).start()
 
     def _read_stream(self, connection: socket.socket) -> None:

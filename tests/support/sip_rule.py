@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from support.sip_message import SipMessage, sdp
@@ -10,12 +10,22 @@ from support.sip_message import SipMessage, sdp
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer to a request; To gets a tag and Contact is the peer's, unless `headers` has another."""
+    """An answer to a request; To gets a tag and Contact is the peer's, unless `headers` has another.
+
+    Attributes:
+        headers: values by name; several for a header that is there several times.
+    """
 
     status: int
     phrase: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     body: str = ""
+
+    def lines(self, contact: str) -> Iterator[tuple[str, str]]:
+        """Its headers, and `contact` unless it has another."""
+        for name, value in {"Contact": contact, **self.headers}.items():
+            for one in [value] if isinstance(value, str) else value:
+                yield name, one
 
 
 Rule = Callable[[SipMessage], Iterable[Reply]]

@@ -1,0 +1,139 @@
+"""The edge: the Kamailio of freeswitch/edge, on an address of its own. I/O: a process, and its RPC socket."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import socket
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from support.processes import Program, wait_until
+
+CONFIGURATION = Path(__file__).parents[2] / "freeswitch/edge"
+PROGRAM = shutil.which("kamailio")
+
+
+def some_ip() -> str:
+    """A loopback address that nobody else uses."""
+    return "127." + ".".join(str(secrets.randbelow(250) + 1) for _ in range(3))
+
+
+class Edge:
+    """A Kamailio that runs as the edge.
+
+    Args:
+        directory: for its files; made if it is not there.
+        freeswitch: ``ip:port`` of the profile whose calls it takes out.
+        definitions: more lines of local.cfg, by name.
+        tls: where the server's certificate and key, and the certificates to trust, are: ``cert.pem``, ``key.pem``.
+
+    Attributes:
+        inside: ``ip:port`` for FreeSWITCH.
+        outside: ``ip:port`` for providers, over UDP and TCP.
+        outside_tls: the same over TLS.
+        rpc_socket: the path of the RPC socket.
+    """
+
+    def __init__(
+        self, directory: Path, freeswitch: str, *, tls: Path | None = None, definitions: dict[str, str] | None = None
+    ) -> None:
+        directory.mkdir(exist_ok=True)
+        self.directory = directory
+        self.ip = some_ip()
+        self.inside = f"{self.ip}:5090"
+        self.outside = f"{self.ip}:5060"
+        self.outside_tls = f"{self.ip}:5061"
+        self.rpc_socket = directory / "rpc.sock"
+        ip, _, port = freeswitch.rpartition(":")
+        self._definitions = {
+            "INSIDE": self.inside,
+            "FREESWITCH_IP": ip,
+            "FREESWITCH_PORT": port,
+            "OUTSIDE_IP": self.ip,
+            "ADVERTISED_IP": self.ip,
+            "RPC_SOCKET": str(self.rpc_socket),
+            "WORKERS": "2",
+            **(definitions or {}),
+        }
+        self._configure(tls)
+        self.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.kill()
+
+    def _configure(self, tls: Path | None) -> None:
+        shutil.copy(CONFIGURATION / "kamailio.cfg", self.directory)
+        text = (CONFIGURATION / "local.cfg").read_text()
+        if tls is not None:
+            text = text.replace("# #!define EDGE_WITH_TLS", "#!define EDGE_WITH_TLS")
+            self._definitions["TLS_CONFIGURATION"] = str(self.directory / "tls.cfg")
+            configuration = (CONFIGURATION / "tls.cfg").read_text()
+            configuration = re.sub(r"(?m)^certificate =.*$", f"certificate = {tls / 'cert.pem'}", configuration)
+            configuration = re.sub(r"(?m)^private_key =.*$", f"private_key = {tls / 'key.pem'}", configuration)
+            configuration = re.sub(r"(?m)^ca_list =.*$", f"ca_list = {tls / 'cert.pem'}", configuration)
+            (self.directory / "tls.cfg").write_text(configuration)
+        for name, value in self._definitions.items():
+            text, count = re.subn(rf'"!EDGE_{name}![^!]*!g"', f'"!EDGE_{name}!{value}!g"', text)
+            if count != 1:
+                raise AssertionError(f"local.cfg has no EDGE_{name}")
+        (self.directory / "local.cfg").write_text(text)
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        # -DD: in the foreground, with its children. -E: messages to standard error.
+        command = [PROGRAM or "kamailio", "-DD", "-E", "-f", str(self.directory / "kamailio.cfg")]
+        command += ["-Y", str(self.directory), "-m", "64"]
+        self._program = Program(command, self.directory / "output.txt")
+        wait_until("the edge answers", self._answers, timeout_s=30)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._program.pid
+
+    def kill(self) -> None:
+        """End it and its children, as a crash would."""
+        self._program.kill()
+
+    def log(self) -> str:
+        """What it has printed."""
+        return self._program.text()
+
+    def set_account(self, gateway: str, algorithm: str, registrar: str, secret: str = "") -> None:
+        """Put a gateway's secret and registrar into the table."""
+        self.rpc("htable.sets", "account", gateway, f"{algorithm}|{registrar}|{secret}")
+
+    def delete_account(self, gateway: str) -> None:
+        """Take it out again."""
+        self.rpc("htable.delete", "account", gateway)
+
+    def rpc(self, method: str, *params: Any) -> Any:
+        """The result of a call.
+
+        Raises:
+            LookupError: it was refused, with the reason.
+        """
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+            client.settimeout(5)
+            client.bind("")  # an abstract name: there is nothing to remove afterwards
+            client.connect(str(self.rpc_socket))
+            client.send(json.dumps({"jsonrpc": "2.0", "method": method, "params": params, "id": 1}).encode())
+            answer = json.loads(client.recv(65_536))
+        if "error" in answer:
+            raise LookupError(answer["error"])
+        return answer["result"]
+
+    def _answers(self) -> bool:
+        if not self._program.is_running:
+            raise AssertionError(f"the edge did not start: {self.log()}")
+        try:
+            return bool(self.rpc("core.version"))
+        except (OSError, TimeoutError):
+            return False
