@@ -50,6 +50,13 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
         ('"strategy": "MatchRegex", "pattern": "sip:\\\\+33.*"', '"strategy": ▲"Matches", "pattern": []'),
         ['error: "strategy" must be "MatchRegex" or "Always", not "Matches"'],
     ),
+    "pattern that takes for ever": (
+        ('"pattern": "sip:\\\\+33.*"', '"pattern": ▲"sip:(?!\\\\+33)(a+)+"'),
+        [
+            "warning: a caller can hold up the bridge with a number that this pattern takes minutes to refuse: write it "
+            "without look-ahead, look-behind and back-references"
+        ],
+    ),
     "strategy of the other field": (
         ('"strategy": "Always"', '"strategy": ▲"Random"'),
         ['error: "strategy" must be "MatchRegex" or "Always", not "Random"'],

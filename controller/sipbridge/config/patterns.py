@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 import regress
 
+from sipbridge.config.linear_pattern import compile_linear, is_linear
 from sipbridge.core.errors import SipBridgeError
 
 _POSIX_CLASSES = {
@@ -58,14 +60,23 @@ class PatternError(SipBridgeError, ValueError):
         self.offset = offset
 
 
-def compile_pattern(pattern: str) -> Callable[[str], bool]:
+class CompiledPattern(NamedTuple):
+    """A pattern that texts can be held against.
+
+    Attributes:
+        matches: whether it matches a text from its first to its last character.
+        is_quick: whether that takes linear time, whatever the text.
+    """
+
+    matches: Callable[[str], bool]
+    is_quick: bool
+
+
+def compile_pattern(pattern: str) -> CompiledPattern:
     r"""Compile a pattern.
 
     Args:
         pattern: such as ``sip:\+33.*``.
-
-    Returns:
-        Whether a text matches `pattern` from its first to its last character.
 
     Raises:
         PatternError: it does not compile; the message says what to write instead.
@@ -78,13 +89,18 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
     except regress.RegressError as error:
         raise _explained(pattern, str(error)) from error
 
+    # The ECMAScript engine is twenty times as quick where it can be trusted with anyone's text.
+    is_quick = is_linear(rewritten)
+    linear = None if is_quick else compile_linear(rewritten)
+    matches_whole = linear or (lambda text: find(text) is not None)
+
     def matches(text: str) -> bool:
         if not text.isascii():
-            # Bytes of a Request-URI that are not UTF-8 arrive as lone surrogates, which the engine does not take.
+            # Bytes of a Request-URI that are not UTF-8 arrive as lone surrogates, which no engine takes.
             text = text.encode("utf-8", "replace").decode("utf-8")
-        return find(text) is not None
+        return matches_whole(text)
 
-    return matches
+    return CompiledPattern(matches, is_quick or linear is not None)
 
 
 def is_never_a_request_uri(pattern: str) -> bool:

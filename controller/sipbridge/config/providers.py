@@ -99,13 +99,16 @@ def _match_regex(value: Mapping[str, Any], path: Path, report: Report) -> MatchR
         return None
     path = (*path, "pattern")
     try:
-        matches = compile_pattern(pattern)
+        compiled = compile_pattern(pattern)
     except PatternError as error:
         report.error(path, f'"pattern" is no regular expression: {error}', offset=error.offset)
         return None
     if is_never_a_request_uri(pattern):
         report.warning(path, f"this pattern matches no call: {suggestion(pattern)}")
-    return MatchRegex(pattern, matches)
+    if not compiled.is_quick:
+        message = "a caller can hold up the bridge with a number that this pattern takes minutes to refuse: write it"
+        report.warning(path, f"{message} without look-ahead, look-behind and back-references")
+    return MatchRegex(pattern, compiled.matches)
 
 
 def _account_to_use(value: Mapping[str, Any], path: Path, report: Report) -> RandomAccount | FindInPool | None:
