@@ -53,8 +53,8 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     "pattern that takes for ever": (
         ('"pattern": "sip:\\\\+33.*"', '"pattern": ▲"sip:(?!\\\\+33)(a+)+"'),
         [
-            "warning: a caller can hold up the bridge with a number that this pattern takes minutes to refuse: write it "
-            "without look-ahead, look-behind and back-references"
+            "warning: a caller can hold up the bridge with a number that this pattern takes minutes to refuse: write "
+            "it without look-ahead, look-behind and back-references"
         ],
     ),
     "strategy of the other field": (
