@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import secrets
 import signal
 import time
@@ -20,11 +21,13 @@ from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
 from sipbridge.adapters.event_socket.link import LinkSettings
 from sipbridge.adapters.event_socket.profiles import Profiles
 from sipbridge.adapters.greenlets import Greenlets
+from sipbridge.adapters.log_output import LogOutput
 from sipbridge.adapters.netlink import watch_network
 from sipbridge.adapters.spool import Spool
 from sipbridge.adapters.sql_accounts import SqlAccounts
 from sipbridge.config.load import BridgeConfig, LoadResult, load_providers
 from sipbridge.config.routing_table import routing_table
+from sipbridge.config.secrets_in_use import secrets_of_providers
 from sipbridge.core.errors import SipBridgeError
 from sipbridge.core.routing import RoutingTable
 from sipbridge.observation import Observation
@@ -66,10 +69,19 @@ class App:
 
     Args:
         make_source: where the accounts of a pool with a loader are read from.
+        log: told which secrets are in use.
     """
 
-    def __init__(self, settings: Settings, config: BridgeConfig, make_source: MakeSource = SqlAccounts) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        config: BridgeConfig,
+        make_source: MakeSource = SqlAccounts,
+        log: LogOutput | None = None,
+    ) -> None:
         self._settings = settings
+        self._log_output = log
+        self._learn_secrets(config)
         clock = SystemClock()
         table = routing_table(config, settings.media_defaults)
         self._spool = Spool(settings.gateways.spool_file, settings.gateways.retry_s)
@@ -130,7 +142,9 @@ class App:
             sources=self._account_syncs.states,
         )
         self._observation = Observation(
-            settings.http,
+            settings,
+            log,
+            os.environ,
             self._switch,
             self._dispatch,
             self._calls,
@@ -180,6 +194,8 @@ class App:
         for number in (signal.SIGTERM, signal.SIGINT):
             gevent.signal_handler(number, self._on_stop_signal)
         gevent.signal_handler(signal.SIGHUP, self._on_reload_signal)
+        # Who moves files away may send it, and would end us; the next line goes to a new file all the same.
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         self.start()
         self._stop_wanted.wait()
         self.stop()
@@ -223,6 +239,7 @@ class App:
         """
         _log.info("stopping: new calls get 503, %d calls in progress go on", self.calls_in_progress)
         self._stop_wanted.set()
+        self._observation.stopping()
         self._account_syncs.stop()
         self._dispatch.stop_taking_calls()
         self._wait_while(lambda: self.calls_in_progress > 0, self._settings.calls.drain_timeout_s)
@@ -270,9 +287,11 @@ class App:
         # As at the start: what was made stays, and looking through it for garbage would hold up calls.
         collects = gc.isenabled()
         gc.disable()
+        self._observation.reloading()
         try:
             return self._reload.reload(dry_run=dry_run)
         finally:
+            self._observation.reloaded()
             gc.freeze()
             if collects:
                 gc.enable()
@@ -280,7 +299,14 @@ class App:
     def _load_providers(self) -> LoadResult:
         if self._settings.providers_file is None:
             raise AssertionError("reloading without a providers file")
-        return load_providers(self._settings.providers_file, self._settings.media_defaults)
+        result = load_providers(self._settings.providers_file, self._settings.media_defaults)
+        if result.config is not None:
+            self._learn_secrets(result.config)
+        return result
+
+    def _learn_secrets(self, config: BridgeConfig) -> None:
+        if self._log_output is not None:
+            self._log_output.learn(secrets_of_providers(config))
 
     def _steps(self) -> None:
         while True:

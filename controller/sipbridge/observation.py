@@ -1,18 +1,24 @@
-"""What lets others see how the daemon does: metrics and health. What is built, and who asks whom."""
+"""What lets others see how the daemon does: call records, metrics, health, systemd. What is built, who asks whom."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 
 import gevent
 
 from sipbridge.account_syncs import AccountSyncs
+from sipbridge.adapters.call_records import CallRecords
 from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
 from sipbridge.adapters.exposition import Exposition
 from sipbridge.adapters.http_server import HttpServer
 from sipbridge.adapters.hub_watch import HubWatch
+from sipbridge.adapters.line_writer import FileTarget, LineWriter
+from sipbridge.adapters.log_output import LogOutput
+from sipbridge.adapters.service_manager import ServiceManager
 from sipbridge.core import metrics
+from sipbridge.core.gateway import RegistrationStatus
 from sipbridge.core.metric import Metric
 from sipbridge.core.readiness import Condition, Readiness, loaded_condition, registered_condition
 from sipbridge.ports import SwitchListener
@@ -25,21 +31,27 @@ from sipbridge.services.call_tally import CallTally
 from sipbridge.services.dispatch import Dispatch
 from sipbridge.services.registrar import Registrar
 from sipbridge.services.switch_tally import SwitchTally
-from sipbridge.settings import HttpSettings
+from sipbridge.settings import Settings
+
+_STOP_MARGIN_S = 5.0
+_STATUS_S = 1.0
 
 
 class Observation:
     """Everything that looks on, and changes nothing.
 
     Args:
-        http: where metrics and health are asked for.
+        log: where the log goes, for its metrics.
+        environ: such as `os.environ`: says how to tell systemd.
         journal: of the calls.
         dispatch: told what the switch tells, after it has been counted.
     """
 
     def __init__(
         self,
-        http: HttpSettings,
+        settings: Settings,
+        log: LogOutput | None,
+        environ: Mapping[str, str],
         switch: FreeSwitch,
         dispatch: Dispatch,
         calls: CallControl,
@@ -47,15 +59,20 @@ class Observation:
         registrar: Registrar,
         syncs: AccountSyncs,
     ) -> None:
-        self._least_registered_percent = http.ready_registered_percent
+        self._settings = settings
+        self._manager = ServiceManager(environ)
         self._dispatch = dispatch
         self._calls = calls
         self._syncs = syncs
         self._switch_tally = SwitchTally(dispatch)
-        self._hub_watch = HubWatch()
+        self._hub_watch = HubWatch(self._on_tick)
         call_tally = CallTally()
         for observer in (CallLog(), call_tally):
             journal.add(observer)
+        self._records: CallRecords | None = None
+        if settings.cdr.file is not None:
+            self._records = CallRecords(LineWriter(FileTarget(settings.cdr.file)))
+            journal.add(self._records)
         accounts = AccountMetrics(lambda: calls.table.pools, registrar, syncs.states, syncs.pending_notifications)
         sources = (
             self._metrics,
@@ -64,9 +81,13 @@ class Observation:
             switch.metrics,
             self._switch_tally.metrics,
             self._hub_watch.metrics,
+            *((self._records.metrics,) if self._records else ()),
+            *((log.metrics,) if log else ()),
         )
+        http = settings.http
         self._http = HttpServer(http.host, http.port, Exposition(sources), self.readiness) if http.port else None
         self._greenlets: list[gevent.Greenlet[..., None]] = []
+        self._status_at = 0.0
 
     @property
     def switch_listener(self) -> SwitchListener:
@@ -87,12 +108,29 @@ class Observation:
         self._greenlets = [gevent.spawn(self._hub_watch.run)]
         for greenlet in self._greenlets:
             greenlet.link_exception(on_failed)
+        self._manager.ready()
+
+    def reloading(self) -> None:
+        """The providers file is read again; `reloaded` follows, whatever comes of it."""
+        self._manager.reloading()
+
+    def reloaded(self) -> None:
+        """What there is to reload is reloaded."""
+        self._manager.ready()
+
+    def stopping(self) -> None:
+        """The daemon has begun to stop, which may take some time."""
+        within_s = self._settings.calls.drain_timeout_s + self._settings.gateways.unregister_timeout_s
+        self._manager.stopping(within_s + _STOP_MARGIN_S)
 
     def stop(self) -> None:
         """Look on no longer."""
         gevent.killall(self._greenlets)
         if self._http is not None:
             self._http.stop()
+        if self._records is not None:
+            self._records.stop()
+        self._manager.close()
 
     def readiness(self) -> Readiness:
         """Whether calls can be taken, and why not."""
@@ -103,9 +141,25 @@ class Observation:
                 Condition("event_socket", dispatch.is_ready, dispatch.problem or "connected"),
                 loaded_condition(loading),
                 Condition("lease", dispatch.has_lease, "held" if dispatch.has_lease else "not held"),
-                registered_condition(self._calls.table.pools.values(), self._least_registered_percent),
+                registered_condition(self._calls.table.pools.values(), self._settings.http.ready_registered_percent),
             )
         )
+
+    def _on_tick(self) -> None:
+        """Ten times a second, from the event loop: who hangs gives no sign of life."""
+        self._manager.alive()
+        if self._records is not None:
+            self._records.step()
+        if self._manager.is_listening and (now := time.monotonic()) >= self._status_at:
+            self._status_at = now + _STATUS_S
+            self._manager.status(self._status_line())
+
+    def _status_line(self) -> str:
+        pools = self._calls.table.pools.values()
+        registered = sum(pool.tally.registrations[RegistrationStatus.REGISTERED] for pool in pools)
+        missing = [condition.detail for condition in self.readiness().conditions if not condition.holds]
+        counts = f"{self._calls.calls_in_progress} calls, {registered} of {sum(map(len, pools))} accounts registered"
+        return f"not ready: {'; '.join(missing)}; {counts}" if missing else f"ready; {counts}"
 
     def _metrics(self) -> Iterator[Metric]:
         readiness = self.readiness()

@@ -51,6 +51,14 @@ class LogLevel(Enum):
     ERROR = "error"
 
 
+class LogFormat(Enum):
+    """How a line of the log looks."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
 @dataclass(frozen=True, slots=True)
 class EventSocketSettings:
     """``[event_socket]``: the way to FreeSWITCH's mod_event_socket, and how patient to be with it."""
@@ -245,6 +253,24 @@ class LoggingSettings:
     level: LogLevel = LogLevel.INFO
     """The least serious message that is logged. ``info`` has a line or two for each call, ``debug`` every event."""
 
+    format: LogFormat = LogFormat.AUTO
+    """``console`` is text with key=value, ``json`` a JSON object a line. ``auto`` is ``json`` where standard error
+    leads to journald, which is where machines look for it, and ``console`` elsewhere."""
+
+    @property
+    def as_json(self) -> bool | None:
+        """Whether a line is a JSON object; None for "it depends"."""
+        return {LogFormat.AUTO: None, LogFormat.CONSOLE: False, LogFormat.JSON: True}[self.format]
+
+
+@dataclass(frozen=True, slots=True)
+class CdrSettings:
+    """``[cdr]``: call detail records."""
+
+    file: Path | None = None
+    """Where a line of JSON is added for each call that is over, such as ``/var/log/sipbridge/cdr.jsonl``; none by
+    default, because it says who called whom. It may be moved away at any time, as logrotate does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -281,6 +307,9 @@ class Settings:
 
     http: HttpSettings = HttpSettings()
     """Metrics and health."""
+
+    cdr: CdrSettings = CdrSettings()
+    """Call detail records."""
 
     logging: LoggingSettings = LoggingSettings()
     """What is logged."""

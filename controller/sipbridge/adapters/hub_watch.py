@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import gevent
 
@@ -15,9 +15,14 @@ _LATENCY_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 
 
 class HubWatch:
-    """Ticks, and measures how late each tick is."""
+    """Ticks, and measures how late each tick is.
 
-    def __init__(self) -> None:
+    Args:
+        on_tick: done at each; must not wait.
+    """
+
+    def __init__(self, on_tick: Callable[[], None]) -> None:
+        self._on_tick = on_tick
         self._latency = Histogram(_LATENCY_S)
 
     def run(self) -> None:
@@ -26,6 +31,7 @@ class HubWatch:
             due = time.monotonic() + _TICK_S
             gevent.sleep(_TICK_S)
             self._latency.observe(max(0.0, time.monotonic() - due))
+            self._on_tick()
 
     def metrics(self) -> Iterator[Metric]:
         """How late ticks were."""

@@ -10,9 +10,13 @@ import click
 
 from sipbridge.adapters.control_socket import ControlError
 from sipbridge.adapters.http_server import HttpServerError
+from sipbridge.adapters.log_output import LogOutput
 from sipbridge.app import App
 from sipbridge.cli.common import Failed, config_or_exit, print_diagnostic, settings_from, settings_option
 from sipbridge.config.load import load_providers
+from sipbridge.config.secrets_in_use import secrets_of_settings
+
+_log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -26,15 +30,17 @@ def run(settings_file: Path | None) -> None:
     settings = settings_from(settings_file, for_run=True)
     for warning in settings.warnings:
         print_diagnostic(warning)
-    logging.basicConfig(
-        level=settings.logging.level.name,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)-8s %(name)s: %(message)s",
-    )
     if settings.providers_file is None:
         raise AssertionError("settings for run without a providers file")
     config = config_or_exit(load_providers(settings.providers_file, settings.media_defaults))
+    log = LogOutput(settings.logging.level.name, settings.logging.as_json, secrets_of_settings(settings))
+    log.start()
     try:
-        App(settings, config).run()
+        App(settings, config, log=log).run()
     except (ControlError, HttpServerError, OSError) as error:
         raise Failed(f"sipbridge: error: {error}") from error
+    except Exception:  # noqa: BLE001 - what Python would print of it has not gone through the filter of secrets
+        _log.critical("stopped by a defect", exc_info=True)
+        sys.exit(1)
+    finally:
+        log.stop()
