@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from support.digest import DigestProvider, md5, sha256
+from support.digest import DigestProvider, answer_to, md5, sha256
 from support.edge import Edge
 from support.edge_gateway import EdgeGateway, GatewayMaker
 from support.sip_peer import SipPeer
@@ -84,6 +86,27 @@ def test_calls_and_hangs_up(
     assert ack[header] == provider.request("INVITE", count=2)[header]
     assert made.send_within_dialog("BYE", call, cseq=3).final.status == 200
     assert registrar.accepts(provider.request("BYE", count=2))
+
+
+@pytest.mark.parametrize("asked", ["MD5", "SHA-256"])
+def test_bye_is_challenged_under_the_name_of_the_gateway(gateway: GatewayMaker, provider: SipPeer, asked: str) -> None:
+    """By which FreeSWITCH finds its gateway; it answers an older challenge at the same time."""
+    registrar = asking(asked)
+    provider.rule = registrar.rule
+    made = gateway("clear", PASSWORD)
+    call = made.call(made.invite(next_hop(provider)))
+    made.send(made.within_dialog("BYE", call, cseq=3))
+    challenged = made.freeswitch.wait_for(
+        lambda one: one.status == 407 and one["CSeq"] == "3 BYE" and one["Call-ID"] == call.request["Call-ID"]
+    )
+    assert f'realm="{made.name}"' in challenged["Proxy-Authenticate"]
+    bye = made.within_dialog("BYE", call, cseq=4)
+    old = call.request["Proxy-Authorization"]
+    new = answer_to(challenged["Proxy-Authenticate"], USER, "wrong", "BYE", bye.request_uri)
+    made.send(replace(bye, headers=(*bye.headers, ("Proxy-Authorization", old), ("Proxy-Authorization", new))))
+    arrived = provider.wait_for(lambda one: one["CSeq"] == "4 BYE")
+    assert len(arrived.values("Proxy-Authorization")) == 1
+    assert registrar.accepts(arrived)
 
 
 def test_challenges_of_two_realms_are_both_answered(gateway: GatewayMaker, provider: SipPeer) -> None:

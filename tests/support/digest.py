@@ -41,6 +41,8 @@ class DigestProvider:
         qop: whether it asks for quality of protection, as all do but those of RFC 2069.
         challenges: the methods that it asks for a digest; INVITE only outside of dialogs.
         as_proxy: whether it asks with 407, and not with 401, for all but REGISTER.
+        once: whether a nonce is good for one request, and then asked for anew.
+        granted_s: how long a registration lasts; by default what is asked for.
 
     Attributes:
         bindings: the contact that each address of record has registered.
@@ -56,6 +58,8 @@ class DigestProvider:
         qop: bool = True,
         challenges: Collection[str] = ("REGISTER", "INVITE"),
         as_proxy: bool = False,
+        once: bool = False,
+        granted_s: int | None = None,
     ) -> None:
         self.realm = realm
         self.callee = callee or answers()
@@ -65,18 +69,24 @@ class DigestProvider:
         self._qop = qop
         self._challenges = challenges
         self._as_proxy = as_proxy
+        self._once = once
+        self._granted_s = granted_s
         self._nonces = (f"nonce{number}" for number in itertools.count())
         self._issued: set[str] = set()
+        self._used: set[str] = set()
         self._lock = threading.Lock()
 
     def rule(self, request: SipMessage) -> Iterable[Reply]:
         """What it answers."""
         if request.method not in self._challenges or (request.method == "INVITE" and request.in_dialog):
             return self.callee(request)
-        if not _credentials(request):
+        nonce = _parameters(_credentials(request)).get("nonce", "")
+        if not _credentials(request) or nonce in self._used:
             return [self._challenge(request)]
         if not self.accepts(request):
             return [Reply(403, "Forbidden")]
+        if self._once:
+            self._used.add(nonce)
         return self._register(request) if request.method == "REGISTER" else self.callee(request)
 
     def accepts(self, request: SipMessage) -> bool:
@@ -113,7 +123,7 @@ class DigestProvider:
             self.bindings.pop(address_of_record, None)
             return [Reply(200, "OK")]
         self.bindings[address_of_record] = request["Contact"].partition("<")[2].partition(">")[0]
-        return [Reply(200, "OK", {"Contact": f"{request['Contact']};expires={expires}"})]
+        return [Reply(200, "OK", {"Contact": f"{request['Contact']};expires={self._granted_s or expires}"})]
 
 
 def answer_to(challenge: str, username: str, password: str, method: str, uri: str) -> str:

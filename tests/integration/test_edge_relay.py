@@ -1,0 +1,246 @@
+"""Accounts that register and call through the edge, in a real FreeSWITCH; the table is filled by the test."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from support import edge as edge_program
+from support.digest import DigestProvider, md5, sha256
+from support.edge import Edge
+from support.event_socket import Event
+from support.freeswitch import FreeSwitch
+from support.parked_call import ParkedCall, place_call
+from support.sip_message import SipMessage, sdp
+from support.sip_peer import SipPeer
+
+pytestmark = pytest.mark.skipif(edge_program.PROGRAM is None, reason="no kamailio on the PATH")
+
+DOMAIN = "jabiru.example.org"
+REALM = "realm of jabiru"
+PASSWORD = "s3cret:with|more"
+ALL = ("REGISTER", "INVITE", "BYE")
+_serial = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account, as the controller would have made it.
+
+    Attributes:
+        gateway: the name of its gateway.
+    """
+
+    freeswitch: FreeSwitch
+    edge: Edge
+    gateway: str
+    next_hop: str
+
+    def state(self, *states: str, timeout_s: float = 30.0) -> Event:
+        """Wait until the gateway is in one of these states."""
+        return self.freeswitch.event_socket.event(
+            lambda one: (
+                one.get("Event-Subclass") == "sofia::gateway_state"
+                and one["Gateway"] == self.gateway
+                and one["State"] in states
+            ),
+            timeout_s,
+        )
+
+    def call(self, caller: SipPeer, media: str = "") -> ParkedCall:
+        """Make a call with it."""
+        call = place_call(self.freeswitch, caller)
+        variables = [f"sip_route_uri=sip:{self.edge.inside};transport=udp", "sip_cid_type=none"]
+        variables += [f"sip_h_X-Sipbridge-Next-Hop={self.next_hop}"]
+        variables += [f"sip_h_X-Sipbridge-Media={media}"] if media else []
+        call.bridge(f"{{^^|{'|'.join(variables)}}}sofia/gateway/{self.gateway}/bob@{DOMAIN}")
+        return call
+
+    def remove(self) -> None:
+        """Unregister, and wait until the gateway is gone."""
+        assert "+OK" in self.freeswitch.event_socket.api(f"sofia profile providers killgw {self.gateway}")
+        self.freeswitch.event_socket.event(
+            lambda one: one.get("Event-Subclass") == "sofia::gateway_delete" and one["Gateway"] == self.gateway, 20
+        )
+
+
+@pytest.fixture(scope="module")
+def edge(freeswitch: FreeSwitch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    with Edge(tmp_path_factory.mktemp("edge"), freeswitch.providers) as edge:
+        edge.rpc("htable.sets", "account", "sipbridge.epoch", "of a test")
+        yield edge
+
+
+@pytest.fixture
+def provider() -> Iterator[SipPeer]:
+    with SipPeer() as peer:
+        yield peer
+
+
+def account(
+    freeswitch: FreeSwitch, edge: Edge, provider: SipPeer, algorithm: str, secret: str, transport: str, user: str
+) -> Account:
+    name = f"sipbridge.alice.{next(_serial):020x}"
+    next_hop = f"sip:{provider.hostport};transport={transport}"
+    edge.set_account(name, algorithm, next_hop, secret)
+    freeswitch.add_gateway(
+        name,
+        username="alice",
+        auth_username=user,
+        password=secrets.token_hex(8),
+        realm=name,
+        from_user="alice",
+        from_domain=DOMAIN,
+        proxy=DOMAIN,
+        register="true",
+        expire_seconds="600",
+        retry_seconds="5",
+        outbound_proxy=f"sip:{edge.inside}",
+        register_proxy=f"sip:{edge.inside};transport=udp",
+        register_transport="udp",
+        gw_auth_acl=f"{edge.ip}/32",
+    )
+    return Account(freeswitch, edge, name, next_hop)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "asked", "transport", "user"),
+    [
+        pytest.param("md5", ("MD5",), "udp", "alice", id="ha1"),
+        pytest.param("md5", ("SHA-256", "MD5"), "tcp", "other-userid", id="ha1-both-offered"),
+        pytest.param("sha256", ("SHA-256",), "tcp", "alice", id="sha256"),
+        pytest.param("sha256", ("MD5", "SHA-256"), "udp", "other-userid", id="sha256-both-offered"),
+        pytest.param("clear", ("MD5",), "udp", "other-userid", id="clear"),
+        pytest.param("clear", ("SHA-256",), "tcp", "alice", id="clear-sha256-only"),
+    ],
+)
+def test_registers_refreshes_calls_hangs_up_and_unregisters(
+    freeswitch: FreeSwitch,
+    edge: Edge,
+    provider: SipPeer,
+    caller: SipPeer,
+    algorithm: str,
+    asked: tuple[str, ...],
+    transport: str,
+    user: str,
+) -> None:
+    registrar = DigestProvider(REALM, {user: PASSWORD}, algorithms=asked, challenges=ALL, as_proxy=True, granted_s=3)
+    provider.rule = registrar.rule
+    secret = {"md5": md5(user, REALM, PASSWORD), "sha256": sha256(user, REALM, PASSWORD), "clear": PASSWORD}[algorithm]
+    made = account(freeswitch, edge, provider, algorithm, secret, transport, user)
+    made.state("REGED")
+    contact = f"sip:gw+{made.gateway}@{edge.outside};transport={transport};gw={made.gateway}"
+    assert registrar.bindings == {f"sip:alice@{DOMAIN}": contact}
+
+    # A refresh: it lasts for three seconds only.
+    refresh = provider.wait_for(
+        lambda one: one.method == "REGISTER" and "Authorization" in one and one["CSeq"] != accepted(provider)["CSeq"],
+        timeout_s=40,
+    )
+    assert registrar.accepts(refresh)
+
+    call = made.call(caller)
+    final = call.final_response(20)
+    assert final.status == 200
+    invite = provider.wait_for(lambda one: one.method == "INVITE" and "Proxy-Authorization" in one)
+    assert registrar.accepts(invite)
+    assert invite["Contact"] == f"<{contact}>"
+    assert [name for name, _ in invite.headers if name.startswith("X-")] == []
+    call.send("BYE", final, cseq=2)
+    call.ended(20)
+    bye = provider.wait_for(lambda one: one.method == "BYE" and "Proxy-Authorization" in one)
+    assert registrar.accepts(bye)
+
+    made.remove()
+    assert registrar.bindings == {}
+
+
+def accepted(provider: SipPeer) -> SipMessage:
+    """The first REGISTER with credentials."""
+    return provider.wait_for(lambda one: one.method == "REGISTER" and "Authorization" in one)
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+@pytest.mark.parametrize("challenges", [("REGISTER", "BYE"), ALL], ids=["bye-alone", "bye-once-more"])
+def test_bye_is_challenged(
+    freeswitch: FreeSwitch,
+    edge: Edge,
+    provider: SipPeer,
+    caller: SipPeer,
+    challenges: tuple[str, ...],
+    algorithm: str,
+) -> None:
+    """FreeSWITCH alone would give up: the call is over for it, and it knows no gateway any more."""
+    registrar = DigestProvider(REALM, {"alice": PASSWORD}, algorithms=(algorithm,), challenges=challenges, once=True)
+    provider.rule = registrar.rule
+    made = account(freeswitch, edge, provider, "clear", PASSWORD, "udp", "alice")
+    made.state("REGED")
+    call = made.call(caller)
+    final = call.final_response(20)
+    call.send("BYE", final, cseq=2)
+    call.ended(20)
+    first = provider.request("BYE", timeout_s=20)
+    bye = provider.wait_for(lambda one: one.method == "BYE" and one["CSeq"] != first["CSeq"], timeout_s=20)
+    assert registrar.accepts(bye)
+    made.remove()
+
+
+def test_wrong_hash_fails_with_the_reason_of_the_registrar(
+    freeswitch: FreeSwitch, edge: Edge, provider: SipPeer
+) -> None:
+    provider.rule = DigestProvider(REALM, {"alice": PASSWORD}).rule
+    made = account(freeswitch, edge, provider, "md5", md5("alice", DOMAIN, PASSWORD), "udp", "alice")
+    failed = made.state("FAILED")
+    assert (failed["Status"], failed["Phrase"]) == ("403", "Forbidden")
+    made.remove()
+
+
+def test_secret_that_cannot_answer_is_told(freeswitch: FreeSwitch, edge: Edge, provider: SipPeer) -> None:
+    provider.rule = DigestProvider(REALM, {"alice": PASSWORD}, algorithms=("SHA-256",)).rule
+    made = account(freeswitch, edge, provider, "md5", md5("alice", REALM, PASSWORD), "udp", "alice")
+    failed = made.state("FAILED")
+    assert (failed["Status"], failed["Phrase"]) == ("403", "Challenge Is Not For Secret Of Type md5")
+    made.remove()
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_call_from_the_provider(
+    freeswitch: FreeSwitch, edge: Edge, provider: SipPeer, callee: SipPeer, transport: str
+) -> None:
+    """To the contact that was registered; FreeSWITCH hangs up, and is challenged for it."""
+    registrar = DigestProvider(REALM, {"alice": PASSWORD}, challenges=("REGISTER", "BYE"))
+    provider.rule = registrar.rule
+    made = account(freeswitch, edge, provider, "clear", PASSWORD, transport, "alice")
+    made.state("REGED")
+    invite = provider.new_request(
+        "INVITE",
+        registrar.bindings[f"sip:alice@{DOMAIN}"],
+        from_="<sip:bob@far.example.org>",
+        to=f"<sip:alice@{DOMAIN}>",
+        transport=transport,
+        headers=[("X-Sipbridge-Next-Hop", "sip:127.0.0.1:9")],
+        body=sdp(),
+    )
+    provider.send(invite, edge.outside, transport)
+    parked = freeswitch.event_socket.event(
+        lambda one: one["Event-Name"] == "CHANNEL_PARK" and one["variable_sip_call_id"] == invite["Call-ID"]
+    )
+    assert parked["variable_sip_gateway"] == made.gateway
+    assert [name for name in parked if "sipbridge-next-hop" in name.lower()] == []
+    dial_string = f"{{^^|sip_route_uri=sip:{callee.hostport}|sip_cid_type=none}}sofia/inside/sip:alice@flexisip"
+    freeswitch.event_socket.execute(parked["Unique-ID"], "bridge", dial_string)
+    final = provider.final_response(invite, timeout_s=20)
+    assert final.status == 200
+    assert final["Contact"] == f"<sip:alice@{edge.outside};transport={transport}>"
+    routes = [("Route", route) for route in final.values("Record-Route")[::-1]]
+    ack = provider.within_dialog("ACK", invite, final, headers=routes, transport=transport)
+    provider.send(ack, edge.outside, transport)
+    callee.request("ACK")
+    callee.send_as_callee("BYE", callee.request("INVITE"))
+    bye = provider.wait_for(lambda one: one.method == "BYE" and "Authorization" in one, timeout_s=20)
+    assert registrar.accepts(bye)
+    made.remove()
