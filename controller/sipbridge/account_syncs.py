@@ -65,6 +65,7 @@ class AccountSyncs:
         self._sources: dict[str, OpenSource] = {}
         self._syncs: dict[str, AccountSync] = {}
         self._greenlets: dict[str, gevent.Greenlet[..., None]] = {}
+        self._is_stopped = False
         self._redis = RedisNotifications(redis, self) if redis.is_used else None
         self.redis_status = "not used" if self._redis is None else "not connected yet"
 
@@ -76,6 +77,8 @@ class AccountSyncs:
 
     def follow(self, config: BridgeConfig, pools: Mapping[str, AccountPool]) -> None:
         """Be as the configuration is now: pools whose loader is the same go on as they are."""
+        if self._is_stopped:
+            return
         wanted = {name: pool.loader for name, pool in config.pools.items() if isinstance(pool.loader, SqlLoader)}
         for name in [name for name, loader in self._loaders.items() if wanted.get(name) != loader]:
             self._stop_sync(name)
@@ -88,7 +91,8 @@ class AccountSyncs:
                 self._greenlets[name] = self._spawn(_keep_in_step, sync)
 
     def stop(self) -> None:
-        """Stop all of it; accounts stay as they are."""
+        """Stop all of it, for good: a reload that is under way starts none again. Accounts stay as they are."""
+        self._is_stopped = True
         if self._redis is not None:
             self._redis.stop()
         for name in list(self._syncs):

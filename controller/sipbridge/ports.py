@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from sipbridge.core.account import Account, AccountId
 from sipbridge.core.account_notification import AccountNotification
+from sipbridge.core.account_row import RowError
 from sipbridge.core.call import ChannelUuid
 from sipbridge.core.call_record import CallDecided, CallRecord
 from sipbridge.core.errors import SipBridgeError
@@ -183,11 +184,11 @@ class AccountSource(Protocol):
     def load_all(self) -> Iterator[LoadedAccounts]:
         """Every account, in batches. What an error leaves behind is not all: nothing may be deleted because of it."""
 
-    def load_one(self, identifier: str) -> Account | None:
-        """The account that a notification names; None when it is gone.
+    def load_each(self, identifiers: Sequence[str]) -> Iterator[Account | RowError | None]:
+        """The accounts that notifications name, in this order; several are asked for at a time.
 
-        Raises:
-            RowError: what is there is no account.
+        Each of them is as it was at some moment since this was called: None when it is gone, an error when what is
+        there is no account.
         """
 
 

@@ -473,6 +473,39 @@ def test_many_ask_at_the_same_time(accounts: Database, source: Source) -> None:
     assert native_threads() <= before + 3
 
 
+def test_several_are_asked_for_at_a_time_and_come_in_order(accounts: Database, source: Source) -> None:
+    names = [f"user{number}" for number in range(50)]
+    insert(accounts, *map(row, names))
+    asking = source(threads=3)
+    before = native_threads()
+
+    found = list(asking.load_each([*names, "nobody"]))
+
+    assert found == [*map(account, names), None]
+    assert before < native_threads() <= before + 3
+
+
+def test_a_row_that_is_no_account_does_not_keep_the_others_out(accounts: Database, source: Source) -> None:
+    insert(accounts, row("alice"), row("b b"))
+    alice, bad = source().load_each(["alice", "b b"])
+    assert alice == account("alice")
+    assert isinstance(bad, RowError)
+
+
+def test_who_stops_asking_leaves_nothing_behind(accounts: Database, source: Source) -> None:
+    insert(accounts, row("alice"))
+    asking = source(threads=1)
+    for _ in asking.load_each(["alice"] * 50):
+        break
+    assert asking.load_one("alice") == account("alice")
+
+
+def test_a_query_that_fails_for_one_fails_for_all(accounts: Database, source: Source) -> None:
+    query = f"{ALL} WHERE no_such_column = :identifier"
+    with pytest.raises(SourceError, match="no_such_column"):
+        list(source(ALL, query).load_each(["alice", "bob"]))
+
+
 def test_idle_connections_are_given_up(accounts: Database, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sipbridge.adapters.sql_accounts._IDLE_S", 0.1)
     before = native_threads()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from hypothesis import given
@@ -33,11 +33,12 @@ class MemorySource:
 
     Attributes:
         fault: raised by whatever is asked next, and all that follows.
-        during_load: called between two batches.
+        during_load: called between two batches, or two single accounts.
     """
 
     def __init__(self, **rows: Account) -> None:
         self.rows: dict[str, Account] = dict(rows)
+        self.bad_rows: dict[str, RowError] = {}
         self.fault: Exception | None = None
         self.during_load: Callable[[], None] = lambda: None
         self.loads = 0
@@ -51,10 +52,12 @@ class MemorySource:
             self.during_load()
         self._fail()
 
-    def load_one(self, identifier: str) -> Account | None:
-        self._fail()
-        self.asked.append(identifier)
-        return self.rows.get(identifier)
+    def load_each(self, identifiers: Sequence[str]) -> Iterator[Account | RowError | None]:
+        for identifier in identifiers:
+            self._fail()
+            self.asked.append(identifier)
+            yield self.rows.get(identifier) or self.bad_rows.get(identifier)
+            self.during_load()
 
     def _fail(self) -> None:
         if self.fault is not None:
@@ -155,7 +158,7 @@ def test_a_row_of_another_account_than_the_message_names_changes_nothing(
 
 
 def test_a_bad_row_or_a_bad_name_changes_nothing_and_the_next_one_is_done(
-    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.sync.notify(AccountNotification("alice", "not a host", "a"))
     world.source.rows["c"] = account("carol")
@@ -164,13 +167,12 @@ def test_a_bad_row_or_a_bad_name_changes_nothing_and_the_next_one_is_done(
     assert world.take_told() == [("changed", "carol")]
     assert "changes nothing" in caplog.text
 
-    def bad_row(_: str) -> Account:
-        raise RowError("no username")
-
-    monkeypatch.setattr(world.source, "load_one", bad_row)
+    del world.source.rows["b"]
+    world.source.bad_rows["b"] = RowError("no username")
     world.notify("bob", "b")
     world.sync.step()
     assert world.take_told() == []
+    assert "bob at example.org changes nothing: no username" in caplog.text
     assert not world.sync.has_work
 
 
@@ -182,6 +184,38 @@ def test_many_notifications_of_one_account_are_one(world: World) -> None:
     world.sync.step()
     assert world.source.asked == ["a", "b"]
     assert world.accounts()["alice"].secret == "pw99"
+
+
+def test_an_account_that_changes_while_it_is_asked_for_is_asked_for_again(world: World) -> None:
+    def change() -> None:
+        world.source.during_load = lambda: None
+        world.source.rows["a"] = account("alice", "newest")
+        world.notify("alice", "a")
+
+    world.source.during_load = change
+    world.source.rows["a"] = account("alice", "new")
+    world.notify("alice", "a")
+    world.notify("bob", "b")
+    world.sync.step()
+    assert world.source.asked == ["a", "b", "a"]
+    assert world.accounts()["alice"].secret == "newest"
+
+
+def test_what_was_not_answered_when_the_database_went_down_is_asked_for_again(world: World) -> None:
+    def fail() -> None:
+        world.source.fault = DOWN
+
+    world.source.during_load = fail
+    for user in ("alice", "bob"):
+        world.source.rows[user[0]] = account(user, "new")
+        world.notify(user, user[0])
+    world.sync.step()
+    assert {user: row.secret for user, row in world.accounts().items()} == {"alice": "new", "bob": "pw"}
+    world.source.fault, world.source.during_load = None, lambda: None
+    world.clock.advance(100.0)
+    world.sync.step()
+    assert world.source.asked == ["a", "b"]
+    assert world.accounts()["bob"].secret == "new"
 
 
 def test_so_many_notifications_that_loading_everything_is_quicker(world: World) -> None:

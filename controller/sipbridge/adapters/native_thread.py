@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 import gevent
@@ -13,6 +15,8 @@ from gevent.threadpool import ThreadPool
 from sipbridge.core.errors import SipBridgeError
 
 _T = TypeVar("_T")
+
+_POLL_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,21 @@ class NativeThread:
         """Have something done; waits until what was started before is done."""
         return Pending(self._pool.spawn(_outcome, work))
 
-    def end(self, last: Callable[[], None]) -> None:
-        """Have one last thing done and end the thread, when it gets to it; does not wait for that."""
-        gevent.spawn(self._end, last)
+    def end(self, last: Callable[[], None]) -> gevent.Greenlet[..., object]:
+        """Have one last thing done and end the thread, when it gets to it; the greenlet is over then.
+
+        Who is about to leave the program waits for that: Python's end ends native threads wherever they are, and one
+        that has greenlets of its own, as PyMySQL's sockets have, crashes the process with that.
+        """
+        return gevent.spawn(self._end, last)
 
     def _end(self, last: Callable[[], None]) -> None:
+        thread = self._pool.spawn(threading.get_native_id).get()
         self._pool.spawn(last).wait()
         self._pool.kill()
+        # The pool knows no more than that it is about to end.
+        while Path(f"/proc/self/task/{thread}").exists():
+            gevent.sleep(_POLL_S)
 
 
 def _outcome(work: Callable[[], _T]) -> _T | _Failed:

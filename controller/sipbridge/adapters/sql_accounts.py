@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 from typing import TypeVar
 
 import gevent
+import gevent.pool
 from gevent.lock import BoundedSemaphore
 from sqlalchemy.engine import URL
 
@@ -35,6 +36,7 @@ _T = TypeVar("_T")
 _DEFAULT_THREADS = 4
 """Single accounts asked for at a time: what takes long is the way to the database, not the work here."""
 _IDLE_S = 30.0
+_CLOSE_S = 2.0
 _PAUSE_S = 0.0001
 """Long enough for the hub to look at its sockets, which it does not for a pause of 0."""
 _MOST_WARNINGS = 1_000
@@ -73,6 +75,7 @@ class SqlAccounts:
         self._limits = limits
         self._slots = BoundedSemaphore(loader.thread_pool_size or _DEFAULT_THREADS)
         self._idle: list[_Session] = []
+        self._ending = gevent.pool.Group()
         self._watch: gevent.Greenlet[[], None] | None = None
         self._is_closed = False
         self._warned: set[str] = set()
@@ -99,6 +102,30 @@ class SqlAccounts:
         with self._session() as session:
             return session.wait(session.start(lambda: session.reader.read_one(identifier)))
 
+    def load_each(self, identifiers: Sequence[str]) -> Iterator[Account | RowError | None]:
+        """The accounts with these identifiers, in this order, over as many connections as the loader allows.
+
+        Raises:
+            SourceUnavailable: the database cannot be read now.
+            SourceError: the query fails, or lacks a column.
+        """
+        asking = [gevent.spawn(self._outcome, identifier) for identifier in identifiers]
+        try:
+            for greenlet in asking:
+                outcome = greenlet.get()
+                if isinstance(outcome, SourceUnavailable | SourceError):
+                    raise outcome
+                yield outcome
+        finally:
+            gevent.killall(asking, block=False)
+
+    def _outcome(self, identifier: str) -> Account | RowError | SourceUnavailable | SourceError | None:
+        # Whatever leaves a greenlet as an exception is printed.
+        try:
+            return self.load_one(identifier)
+        except (RowError, SourceUnavailable, SourceError) as error:
+            return error
+
     def probe(self) -> Probe:
         """Read everything once, and tell what is wrong instead of raising it."""
         accounts = 0
@@ -112,10 +139,14 @@ class SqlAccounts:
         return Probe(accounts, tuple(problems))
 
     def close(self) -> None:
-        """Give up the idle connections now, and those in use after their query."""
+        """Give up the idle connections now, and those in use after their query; waits for that, but not for long."""
         self._is_closed = True
         while self._idle:
-            self._idle.pop().end()
+            self._end(self._idle.pop())
+        self._ending.join(_CLOSE_S)
+
+    def _end(self, session: _Session, first: Callable[[], None] | None = None) -> None:
+        self._ending.add(session.end(first))
 
     def _batches(self) -> Iterator[Batch]:
         session = _Session(self._loader, self._url, self._limits)
@@ -132,7 +163,7 @@ class SqlAccounts:
                 # One that is there already is not waited for; without a pause nobody else would run until the end.
                 gevent.sleep(_PAUSE_S)
         finally:
-            session.end(batches.close)
+            self._end(session, batches.close)
 
     @contextlib.contextmanager
     def _session(self) -> Iterator[_Session]:
@@ -145,13 +176,13 @@ class SqlAccounts:
                 self._keep(session)
                 raise
             except BaseException:
-                session.end()
+                self._end(session)
                 raise
             self._keep(session)
 
     def _keep(self, session: _Session) -> None:
         if self._is_closed:
-            session.end()
+            self._end(session)
             return
         session.idle_since = time.monotonic()
         self._idle.append(session)
@@ -163,7 +194,7 @@ class SqlAccounts:
         while self._idle:
             gevent.sleep(_IDLE_S / 2)
             while self._idle and self._idle[0].idle_since < time.monotonic() - _IDLE_S:
-                self._idle.pop(0).end()
+                self._end(self._idle.pop(0))
 
     def _warn(self, faults: Sequence[str]) -> None:
         """Tell of each bad row once, however often it is read."""
@@ -202,15 +233,15 @@ class _Session:
         except TimeoutError:
             raise SourceUnavailable(f"no answer from the database in {self._patience_s:g} s") from None
 
-    def end(self, first: Callable[[], None] | None = None) -> None:
-        """Disconnect, when what is being done is done; does not wait for that."""
+    def end(self, first: Callable[[], None] | None = None) -> gevent.Greenlet[..., object]:
+        """Disconnect, when what is being done is done; the greenlet is over then."""
 
         def last() -> None:
             if first is not None:
                 first()
             self.reader.close()
 
-        self._thread.end(last)
+        return self._thread.end(last)
 
 
 def _with_absolute_path(url: URL, folder: PurePath) -> URL:

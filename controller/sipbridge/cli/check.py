@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -49,7 +50,8 @@ def _read_databases(file: Path, config: BridgeConfig) -> bool:
     for name, pool in config.pools.items():
         if not isinstance(pool.loader, SqlLoader):
             continue
-        probe = SqlAccounts(name, pool.loader).probe()
+        with contextlib.closing(SqlAccounts(name, pool.loader)) as source:
+            probe = source.probe()
         for problem in probe.problems:
             click.echo(f"{file}: pool {name}: {problem}", err=True)
         click.echo(f"{file}: pool {name}: {count(probe.accounts, 'account')}, {count(len(probe.problems), 'problem')}")

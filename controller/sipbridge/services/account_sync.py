@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 
 from sipbridge.core.account import Account, AccountId, account_id
 from sipbridge.core.account_notification import AccountNotification
@@ -26,6 +27,8 @@ _RETRY_MIN_S = 1.0
 _RETRY_MAX_S = 60.0
 _MANY_NOTIFICATIONS = 1_000
 """From so many on, loading everything is quicker than asking one by one."""
+_AT_ONCE = 100
+"""Accounts that are asked for together. What comes of one is applied before that one is asked for again."""
 
 
 class SourceStatus(Enum):
@@ -110,7 +113,7 @@ class AccountSync:
             if self._full_load_due:
                 self._load_all()
             while self._pending and not self._full_load_due:
-                self._load_next()
+                self._load_named()
         except (SourceUnavailable, SourceError) as error:
             self._note_failure(str(error))
         else:
@@ -160,20 +163,32 @@ class AccountSync:
             _log.warning("pool %s: account %s, skipped: %s", self.pool.policy.name, account.uri, fault.message)
         return fault is None
 
-    def _load_next(self) -> None:
-        key, notification = next(iter(self._pending.items()))
-        try:
-            account = self._source.load_one(notification.identifier)
-            uri = _uri_of(notification)
-        except (RowError, UriError) as error:
-            _log.error("pool %s: the notification of %s changes nothing: %s", self.pool.policy.name, key, error)
-        else:
-            self._apply(uri, account)
-        # Another one of the same account may have come meanwhile: that one is still to be asked for.
-        if self._pending.get(key) is notification:
-            del self._pending[key]
+    def _load_named(self) -> None:
+        named = list(islice(self._pending.items(), _AT_ONCE))
+        found = self._source.load_each([notification.identifier for _, notification in named])
+        for (key, notification), account in zip(named, found, strict=True):
+            self._apply(notification, account)
+            # Another one of the same account may have come meanwhile: that one is still to be asked for.
+            if self._pending.get(key) is notification:
+                del self._pending[key]
 
-    def _apply(self, named: SipUri, account: Account | None) -> None:
+    def _apply(self, notification: AccountNotification, found: Account | RowError | None) -> None:
+        try:
+            uri = _uri_of(notification)
+            if isinstance(found, RowError):
+                raise found
+        except (RowError, UriError) as error:
+            _log.error(
+                "pool %s: the notification of %s at %s changes nothing: %s",
+                self.pool.policy.name,
+                notification.username,
+                notification.domain,
+                error,
+            )
+        else:
+            self._apply_row(uri, found)
+
+    def _apply_row(self, named: SipUri, account: Account | None) -> None:
         id_ = account_id(self.pool.policy.name, named)
         if account is None:
             line = self.pool.get(id_)
