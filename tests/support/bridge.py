@@ -37,12 +37,12 @@ class Bridge:
         directory.mkdir(exist_ok=True)
         # Not below `directory`: the path of a UNIX socket is 107 bytes at most.
         self._control_socket = freeswitch.directory / "control.sock"
-        self._settings = directory / "sipbridge.toml"
+        self.settings_file = directory / "sipbridge.toml"
         self._output = directory / "output.txt"
         self.http_port = free_tcp_port()
         self.providers_file = directory / "providers.json"
         self.write_providers(providers)
-        self._settings.write_text(
+        self.settings_file.write_text(
             f"""
             providers_file = "providers.json"
             [event_socket]
@@ -60,12 +60,12 @@ class Bridge:
             """
         )
         # It holds the password.
-        self._settings.chmod(0o600)
+        self.settings_file.chmod(0o600)
         self.start()
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        command = [sys.executable, "-m", "sipbridge", "run", "--settings", str(self._settings)]
+        command = [sys.executable, "-m", "sipbridge", "run", "--settings", str(self.settings_file)]
         self._program = Program(command, self._output)
         wait_until("the bridge answers", self._answers)
 
@@ -75,7 +75,7 @@ class Bridge:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a `sipbridge` command against it, as an operator does."""
-        command = [sys.executable, "-m", "sipbridge", *arguments, "--settings", str(self._settings)]
+        command = [sys.executable, "-m", "sipbridge", *arguments, "--settings", str(self.settings_file)]
         return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
     @property

@@ -9,6 +9,7 @@ import click
 
 from sipbridge.cli.check import check
 from sipbridge.cli.demo import demo
+from sipbridge.cli.doctor import doctor
 from sipbridge.cli.explain import explain
 from sipbridge.cli.operate import drain, info, reload, status
 from sipbridge.cli.run import run
@@ -20,7 +21,7 @@ def cli() -> None:
     """Bridge SIP calls to other domains and providers, on FreeSWITCH."""
 
 
-for command in (run, check, explain, info, status, reload, drain, demo):
+for command in (run, check, explain, info, status, reload, drain, doctor, demo):
     cli.add_command(command)
 
 

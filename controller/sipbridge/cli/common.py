@@ -36,15 +36,19 @@ settings_option = click.option(
 )
 
 
+def settings_path(file: Path | None) -> Path | None:
+    """The settings file: that one, or the one where it usually is, or none."""
+    return file or (SETTINGS_FILE if SETTINGS_FILE.exists() else None)
+
+
 def settings_from(file: Path | None, *, for_run: bool = False) -> Settings:
     """The settings of that file, or of the one where it usually is, and of the environment.
 
     Raises:
         Failed: they cannot be used.
     """
-    path = file or (SETTINGS_FILE if SETTINGS_FILE.exists() else None)
     try:
-        return load_settings(path, os.environ, for_run=for_run)
+        return load_settings(settings_path(file), os.environ, for_run=for_run)
     except SipBridgeError as error:
         raise Failed(str(error)) from error
 

@@ -1,0 +1,93 @@
+"""``sipbridge doctor``: findings become a checklist, or JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from sipbridge.cli.common import settings_from, settings_option, settings_path
+from sipbridge.doctor import Finding, Section, Verdict, examine
+
+_SIGNS = {
+    Verdict.PASS: Text("✓", "green"),
+    Verdict.WARN: Text("!", "bold yellow"),
+    Verdict.FAIL: Text("✗", "bold red"),
+    Verdict.SKIP: Text("-", "dim"),
+}
+_STYLES = {Verdict.PASS: "", Verdict.WARN: "yellow", Verdict.FAIL: "red", Verdict.SKIP: "dim"}
+_COUNTED = {Verdict.PASS: "passed", Verdict.WARN: "to look at", Verdict.FAIL: "failed", Verdict.SKIP: "not looked at"}
+
+
+@click.command()
+@click.option("--connect", is_flag=True, help="Read the databases too, and look at the proxies in them.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@settings_option
+def doctor(connect: bool, as_json: bool, settings_file: Path | None) -> None:
+    """Look for what keeps the bridge from working, and tell what to do about it.
+
+    Looks at FreeSWITCH (Event Socket, version, modules, dialplan, profiles), the spool, the way to every proxy and
+    registrar (name, route, source address), databases and Redis, permissions of secrets, clock and limits. Changes
+    nothing. Run it as root, who may look at everything.
+
+    Exit status 1 if anything failed.
+    """
+    settings = settings_from(settings_file)
+    findings = list(examine(settings, settings_path(settings_file), connect=connect))
+    if as_json:
+        click.echo(json.dumps([_as_json(found) for found in findings], indent=2, ensure_ascii=False))
+    else:
+        _print(findings)
+    if any(found.verdict is Verdict.FAIL for found in findings):
+        sys.exit(1)
+
+
+def _as_json(found: Finding) -> dict[str, str]:
+    return {
+        "id": found.id,
+        "section": found.section.value,
+        "verdict": found.verdict.value,
+        "text": found.text,
+        "advice": found.advice,
+    }
+
+
+def _print(findings: Sequence[Finding]) -> None:
+    console = Console(highlight=False)
+    for section in Section:
+        here = [found for found in findings if found.section is section]
+        if not here:
+            continue
+        console.print(Text(section.value, "bold"))
+        for found in here:
+            _print_indented(
+                console, Text("  ").append_text(_SIGNS[found.verdict]), Text(found.text, _STYLES[found.verdict])
+            )
+            if found.advice:
+                _print_indented(console, Text("    →"), Text(found.advice))
+        console.print()
+    console.print(_summary(findings))
+
+
+def _print_indented(console: Console, first: Text, text: Text) -> None:
+    """A text whose lines begin below each other; in a pipe it is one line, for those who search it."""
+    indent = len(first) + 1
+    lines = text.wrap(console, console.width - indent) if console.is_terminal else [text]
+    for number, line in enumerate(lines):
+        line.rstrip()
+        begin = Text.assemble(first, " ") if number == 0 else Text(" " * indent)
+        console.print(begin.append_text(line), soft_wrap=True)
+
+
+def _summary(findings: Sequence[Finding]) -> Text:
+    counts = Counter(found.verdict for found in findings)
+    parts = [
+        Text(f"{counts[verdict]} {words}", _STYLES[verdict]) for verdict, words in _COUNTED.items() if counts[verdict]
+    ]
+    return Text(", ").join(parts)

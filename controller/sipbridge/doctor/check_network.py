@@ -1,0 +1,120 @@
+"""Where requests go next becomes findings: is there an address, a way to it, and is it the profile's. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sipbridge.core.network import HostNetwork, Route
+from sipbridge.doctor.facts import HopFacts, ProfileFacts
+from sipbridge.doctor.finding import Finding, Section, Verdict
+
+MOST_HOPS = 50
+"""More distinct proxies than these are not looked at one by one."""
+
+_NETWORK = Section.NETWORK
+
+
+def check_hops(
+    hops: Sequence[HopFacts],
+    left_out: int,
+    profiles: Sequence[ProfileFacts],
+    provider_profile: str,
+    network: HostNetwork | None,
+) -> Iterator[Finding]:
+    """Whether each proxy and registrar can be reached from the profile that talks to it.
+
+    Args:
+        left_out: how many more there are.
+    """
+    for hop in hops:
+        candidates = [one for one in profiles if one.name == provider_profile or not hop.by_gateways]
+        findings = [_check_hop(hop, one, network) for one in candidates if one.bound is not None]
+        # Either profile may do where it is not about gateways: the better finding is the true one.
+        yield min(findings, key=lambda one: _RANK[one.verdict], default=_unchecked(hop))
+    if left_out:
+        yield _NETWORK.skipped("proxy", f"{left_out} more proxies and registrars: not looked at")
+
+
+_RANK = {Verdict.PASS: 0, Verdict.WARN: 1, Verdict.SKIP: 2, Verdict.FAIL: 3}
+
+
+def _id(hop: HopFacts) -> str:
+    return f"proxy.{hop.uri.text}"
+
+
+def _named(hop: HopFacts) -> str:
+    return f"{hop.uri.text} ({', '.join(hop.used_by)})"
+
+
+def _unchecked(hop: HopFacts) -> Finding:
+    if hop.problem:
+        return _unresolved(hop)
+    return _NETWORK.skipped(_id(hop), f"{_named(hop)}: {_list(hop.addresses)}; what would reach it is not known")
+
+
+def _unresolved(hop: HopFacts) -> Finding:
+    advice = "look for a mistake in the name, and at the name servers in /etc/resolv.conf"
+    return _NETWORK.failed(_id(hop), f"{_named(hop)}: {hop.problem}", advice)
+
+
+def _check_hop(hop: HopFacts, profile: ProfileFacts, network: HostNetwork | None) -> Finding:
+    id_, named, bound = _id(hop), _named(hop), profile.bound or ""
+    if hop.problem:
+        return _unresolved(hop)
+    if hop.uri.transport == "tls" and profile.parameters.get("tls") != "true":
+        return _NETWORK.failed(
+            id_,
+            f"{named} wants TLS, which sofia profile {profile.name} does not do",
+            f"set sipbridge_{profile.name}_tls in freeswitch/local/, with a certificate (freeswitch/README.md)",
+        )
+    reachable = [one for one in hop.addresses if (":" in one) == (":" in bound)]
+    if not reachable:
+        return _NETWORK.failed(
+            id_,
+            f"{named} is {_list(hop.addresses)}; sofia profile {profile.name} is bound to {bound}, another IP version",
+            "bind the profile to an address of that version, or name a proxy that has both",
+        )
+    if network is not None and not network.has(bound):
+        return _NETWORK.skipped(id_, f"{named}: sofia profile {profile.name} is bound to no address of this host")
+    return _check_route(hop, profile, bound, reachable)
+
+
+def _check_route(hop: HopFacts, profile: ProfileFacts, bound: str, addresses: Sequence[str]) -> Finding:
+    id_, named = _id(hop), _named(hop)
+    for address in addresses:
+        route = hop.routes.get(address)
+        if route is None:
+            return _NETWORK.failed(
+                id_,
+                f"{named} is {address}, and there is no route to it",
+                f"see: ip route get {address}; is the interface up, is there a default route?",
+            )
+        if route.source != bound and not (_is_loopback(bound) and _is_loopback(address)):
+            return _wrong_source(hop, profile, bound, address, route)
+    first = addresses[0]
+    more = f" and {len(addresses) - 1} more" if len(addresses) > 1 else ""
+    return _NETWORK.passed(id_, f"{named}: {first}{more}, {hop.routes[first]}, as sofia profile {profile.name}")
+
+
+def _wrong_source(hop: HopFacts, profile: ProfileFacts, bound: str, address: str, route: Route) -> Finding:
+    setting = f"sipbridge_{profile.name}_ip"
+    if _is_loopback(bound):
+        return _NETWORK.failed(
+            _id(hop),
+            f"{_named(hop)} is {address}, which cannot be reached from {bound}, sofia profile {profile.name}",
+            f"set {setting} in freeswitch/local/ to {route.source}, and restart the profile",
+        )
+    return _NETWORK.warned(
+        _id(hop),
+        f"{_named(hop)} is {address}, reached {route}; sofia profile {profile.name} is bound to {bound}, and "
+        "answers may not find back",
+        f"set {setting} in freeswitch/local/ to {route.source}, or add a route with src {bound}",
+    )
+
+
+def _is_loopback(address: str) -> bool:
+    return address.startswith("127.") or address == "::1"
+
+
+def _list(addresses: Iterable[str]) -> str:
+    return ", ".join(addresses)

@@ -1,0 +1,109 @@
+"""The proxies and registrars of a configuration become `HopFacts`. Asks name servers, and the kernel for routes."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import gevent.pool
+from dns.exception import DNSException
+from dns.resolver import NXDOMAIN, NoAnswer, resolve
+
+from sipbridge.adapters.netlink import NetworkUnknown, route_to
+from sipbridge.config.load import BridgeConfig
+from sipbridge.core.account import Account
+from sipbridge.core.network import Route
+from sipbridge.core.provider import PoolPolicy
+from sipbridge.core.uri import SipUri
+from sipbridge.doctor.check_network import MOST_HOPS
+from sipbridge.doctor.facts import HopFacts
+
+_LOOKUPS_AT_A_TIME = 10
+_LOOKUP_S = 5.0
+_SERVICES = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}
+
+
+def next_hops(config: BridgeConfig, accounts: Iterable[tuple[str, Account]]) -> tuple[list[HopFacts], int]:
+    """The distinct places that requests go to, not looked at yet, and how many more there are.
+
+    Args:
+        accounts: those that may have places of their own, each with its pool.
+    """
+    used: dict[tuple[str, bool], tuple[SipUri, dict[str, None]]] = {}
+    for uri, user, by_gateways in _uses(config, accounts):
+        # What is told apart is where it leads.
+        key = (f"{uri.hostport.lower()};{uri.transport}", by_gateways)
+        used.setdefault(key, (uri, {}))[1][user] = None
+    hops = [HopFacts(uri, _named(list(users)), by) for (_, by), (uri, users) in used.items()]
+    return hops[:MOST_HOPS], max(0, len(hops) - MOST_HOPS)
+
+
+def _uses(config: BridgeConfig, accounts: Iterable[tuple[str, Account]]) -> Iterator[tuple[SipUri, str, bool]]:
+    for name, pool in config.pools.items():
+        yield from ((uri, f"pool {name}", True) for uri in _of_pool(pool.policy))
+    for name, account in accounts:
+        own = (account.outbound_proxy, account.registrar)
+        yield from ((uri, f"accounts of pool {name}", True) for uri in own if uri is not None)
+    for provider in config.providers:
+        if uri := provider.outgoing_invite.outbound_proxy:
+            yield uri, f"provider {provider.name}", False
+
+
+def _of_pool(policy: PoolPolicy) -> Iterator[SipUri]:
+    yield policy.outbound_proxy
+    if policy.registrar is not None:
+        yield policy.registrar
+
+
+def _named(users: Sequence[str]) -> tuple[str, ...]:
+    return tuple(users[:2]) + ((f"{len(users) - 2} more",) if len(users) > 2 else ())
+
+
+def look_at(hops: Sequence[HopFacts]) -> list[HopFacts]:
+    """The same, with their addresses and the routes to them."""
+    return list(gevent.pool.Pool(_LOOKUPS_AT_A_TIME).imap(_look_at, hops))
+
+
+def _look_at(hop: HopFacts) -> HopFacts:
+    addresses, problem = _addresses(hop.uri)
+    return replace(hop, addresses=addresses, problem=problem, routes={one: _route(one) for one in addresses})
+
+
+def _route(address: str) -> Route | None:
+    try:
+        return route_to(address)
+    except NetworkUnknown:
+        return None
+
+
+def _addresses(uri: SipUri) -> tuple[tuple[str, ...], str]:
+    """What a host comes to: the addresses, and why there are none. Source: RFC 3263 §4.2, without NAPTR."""
+    host = uri.host.strip("[]")
+    try:
+        return (str(ipaddress.ip_address(host)),), ""
+    except ValueError:
+        pass
+    targets = _servers(host, uri.transport) if uri.port is None else []
+    found: dict[str, None] = {}
+    problem = ""
+    for target in targets or [host]:
+        try:
+            with gevent.Timeout(_LOOKUP_S, TimeoutError(f"no answer from the name servers within {_LOOKUP_S:g} s")):
+                told = socket.getaddrinfo(target, None, type=socket.SOCK_DGRAM)
+        except OSError as error:
+            problem = f"{target} has no address: {error.strerror or error}"
+        else:
+            found |= dict.fromkeys(str(entry[4][0]) for entry in told)
+    return tuple(found), "" if found else problem
+
+
+def _servers(domain: str, transport: str) -> list[str]:
+    """The targets of SRV records, best first; none where there are none."""
+    try:
+        answer = resolve(f"{_SERVICES.get(transport, '_sip._udp')}.{domain}", "SRV", lifetime=_LOOKUP_S, search=False)
+    except (NXDOMAIN, NoAnswer, DNSException):
+        return []
+    records = sorted(answer, key=lambda record: (record.priority, -record.weight))
+    return [record.target.to_text(omit_final_dot=True) for record in records]

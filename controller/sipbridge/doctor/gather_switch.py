@@ -1,0 +1,105 @@
+"""FreeSWITCH, asked over one Event Socket connection, becomes `SwitchFacts`. Nothing is changed there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+from sipbridge.adapters.event_socket.connection import EventSocketConnection
+from sipbridge.adapters.event_socket.freeswitch import LEASE_VARIABLE
+from sipbridge.adapters.event_socket.profiles import profile_parameters
+from sipbridge.core.network import canonical_address
+from sipbridge.doctor.check_switch import NEEDED_MODULES
+from sipbridge.doctor.facts import ProfileFacts, SwitchFacts
+from sipbridge.ports import SwitchLost
+from sipbridge.settings import Settings
+
+_NAME = re.compile(r"[\w.\-]+")
+
+Api = Callable[[str], str]
+"""Carries out an API command; gives its answer, ``""`` for none."""
+
+
+def gather_switch(settings: Settings) -> SwitchFacts | str:
+    """What FreeSWITCH tells about itself, or why it does not."""
+    link = settings.event_socket
+    connection = EventSocketConnection(
+        link.host,
+        link.port,
+        link.password,
+        connect_timeout_s=link.connect_timeout_s,
+        command_timeout_s=link.command_timeout_s,
+    )
+    try:
+        connection.connect()
+        return _ask(lambda command: _answer(connection, command), settings)
+    except SwitchLost as lost:
+        return str(lost)
+    finally:
+        connection.stop()
+
+
+def _answer(connection: EventSocketConnection, command: str) -> str:
+    text = connection.send(f"api {command}").text.strip()
+    # What has no answer, such as a variable that is not set, comes as an error.
+    return "" if text.startswith("-ERR") else text
+
+
+def _ask(api: Api, settings: Settings) -> SwitchFacts:
+    sofia_conf = _xml_or_none(api("xml_locate configuration configuration name sofia.conf"))
+    folder = settings.gateways.spool_file.parent
+    return SwitchFacts(
+        version=api("version short"),
+        modules={name: api(f"module_exists {name}") == "true" for name in NEEDED_MODULES},
+        api_expansion="on" in api("fsctl api_expansion").split(),
+        lease=api(f"global_getvar {LEASE_VARIABLE}") == "true",
+        spool=api("global_getvar sipbridge_spool"),
+        sees_spool_folder=_is_plain(folder) and api(f"file_exists {folder}") == "true",
+        max_sessions=int((re.findall(r"\d+", api("fsctl max_sessions")) or ["0"])[0]),
+        profiles=tuple(
+            _ask_profile(api, name, sofia_conf)
+            for name in (settings.sofia.provider_profile, settings.sofia.inside_profile)
+        ),
+        pid=_read_pid(api("global_getvar run_dir")),
+    )
+
+
+def _ask_profile(api: Api, name: str, sofia_conf: str) -> ProfileFacts:
+    parameters = profile_parameters(sofia_conf, name) if sofia_conf else {}
+    context = parameters.get("context", "")
+    dialplan = _xml_or_none(api(f"xml_locate dialplan context name {context}")) if _NAME.fullmatch(context) else ""
+    status = _xml_or_none(api(f"sofia xmlstatus profile {name}"))
+    if not status:
+        return ProfileFacts(name, None, 0, parameters, dialplan)
+    told = ElementTree.fromstring(status)  # noqa: S314 - what FreeSWITCH writes itself
+    bound, url = told.findtext("./profile-info/sip-ip") or "", told.findtext("./profile-info/bind-url") or ""
+    port = re.search(r":(\d+)(?:;|$)", url)
+    return ProfileFacts(name, canonical_address(bound), int(port[1]) if port else 5060, parameters, dialplan)
+
+
+def _xml_or_none(text: str) -> str:
+    """The answer if it is XML, and otherwise nothing: ``can't find anything``."""
+    try:
+        ElementTree.fromstring(text)  # noqa: S314 - what FreeSWITCH writes itself
+    except ElementTree.ParseError:
+        return ""
+    return text
+
+
+def _is_plain(path: Path) -> bool:
+    # FreeSWITCH would take a space for the end, and ${…} for a variable.
+    return re.fullmatch(r"[\w./\-]+", str(path)) is not None
+
+
+def _read_pid(run_folder: str) -> int | None:
+    try:
+        return int(Path(run_folder, "freeswitch.pid").read_text("ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def profiles_of(switch: SwitchFacts | None) -> Sequence[ProfileFacts]:
+    """The profiles, where FreeSWITCH told of any."""
+    return switch.profiles if switch else ()

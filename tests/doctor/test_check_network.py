@@ -1,0 +1,86 @@
+"""What keeps requests from a proxy, or answers from us, is found."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from doctor_examples import NETWORK, OURS, hop, profile, told
+
+from sipbridge.core.network import HostNetwork, Route
+from sipbridge.doctor.check_network import check_hops
+from sipbridge.doctor.facts import HopFacts, ProfileFacts
+from sipbridge.doctor.finding import Verdict
+
+WARN, FAIL, SKIP = Verdict.WARN, Verdict.FAIL, Verdict.SKIP
+PROVIDERS, INSIDE = profile("providers"), profile("inside")
+V6 = "2001:db8::7"
+LOCAL = dataclasses.replace(PROVIDERS, bound="127.5.5.5")
+SECOND = dataclasses.replace(NETWORK, addresses=NETWORK.addresses | {"203.0.113.5"})
+
+
+def check(
+    one: HopFacts, *profiles: ProfileFacts, network: HostNetwork | None = NETWORK
+) -> tuple[list[tuple[str, Verdict]], str]:
+    findings = list(check_hops([one], 0, profiles or (PROVIDERS, INSIDE), "providers", network))
+    return told(findings), f"{findings[0].text} {findings[0].advice}"
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        pytest.param(hop(), id="through a gateway"),
+        pytest.param(hop("sip:198.51.100.7;transport=tcp"), id="over TCP"),
+        pytest.param(hop(addresses=(V6, "198.51.100.7")), id="one address of each IP version"),
+    ],
+)
+def test_a_proxy_that_can_be_reached(good: HopFacts) -> None:
+    assert check(good)[0] == []
+
+
+def test_a_proxy_on_loopback_and_a_profile_on_loopback() -> None:
+    local = hop(addresses=("127.0.0.9",), routes={"127.0.0.9": Route("127.0.0.1", "lo")})
+    assert check(local, LOCAL)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "profiles", "network", "verdict", "said"),
+    [
+        pytest.param(
+            hop(problem="x has no address", addresses=()), (), NETWORK, FAIL, "x has no address", id="no name"
+        ),
+        pytest.param(hop(routes={}), (), NETWORK, FAIL, "there is no route", id="no route"),
+        pytest.param(hop("sips:proxy.example.net"), (), NETWORK, FAIL, "sipbridge_providers_tls", id="no TLS"),
+        pytest.param(hop(addresses=(V6,)), (), NETWORK, FAIL, "another IP version", id="IPv6 only"),
+        pytest.param(hop(), (LOCAL,), NETWORK, FAIL, f"sipbridge_providers_ip in freeswitch/local/ to {OURS}", id="lo"),
+        pytest.param(
+            hop(),
+            (dataclasses.replace(PROVIDERS, bound="203.0.113.5"),),
+            SECOND,
+            WARN,
+            f"from {OURS}; sofia profile providers is bound to 203.0.113.5",
+            id="another way out",
+        ),
+        pytest.param(hop(), (), HostNetwork(), SKIP, "no address of this host", id="an address that is not ours"),
+        pytest.param(hop(), (profile("providers", bound=None),), NETWORK, SKIP, "is not known", id="no profile"),
+    ],
+)
+def test_a_proxy_that_cannot_be_reached(
+    bad: HopFacts, profiles: tuple[ProfileFacts, ...], network: HostNetwork, verdict: Verdict, said: str
+) -> None:
+    findings, text = check(bad, *profiles, network=network)
+    assert findings == [(f"proxy.{bad.uri.text}", verdict)]
+    assert said in text
+
+
+def test_a_call_to_a_proxy_may_leave_from_either_profile() -> None:
+    inside = dataclasses.replace(INSIDE, bound=OURS)
+    override = hop(by_gateways=False)
+    assert check(override, LOCAL, inside)[0] == []
+    assert check(dataclasses.replace(override, by_gateways=True), LOCAL, inside)[0] != []
+
+
+def test_those_that_were_left_out_are_counted() -> None:
+    findings = list(check_hops([hop()], 7, (PROVIDERS,), "providers", NETWORK))
+    assert told(findings) == [("proxy", SKIP)]
+    assert "7 more" in findings[1].text
