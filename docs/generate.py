@@ -1,4 +1,4 @@
-"""The docstrings of the settings become docs/settings.md. Writes that file; with ``--check`` it only compares."""
+"""Settings become docs/settings.md, metrics docs/metrics.md. Writes these files; with ``--check`` it only compares."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from sipbridge import settings
+from sipbridge.core.metrics import DEFINITIONS
 
-TARGET = Path(__file__).with_name("settings.md")
+DOCS = Path(__file__).parent
 HEADER = """# Settings
 
 <!-- Made by docs/generate.py from controller/sipbridge/settings.py: change it there. -->
@@ -27,8 +28,29 @@ folder.
 """
 
 
-def reference() -> str:
-    """The whole page."""
+METRICS_HEADER = """# Metrics
+
+<!-- Made by docs/generate.py from controller/sipbridge/core/metrics.py: change it there. -->
+
+What `/metrics` tells Prometheus, beside the `process_` and `python_` metrics of prometheus-client. Labels are names
+from the providers file or from fixed lists, never what callers send. How to scrape it, and what to make of it, is in
+[observability.md](observability.md).
+
+| metric | kind | labels | |
+| --- | --- | --- | --- |
+"""
+
+
+def metrics_reference() -> str:
+    """The page of the metrics."""
+    return METRICS_HEADER + "".join(
+        f"| `{one.name}` | {one.kind.value} | {', '.join(f'`{label}`' for label in one.labels)} | {one.text} |\n"
+        for one in DEFINITIONS
+    )
+
+
+def settings_reference() -> str:
+    """The page of the settings."""
     return HEADER + "".join(_tables(settings.Settings, ()))
 
 
@@ -86,6 +108,8 @@ def _format_default(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    if "--check" in sys.argv and TARGET.read_text("utf-8") != reference():
-        sys.exit(f"{TARGET.name} is not what docs/generate.py makes: run `make docs`")
-    TARGET.write_text(reference(), "utf-8")
+    for name, text in {"settings.md": settings_reference(), "metrics.md": metrics_reference()}.items():
+        if "--check" not in sys.argv:
+            (DOCS / name).write_text(text, "utf-8")
+        elif (DOCS / name).read_text("utf-8") != text:
+            sys.exit(f"{name} is not what docs/generate.py makes: run `make docs`")
