@@ -16,8 +16,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sipbridge.config.setting_values import settings_of
+from sipbridge.core.edge import Edge, EdgeReason
 from sipbridge.core.media import MediaEncryption
 from sipbridge.core.routing import DeclineReason, MediaDefaults
+from sipbridge.core.uri import parse_sip_uri
 from sipbridge.settings import (
     FILE_VARIABLE,
     CallSettings,
@@ -113,6 +115,31 @@ def test_environment_goes_before_the_file(write: Write) -> None:
     assert settings.calls.status_lines[DeclineReason.NO_PROVIDER] == "503 Service Unavailable"
 
 
+@pytest.mark.parametrize(
+    ("given", "edge"),
+    [
+        pytest.param({}, None, id="none"),
+        pytest.param({"ENABLED": "true"}, Edge(parse_sip_uri("sip:127.0.0.1:5090")), id="as usual"),
+        pytest.param(
+            {"ENABLED": "true", "ACCOUNTS": "all", "ADDRESS": "[::1]:5091"},
+            Edge(parse_sip_uri("sip:[::1]:5091"), EdgeReason.ALL),
+            id="all accounts",
+        ),
+    ],
+)
+def test_edge(given: dict[str, str], edge: Edge | None) -> None:
+    environ = {f"SIPBRIDGE_EDGE__{name}": value for name, value in given.items()}
+    assert load_settings(None, environ).edge.edge == edge
+
+
+def test_with_an_edge_the_settings_may_ask_for_its_media() -> None:
+    asked = {"SIPBRIDGE_CALLS__ENABLE_AVPF": "true"}
+    assert load_settings(None, asked | {"SIPBRIDGE_EDGE__ENABLED": "true"}).media_defaults == MediaDefaults(
+        enable_avpf=True
+    )
+    assert "only together with DTLS" in faults(None, asked)[0]
+
+
 def test_every_reason_to_decline_has_a_status() -> None:
     expected = dict.fromkeys(DeclineReason, "488 Not Acceptable Here")
     expected[DeclineReason.DRAINING] = "503 Service Unavailable"
@@ -163,8 +190,13 @@ def test_every_reason_to_decline_has_a_status() -> None:
             "[calls]\nenable_avpf = true", "2:15: error: FreeSWITCH offers AVPF only together with DTLS", id="media"
         ),
         pytest.param(
-            "[calls]\nmedia_encryption = 'zrtp'", "2:20: error: FreeSWITCH has no ZRTP since 1.10.9", id="zrtp"
+            "[calls]\nmedia_encryption = 'zrtp'\nenable_avpf = true", "3:15: error: with ZRTP, media passes", id="zrtp"
         ),
+        pytest.param("[edge]\naddress = 'localhost:5090'", '2:11: error: "address" must be an IP', id="no address"),
+        pytest.param("[edge]\naddress = '127.0.0.1'", "must be an IP address and a port", id="no port"),
+        pytest.param("[edge]\naddress = '127.0.0.1:65536'", "must be an IP address and a port", id="no such port"),
+        pytest.param("[edge]\naddress = '::1:5090'", "must be an IP address and a port", id="no brackets"),
+        pytest.param("[edge]\naccounts = 'some'", "must be one of needed, all", id="accounts of the edge"),
         pytest.param(
             "[event_socket]\nbackoff_min_s = 40", "2:17: error: must not be more than backoff_max_s", id="backoff"
         ),

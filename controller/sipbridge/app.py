@@ -297,9 +297,10 @@ class App:
                 gc.enable()
 
     def _load_providers(self) -> LoadResult:
-        if self._settings.providers_file is None:
+        settings = self._settings
+        if settings.providers_file is None:
             raise AssertionError("reloading without a providers file")
-        result = load_providers(self._settings.providers_file, self._settings.media_defaults)
+        result = load_providers(settings.providers_file, settings.media_defaults, settings.edge.edge)
         if result.config is not None:
             self._learn_secrets(result.config)
         return result

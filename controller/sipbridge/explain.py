@@ -1,21 +1,28 @@
 """A call that nobody makes is decided by the live decision code, and the decision told step by step. Pure.
 
+Beside it: which accounts of a file take which path.
+
 Nothing runs, so every account counts as registered and free: what is explained is the file, not the moment.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sipbridge.config.load import BridgeConfig
 from sipbridge.config.routing_table import routing_table
 from sipbridge.core.call import CallRequest
 from sipbridge.core.dial_string import format_dial_string
+from sipbridge.core.edge import edge_reason
 from sipbridge.core.gateway import GatewayName, Registration, RegistrationStatus, gateway_stem
+from sipbridge.core.media import media_offer
+from sipbridge.core.provider import SqlLoader
 from sipbridge.core.routing import Bridge, DeclineReason, MediaDefaults, TraceStep, Verdict, route
 
+_OWN_MEDIA = "it asks for media that FreeSWITCH alone cannot offer"
 _REGISTERED = Registration(RegistrationStatus.REGISTERED)
 
 
@@ -30,7 +37,8 @@ def explain(
 
     Returns:
         ``decision`` (``bridge`` or ``decline``), ``provider``, ``account``, ``request_uri``, ``to``, ``from``,
-        ``next_hop``, ``dial_string``, ``sip_status`` (of a decline) and ``trace``; what does not apply is None.
+        ``next_hop``, ``path`` (``direct`` or ``edge``), ``path_reason``, ``dial_string``, ``sip_status`` (of a decline)
+        and ``trace``; what does not apply is None.
     """
     table = routing_table(config, media)
     for pool in table.pools.values():
@@ -45,6 +53,8 @@ def explain(
         "to": None,
         "from": None,
         "next_hop": None,
+        "path": None,
+        "path_reason": None,
         "dial_string": None,
         "sip_status": None,
         "trace": [_step(step) for step in decision.trace],
@@ -57,6 +67,8 @@ def explain(
             "to": str(decision.to),
             "from": str(decision.from_),
             "next_hop": decision.next_hop.text,
+            "path": "direct" if decision.edge is None else "edge",
+            "path_reason": _path_reason(decision),
             "dial_string": format_dial_string(decision, gateway, sofia_profile),
         }
     else:
@@ -64,6 +76,36 @@ def explain(
         if decision.provider is None:
             told["trace"].append({"provider": None, "verdict": decision.detail, "detail": ""})
     return told
+
+
+def explain_edge(config: BridgeConfig, media: MediaDefaults) -> Iterator[str]:
+    """What of a providers file goes through the edge, and why; nothing where all of it goes the direct way."""
+    for name, pool in config.pools.items():
+        edge = pool.policy.edge
+        if edge is None:
+            continue
+        if isinstance(pool.loader, SqlLoader):
+            what = "accounts" if edge.takes_all else "accounts with a digest hash"
+            yield f"pool {name}: {what} go through the edge{f': {edge.takes_all.value}' if edge.takes_all else ''}"
+            continue
+        reasons = Counter(edge_reason(account, edge) for account in pool.loader)
+        for reason, count in reasons.items():
+            if reason is not None:
+                of_them = f"{count} of {len(pool.loader)} accounts"
+                yield f"pool {name}: {of_them} through the edge: {reason.value}"
+    for provider in config.providers:
+        invite = provider.outgoing_invite
+        offer = media_offer(*media.fill_in(invite.media_encryption, invite.enable_avpf), has_edge=True)
+        has_edge = config.pools[provider.account_pool].policy.edge is not None
+        if has_edge and offer is not None and offer.edge and invite.outbound_proxy is not None:
+            yield f"provider {provider.name}: calls through the edge: {_OWN_MEDIA}"
+
+
+def _path_reason(bridge: Bridge) -> str | None:
+    if bridge.edge is None:
+        return None
+    reason = edge_reason(bridge.line.account, bridge.line.pool.policy.edge) if bridge.uses_gateway else None
+    return reason.value if reason else _OWN_MEDIA
 
 
 def _step(step: TraceStep) -> dict[str, Any]:

@@ -19,10 +19,12 @@ from sipbridge.config.json_text import Path as KeyPath
 from sipbridge.config.redis_settings import RedisSettings, holds_password
 from sipbridge.config.setting_files import read_password_file, read_settings_file
 from sipbridge.config.setting_sources import SettingSources
-from sipbridge.config.setting_values import Between, Matches, Password, build, settings_of
+from sipbridge.config.setting_values import Between, IsAddressAndPort, Matches, Password, build, settings_of
+from sipbridge.core.edge import Edge, EdgeReason
 from sipbridge.core.errors import SipBridgeError
-from sipbridge.core.media import MediaEncryption, media_variables, why_not_offered
+from sipbridge.core.media import MediaEncryption, media_offer, why_not_offered
 from sipbridge.core.routing import DeclineReason, MediaDefaults
+from sipbridge.core.uri import parse_sip_uri
 
 PREFIX = "SIPBRIDGE_"
 """Variables of the environment that begin so are settings."""
@@ -40,6 +42,8 @@ _SipStatus = Annotated[
 ]
 _Profile = Annotated[str, Matches(r"[A-Za-z0-9_.\-]+", "the name of a sofia profile: letters, digits and _ . -")]
 _Host = Annotated[str, Matches(r"[A-Za-z0-9_.:%\-]+", "a host name or an IP address")]
+# No name: FreeSWITCH compares addresses to know whose challenges it may answer.
+_AddressAndPort = Annotated[str, IsAddressAndPort()]
 
 
 class LogLevel(Enum):
@@ -207,6 +211,46 @@ class CallSettings:
         return {reason: getattr(self.decline, reason.value.replace("-", "_")) for reason in DeclineReason}
 
 
+class EdgeAccounts(Enum):
+    """Which accounts go through the edge."""
+
+    NEEDED = "needed"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeSettings:
+    """``[edge]``: the Kamailio and the rtpengine beside FreeSWITCH, for what FreeSWITCH alone cannot do.
+
+    It answers challenges for accounts with a digest hash, and offers AVPF, SDES with AVPF, and DTLS-SRTP without AVPF.
+    Its configuration is in ``freeswitch/edge``.
+    """
+
+    enabled: bool = False
+    """Whether there is one. Without it, accounts and media that need it are refused when the providers file is
+    checked."""
+
+    address: _AddressAndPort = "127.0.0.1:5090"
+    """Where Kamailio takes requests from FreeSWITCH, over UDP: its inside socket."""
+
+    rpc_socket: Path = Path("/run/kamailio/sipbridge.sock")
+    """Kamailio's UNIX datagram socket for JSON-RPC. Whoever may write to it reads and sets the accounts' secrets: only
+    the group that the two have in common should."""
+
+    accounts: EdgeAccounts = EdgeAccounts.NEEDED
+    """Which accounts go through it. ``needed``: those with a digest hash, those with a password that FreeSWITCH cannot
+    send, and those of a pool with a provider that asks for media that needs the edge. ``all``: all of them. An account
+    has one path, for registration and calls alike."""
+
+    @property
+    def edge(self) -> Edge | None:
+        """What pools are made with; None when there is no edge."""
+        if not self.enabled:
+            return None
+        takes_all = EdgeReason.ALL if self.accounts is EdgeAccounts.ALL else None
+        return Edge(parse_sip_uri(f"sip:{self.address}"), takes_all)
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
     """``[network]``: what is done when an address, a link or a default route of this host changes."""
@@ -296,6 +340,9 @@ class Settings:
     calls: CallSettings = CallSettings()
     """What calls get."""
 
+    edge: EdgeSettings = EdgeSettings()
+    """What FreeSWITCH alone cannot do."""
+
     redis: RedisSettings = field(default_factory=RedisSettings)
     """Who tells which accounts have changed."""
 
@@ -383,7 +430,7 @@ def _check_together(sources: SettingSources, for_run: bool) -> None:
     if link.backoff_min_s > link.backoff_max_s:
         message = f"must not be more than backoff_max_s, which is {link.backoff_max_s}"
         sources.tell(("event_socket", "backoff_min_s"), Severity.ERROR, message)
-    if media_variables(media.encryption, media.enable_avpf) is None:
+    if media_offer(media.encryption, media.enable_avpf, has_edge=settings.edge.enabled) is None:
         key = "enable_avpf" if ("calls", "enable_avpf") in sources.values else "media_encryption"
         sources.tell(("calls", key), Severity.ERROR, why_not_offered(media.encryption))
     for name, fault in settings.redis.faults():

@@ -6,13 +6,22 @@ import pytest
 from config_examples import GOOD, SECRETS, edited, without_marks
 
 from sipbridge.config.load import parse_providers
+from sipbridge.core.edge import Edge
+from sipbridge.core.uri import parse_sip_uri
 
-HASH = 'FreeSWITCH cannot authenticate with a digest hash: put the password in "secret" and set "secretType": "clrtxt"'
-ONLY_DTLS_HAS_AVPF = "FreeSWITCH offers AVPF only together with DTLS-SRTP: leave enableAvpf out or set it to false"
+OR_EDGE = ", or enable [edge] in the settings"
+HASH = (
+    'FreeSWITCH cannot authenticate with a digest hash: put the password in "secret" and set "secretType": "clrtxt"'
+    f"{OR_EDGE}"
+)
+ONLY_DTLS_HAS_AVPF = (
+    f"FreeSWITCH offers AVPF only together with DTLS-SRTP: leave enableAvpf out or set it to false{OR_EDGE}"
+)
+EDGE = Edge(parse_sip_uri("sip:127.0.0.1:5090"))
 
 
-def said_about(text: str) -> list[str]:
-    return [str(diagnostic) for diagnostic in parse_providers(text, "p.json").diagnostics]
+def said_about(text: str, edge: Edge | None = None) -> list[str]:
+    return [str(diagnostic) for diagnostic in parse_providers(text, "p.json", edge=edge).diagnostics]
 
 
 # Each edit spoils the good file; ▲ stands before what each message is to point at, in the order of the file.
@@ -324,9 +333,12 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
         ["warning: 0 means that these accounts never carry a call"],
     ),
     # Media
-    "encryption that FreeSWITCH lacks": (
-        ('"mediaEncryption": "sdes"', '"mediaEncryption": ▲"zrtp"'),
-        ['error: FreeSWITCH has no ZRTP since 1.10.9: use "sdes", "dtls-srtp" or "none"'],
+    "AVPF with ZRTP": (
+        ('"mediaEncryption": "sdes"', '"enableAvpf": true, "mediaEncryption": ▲"zrtp"'),
+        [
+            "error: with ZRTP, media passes through untouched, and AVPF cannot be added to it: leave enableAvpf out or"
+            " set it to false"
+        ],
     ),
     "AVPF without DTLS": (
         ('"mediaEncryption": "sdes"', '"enableAvpf": true, "mediaEncryption": ▲"sdes"'),
@@ -334,7 +346,7 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     ),
     "DTLS without AVPF": (
         ('"mediaEncryption": "sdes"', '"enableAvpf": false, "mediaEncryption": ▲"dtls-srtp"'),
-        ["error: FreeSWITCH offers DTLS-SRTP only with AVPF: leave enableAvpf out or set it to true"],
+        [f"error: FreeSWITCH offers DTLS-SRTP only with AVPF: leave enableAvpf out or set it to true{OR_EDGE}"],
     ),
     "AVPF with the default encryption": (
         ('"mediaEncryption": "sdes"', '"enableAvpf": ▲true'),
@@ -421,6 +433,57 @@ def test_hash_without_registration_is_one_warning_for_the_pool() -> None:
     )
     more = "(and 1 more account of the pool)"
     assert said_about(text) == [f"p.json:{places[0]}: warning: of no use when a call is challenged {more}: {HASH}"]
+
+
+MD5, SHA256 = "0123456789abcdefABCDEF0123456789", "0123456789abcdef" * 4
+
+WITH_EDGE: dict[str, tuple[tuple[str, str], list[str]]] = {
+    "HA1": (('"secretType": "clrtxt", "secret": "Mellon2"', f'"secretType": "ha1", "secret": "{MD5}"'), []),
+    "MD5": (('"secretType": "clrtxt", "secret": "Mellon2"', f'"secretType": "md5", "secret": "{MD5}"'), []),
+    "SHA-256": (('"secretType": "clrtxt", "secret": "Mellon2"', f'"secretType": "sha-256", "secret": "{SHA256}"'), []),
+    "no secretType": (('"secretType": "clrtxt", "secret": "Mellon2"', f'"secret": "{MD5}"'), []),
+    "password that is said to be a hash": (
+        ('"secretType": "clrtxt", "secret": "Mellon2"', '"secret": ▲"Mellon2"'),
+        [
+            'error: a secret of type "ha1" must be 32 hexadecimal digits, the MD5 of user:realm:password; the password'
+            ' itself is of type "clrtxt"'
+        ],
+    ),
+    "hash of another length": (
+        ('"secretType": "clrtxt", "secret": "Mellon2"', f'"secretType": "sha256", "secret": ▲"{MD5}"'),
+        [
+            'error: a secret of type "sha256" must be 64 hexadecimal digits, the SHA-256 of user:realm:password; the'
+            ' password itself is of type "clrtxt"'
+        ],
+    ),
+    "colon in a secret": (('"secret": "Mellon2"', '"secret": "Mel:lon2"'), []),
+    "long secret": (('"secret": "Mellon2"', f'"secret": "{"x" * 230}"'), []),
+    "colon in a userid": (
+        ('"secret": "Mellon2"', '"secret": "Mellon2", "userid": ▲"a:b"'),
+        ['error: FreeSWITCH cannot authenticate with a colon in "userid": it is cut there'],
+    ),
+    "AVPF": (('"mediaEncryption": "sdes"', '"enableAvpf": true'), []),
+    "SDES and AVPF": (('"mediaEncryption": "sdes"', '"enableAvpf": true, "mediaEncryption": "sdes"'), []),
+    "DTLS without AVPF": (('"mediaEncryption": "sdes"', '"enableAvpf": false, "mediaEncryption": "dtls-srtp"'), []),
+    "ZRTP": (('"mediaEncryption": "sdes"', '"mediaEncryption": "zrtp"'), []),
+    "AVPF with ZRTP": CASES["AVPF with ZRTP"],
+}
+
+
+@pytest.mark.parametrize("case", WITH_EDGE)
+def test_with_an_edge(case: str) -> None:
+    edit, expected = WITH_EDGE[case]
+    text, places = without_marks(edited(edit))
+    assert said_about(text, EDGE) == [f"p.json:{at}: {message}" for at, message in zip(places, expected, strict=True)]
+    assert not any(secret in said for said in said_about(text, EDGE) for secret in (*SECRETS, MD5))
+
+
+def test_with_an_edge_hashes_do_for_calls_that_are_challenged() -> None:
+    text = edited(
+        ('"registrationRequired": true', '"registrationRequired": false'),
+        ('"secretType": "clrtxt", "secret": "Mellon1"', f'"secret": "{MD5}"'),
+    )
+    assert said_about(text, EDGE) == []
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -86,8 +86,7 @@ def test_becomes_version_2() -> None:
         pytest.param(
             '"password": "Mellon2"', '▲"secret": "Mellon2"', 'unknown field "secret"', id="field of version 2"
         ),
-        pytest.param('"sdes"', '▲"zrtp"', "no ZRTP", id="media"),
-        pytest.param('"enableAvpf": false', '"enableAvpf": true', "only together with DTLS", id="avpf"),
+        pytest.param('"enableAvpf": false', '"enableAvpf": true', "only together with DTLS", id="media"),
         pytest.param('"maxCallsPerLine": 2', '"maxCallsPerLine": ▲0', "never carry a call", id="no calls"),
         pytest.param('"maxCallsPerLine": 2,', "", 'missing here: "maxCallsPerLine"', id="missing"),
         pytest.param(

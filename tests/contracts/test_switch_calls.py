@@ -13,7 +13,7 @@ from sipbridge.core.call import ChannelUuid
 from sipbridge.core.dial_string import format_dial_string
 from sipbridge.core.events import CallEnded, CallParked, GatewayAdded
 from sipbridge.core.gateway import Gateway, GatewayName, gateway_for
-from sipbridge.core.media import MediaEncryption, media_variables
+from sipbridge.core.media import MediaEncryption, media_offer
 from sipbridge.core.provider import (
     Always,
     OnAccountNotFound,
@@ -64,7 +64,7 @@ def dial_string(world: World, gateway: GatewayName | None, callee: str = "answer
     template = parse_template(ALICE, TemplateScope.INVITE)
     invite = OutgoingInvite(to=template, from_=template)
     provider = Provider("p", "pool", Always(), RandomAccount(), OnAccountNotFound.DECLINE, invite)
-    media = media_variables(MediaEncryption.NONE, None)
+    media = media_offer(MediaEncryption.NONE, None, has_edge=False)
     assert media is not None
     bridge = Bridge(
         provider=provider,

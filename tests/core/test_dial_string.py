@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipbridge.core.account_pool import AccountPool
-from sipbridge.core.dial_string import format_dial_string
+from sipbridge.core.dial_string import MEDIA_HEADER, format_dial_string
 from sipbridge.core.errors import UriError
 from sipbridge.core.gateway import GatewayName
-from sipbridge.core.media import MediaEncryption, media_variables
+from sipbridge.core.media import MediaEncryption, media_offer
 from sipbridge.core.provider import Always, OnAccountNotFound, OutgoingInvite, Provider, RandomAccount
 from sipbridge.core.routing import Bridge
 from sipbridge.core.template import TemplateScope, parse_template
@@ -38,7 +38,7 @@ def bridge(to: NameAddr = BOB, from_: NameAddr = ALICE, next_hop: SipUri = HOP, 
         OnAccountNotFound.DECLINE,
         OutgoingInvite(_TEMPLATE, _TEMPLATE),
     )
-    media = media_variables(MediaEncryption.SDES, None)
+    media = media_offer(MediaEncryption.SDES, None, has_edge=False)
     assert media is not None
     return Bridge(provider, LINE, to, from_, next_hop, uses_gateway, media, ())
 
@@ -54,6 +54,41 @@ def test_gateway_form() -> None:
         "|rtp_secure_media=mandatory:AES_CM_128_HMAC_SHA1_80}"
         f"sofia/gateway/{GATEWAY}/bob@far.example.org"
     )
+
+
+EDGE = parse_sip_uri("sip:127.0.0.1:5090")
+
+
+def test_edge_form() -> None:
+    media = media_offer(MediaEncryption.DTLS_SRTP, False, has_edge=True)
+    assert media is not None
+    text = format_dial_string(bridge()._replace(edge=EDGE, media=media), GATEWAY, "providers")
+    assert text == (
+        f"%[sip_bridge_account={LINE.id}]"
+        "{^^|sip_invite_req_uri=sip:bob@far.example.org;user=phone"
+        "|sip_force_full_to=<sip:bob@far.example.org;user=phone>"
+        '|sip_force_full_from="Alice" <sip:alice@far.example.org>'
+        "|sip_route_uri=sip:127.0.0.1:5090"
+        "|sip_cid_type=none"
+        "|rtp_secure_media=forbidden"
+        "|sip_h_X-Sipbridge-Next-Hop=sip:proxy.example.org;transport=tcp"
+        "|sip_h_X-Sipbridge-Media=dtls-savp}"
+        f"sofia/gateway/{GATEWAY}/bob@far.example.org"
+    )
+
+
+def test_past_the_gateway_the_edge_is_reached_as_it_listens() -> None:
+    text = format_dial_string(bridge(uses_gateway=False)._replace(edge=EDGE), None, "providers")
+    assert "|sip_h_X-Sipbridge-Next-Hop=sip:proxy.example.org;transport=tcp|sip_transport=udp}" in text
+    assert MEDIA_HEADER not in text
+
+
+def test_zrtp_passes_through_the_a_leg_too() -> None:
+    media = media_offer(MediaEncryption.ZRTP, None, has_edge=False)
+    assert media is not None
+    text = format_dial_string(bridge()._replace(media=media), GATEWAY, "providers")
+    assert text.startswith(f"%[sip_bridge_account={LINE.id},proxy_media=true]{{")
+    assert split_scope(text)[0] == {"sip_bridge_account": LINE.id, "proxy_media": "true"}
 
 
 def test_profile_form() -> None:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipbridge.core.account import Account, SecretType, account_id
+from sipbridge.core.edge import Edge, EdgeReason
 from sipbridge.core.gateway import (
     GATEWAY_PREFIX,
     Gateway,
@@ -184,7 +185,7 @@ def test_names_are_valid_for_freeswitch_and_ours(account_uri: SipUri, pool_name:
 
 
 def test_names_are_the_same_after_a_restart() -> None:
-    assert gateway(ALICE).name == "sipbridge.alice.84ccfdc50964bafa68fe"
+    assert gateway(ALICE).name == "sipbridge.alice.fd0a6ea8827d882fd63b"
 
 
 @pytest.mark.parametrize(
@@ -200,6 +201,7 @@ def test_names_are_the_same_after_a_restart() -> None:
                 "uri": uri("sip:bob@example.org"),
                 "user_id": None,
                 "secret": "pw2",
+                "secret_type": SecretType.HA1,
                 "outbound_proxy": uri("sip:example.org"),
                 "registrar": uri("sip:example.org"),
             }.items()
@@ -229,6 +231,49 @@ def test_another_definition_has_another_name(changed: Gateway) -> None:
 )
 def test_what_freeswitch_need_not_know_leaves_the_name_alone(an_account: Account, of_policy: PoolPolicy) -> None:
     assert gateway(an_account, of_policy).name == gateway(ALICE).name
+
+
+EDGE = Edge(uri("sip:127.0.0.1:5090"))
+HASHED = dataclasses.replace(ALICE, secret="0123456789abcdef" * 2, secret_type=SecretType.HA1)
+
+
+def through_edge(an_account: Account = HASHED, edge: Edge = EDGE, **of_policy: object) -> Gateway:
+    return gateway(an_account, dataclasses.replace(policy(registration_required=True), edge=edge, **of_policy))  # type: ignore[arg-type]
+
+
+def test_gateway_through_the_edge_points_there_and_has_no_secret() -> None:
+    made = through_edge(dataclasses.replace(HASHED, registrar=uri("sip:registrar.example.org")))
+
+    assert made.outbound_proxy == made.registrar == EDGE.address
+    assert (made.username, made.domain, made.auth_username) == ("alice", "example.org", "a17")
+    assert made.edge_entry == f"md5|sip:registrar.example.org|{HASHED.secret}"
+    # FreeSWITCH needs a password; it is nobody's, and not the same for two gateways.
+    assert re.fullmatch("[0-9a-f]{32}", made.password)
+    assert made.password not in (HASHED.secret, through_edge().password)
+    assert str(HASHED.secret) not in repr(made)
+
+
+def test_accounts_that_do_without_the_edge_are_as_they_are_without_one() -> None:
+    assert through_edge(ALICE) == gateway(ALICE)
+    assert through_edge(ALICE).edge_entry is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param(through_edge(dataclasses.replace(HASHED, secret="f" * 32)), id="hash"),
+        pytest.param(through_edge(dataclasses.replace(HASHED, registrar=uri("sip:example.org"))), id="registrar"),
+        pytest.param(through_edge(registrar=uri("sip:example.org")), id="registrar of the pool"),
+        pytest.param(through_edge(edge=Edge(uri("sip:127.0.0.1:5091"))), id="the edge's address"),
+        pytest.param(gateway(HASHED), id="no edge"),
+    ],
+)
+def test_what_the_edge_has_to_know_is_in_the_name(changed: Gateway) -> None:
+    assert changed.name != through_edge().name
+
+
+def test_why_the_edge_is_taken_leaves_the_name_alone() -> None:
+    assert through_edge(edge=dataclasses.replace(EDGE, takes_all=EdgeReason.MEDIA)).name == through_edge().name
 
 
 def test_registrations_expire_spread_over_the_last_two_fifths_of_their_time() -> None:

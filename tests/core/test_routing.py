@@ -10,11 +10,13 @@ from core_examples import FORBIDDEN, REGISTERED, account, always, by, call, invi
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sipbridge.core.account import Account, SecretType
 from sipbridge.core.account_pool import AccountPool, Line
 from sipbridge.core.call import CallRequest
+from sipbridge.core.edge import Edge, EdgeReason
 from sipbridge.core.gateway import Registration, RegistrationStatus
 from sipbridge.core.line_usage import ChannelUuid, LineUsage
-from sipbridge.core.media import MediaEncryption
+from sipbridge.core.media import MediaEncryption, MediaOffer
 from sipbridge.core.provider import (
     Always,
     FindInPool,
@@ -147,7 +149,7 @@ def test_first_example_outbound() -> None:
         from_=NameAddr(uri("sip:alice@jabiru.example.org")),
         next_hop=uri("sip:jabiru.example.org;transport=tls"),
         uses_gateway=True,
-        media=(("rtp_secure_media", "forbidden"),),
+        media=MediaOffer((("rtp_secure_media", "forbidden"),)),
         trace=(TraceStep(OUTBOUND.name, Verdict.BRIDGE, "sip:alice@flexisip.example.org"),),
     )
 
@@ -161,7 +163,7 @@ def test_first_example_inbound() -> None:
         from_=NameAddr(uri("sip:zed@flexisip.example.org;transport=udp")),
         next_hop=uri("sip:flexisip.example.org;transport=tcp"),
         uses_gateway=False,
-        media=(("rtp_secure_media", "forbidden"),),
+        media=MediaOffer((("rtp_secure_media", "forbidden"),)),
         trace=(
             TraceStep(OUTBOUND.name, Verdict.NO_ACCOUNT, "sip:zed@jabiru.example.org;transport=udp"),
             TraceStep(INBOUND.name, Verdict.BRIDGE, "sip:bob@jabiru.example.org"),
@@ -494,15 +496,15 @@ def test_media_of_the_invite_or_else_of_the_settings(
     encryption: MediaEncryption | None, enable_avpf: bool | None, defaults: MediaDefaults, media: str
 ) -> None:
     outbound = changed(OUTBOUND, media_encryption=encryption, enable_avpf=enable_avpf)
-    ((variable, _),) = bridged(FROM_ALICE, RoutingTable([outbound], jabiru().pools, defaults)).media
+    ((variable, _),) = bridged(FROM_ALICE, RoutingTable([outbound], jabiru().pools, defaults)).media.variables
     assert variable == media
 
 
 @pytest.mark.parametrize(
     ("of_invite", "defaults", "why"),
     [
-        ({"media_encryption": MediaEncryption.ZRTP}, MediaDefaults(), "no ZRTP"),
-        ({}, MediaDefaults(MediaEncryption.ZRTP), "no ZRTP"),
+        ({"media_encryption": MediaEncryption.ZRTP, "enable_avpf": True}, MediaDefaults(), "ZRTP"),
+        ({}, MediaDefaults(MediaEncryption.ZRTP, enable_avpf=True), "ZRTP"),
         ({}, MediaDefaults(enable_avpf=True), "AVPF only"),
         ({"enable_avpf": False}, MediaDefaults(MediaEncryption.DTLS_SRTP), "only with AVPF"),
     ],
@@ -513,6 +515,71 @@ def test_media_that_cannot_be_offered_declines(of_invite: dict[str, object], def
     assert decision.reason is DeclineReason.MEDIA_NOT_OFFERED
     assert why in decision.detail
     assert decision.trace[-1] == TraceStep(outbound.name, Verdict.DECLINE, decision.detail)
+
+
+# The edge.
+
+EDGE = Edge(uri("sip:127.0.0.1:5090"))
+HASHED = dataclasses.replace(ALICE, secret="0123456789abcdef" * 2, secret_type=SecretType.HA1)
+AVPF = MediaDefaults(enable_avpf=True)
+
+
+def with_edge(an_account: Account, edge: Edge | None, provider: Provider, media: MediaDefaults) -> RoutingTable:
+    pool_ = pool(an_account, with_=dataclasses.replace(JABIRU, edge=edge))
+    next(iter(pool_)).set_registration(REGISTERED)
+    return RoutingTable([provider], {JABIRU.name: pool_}, media)
+
+
+@pytest.mark.parametrize(
+    ("an_account", "edge", "provider", "media", "passes"),
+    [
+        pytest.param(ALICE, EDGE, OUTBOUND, MediaDefaults(), None, id="nothing needs it"),
+        pytest.param(HASHED, EDGE, OUTBOUND, MediaDefaults(), EDGE.address, id="a hash"),
+        pytest.param(HASHED, None, OUTBOUND, MediaDefaults(), None, id="a hash, and no edge"),
+        pytest.param(
+            ALICE, dataclasses.replace(EDGE, takes_all=EdgeReason.MEDIA), OUTBOUND, AVPF, EDGE.address, id="media"
+        ),
+        pytest.param(
+            ALICE,
+            dataclasses.replace(EDGE, takes_all=EdgeReason.ALL),
+            OUTBOUND,
+            MediaDefaults(),
+            EDGE.address,
+            id="all accounts",
+        ),
+        pytest.param(
+            HASHED,
+            EDGE,
+            changed(OUTBOUND, outbound_proxy=uri("sip:elsewhere.example")),
+            MediaDefaults(),
+            None,
+            id="a hash, past the account",
+        ),
+        pytest.param(
+            ALICE,
+            EDGE,
+            changed(OUTBOUND, outbound_proxy=uri("sip:elsewhere.example")),
+            AVPF,
+            EDGE.address,
+            id="media, past the account",
+        ),
+    ],
+)
+def test_calls_pass_the_edge_where_the_account_or_the_media_needs_it(
+    an_account: Account, edge: Edge | None, provider: Provider, media: MediaDefaults, passes: SipUri | None
+) -> None:
+    bridge = bridged(FROM_ALICE, with_edge(an_account, edge, provider, media))
+
+    assert bridge.edge == passes
+    assert bridge.next_hop == (provider.outgoing_invite.outbound_proxy or JABIRU.outbound_proxy)
+
+
+def test_media_of_the_edge_is_not_sent_past_it() -> None:
+    """In the middle of a reload, accounts leave the edge before providers stop asking for it."""
+    decision = declined(FROM_ALICE, with_edge(ALICE, EDGE, OUTBOUND, AVPF))
+
+    assert decision.reason is DeclineReason.MEDIA_NOT_OFFERED
+    assert "edge" in decision.detail
 
 
 # Nobody is asked in vain.

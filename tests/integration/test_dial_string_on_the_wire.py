@@ -10,7 +10,7 @@ from sipbridge.core.account import Account
 from sipbridge.core.account_pool import AccountPool
 from sipbridge.core.dial_string import format_dial_string
 from sipbridge.core.gateway import GatewayName
-from sipbridge.core.media import MediaEncryption, media_variables
+from sipbridge.core.media import MediaEncryption, media_offer
 from sipbridge.core.provider import Always, OnAccountNotFound, OutgoingInvite, PoolPolicy, Provider, RandomAccount
 from sipbridge.core.routing import Bridge
 from sipbridge.core.template import TemplateScope, parse_template
@@ -58,7 +58,7 @@ def bridge_decision(
     provider = Provider(
         "Out", "Pool", Always(), RandomAccount(), OnAccountNotFound.DECLINE, OutgoingInvite(template, template)
     )
-    protection = media_variables(media, None)
+    protection = media_offer(media, None, has_edge=False)
     assert protection is not None
     line = pool.add(Account(ALICE))
     to_ = NameAddr(parse_sip_uri(to))

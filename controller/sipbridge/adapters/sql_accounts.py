@@ -26,7 +26,9 @@ from sipbridge.adapters.sql_reader import AccountReader, Batch
 from sipbridge.config.connection_string import parse_connection
 from sipbridge.core.account import Account
 from sipbridge.core.account_row import RowError
-from sipbridge.core.provider import SqlLoader
+from sipbridge.core.credentials import credential_fault
+from sipbridge.core.edge import edge_reason
+from sipbridge.core.provider import PoolPolicy, SqlLoader
 from sipbridge.ports import LoadedAccounts, SourceError, SourceUnavailable
 
 _log = logging.getLogger(__name__)
@@ -49,11 +51,13 @@ class Probe:
     """What a look at the database has found.
 
     Attributes:
-        accounts: how many there are.
-        problems: what keeps others, or all, from being read.
+        accounts: how many there are that can be used.
+        through_edge: how many of them go through the edge.
+        problems: what keeps others, or all, from being read or used.
     """
 
     accounts: int
+    through_edge: int
     problems: tuple[str, ...]
 
 
@@ -126,17 +130,30 @@ class SqlAccounts:
         except (RowError, SourceUnavailable, SourceError) as error:
             return error
 
-    def probe(self) -> Probe:
-        """Read everything once, and tell what is wrong instead of raising it."""
-        accounts = 0
+    def probe(self, policy: PoolPolicy) -> Probe:
+        """Read everything once, and tell what is wrong instead of raising it.
+
+        Args:
+            policy: what the pool asks of its accounts.
+        """
+        accounts = through_edge = 0
         problems: list[str] = []
+        useless: dict[str, list[Account]] = {}
+        has_edge = policy.edge is not None
         try:
             for batch in self._batches():
-                accounts += len(batch.accounts)
                 problems += batch.faults
+                for account in batch.accounts:
+                    fault = credential_fault(account, has_edge=has_edge) if policy.registration_required else None
+                    if fault is not None:
+                        useless.setdefault(fault.message, []).append(account)
+                    else:
+                        accounts += 1
+                        through_edge += edge_reason(account, policy.edge) is not None
         except (SourceUnavailable, SourceError) as error:
             problems.append(str(error))
-        return Probe(accounts, tuple(problems))
+        problems += [_of_accounts(found, message) for message, found in useless.items()]
+        return Probe(accounts, through_edge, tuple(problems))
 
     def close(self) -> None:
         """Give up the idle connections now, and those in use after their query; waits for that, but not for long."""
@@ -242,6 +259,12 @@ class _Session:
             self.reader.close()
 
         return self._thread.end(last)
+
+
+def _of_accounts(accounts: Sequence[Account], message: str) -> str:
+    """One message for all of whom it is true: a database may have thousands."""
+    more = f" (and {len(accounts) - 1} more)" if len(accounts) > 1 else ""
+    return f"account {accounts[0].uri}{more}: {message}"
 
 
 def _with_absolute_path(url: URL, folder: PurePath) -> URL:

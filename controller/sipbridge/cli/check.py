@@ -11,24 +11,33 @@ from typing import Any
 import click
 
 from sipbridge.adapters.sql_accounts import SqlAccounts
-from sipbridge.cli.common import count, print_diagnostic, settings_from, settings_option
+from sipbridge.cli.common import (
+    EDGE_ASSUMED,
+    count,
+    no_edge_option,
+    print_diagnostic,
+    settings_option,
+    settings_to_check_with,
+)
 from sipbridge.config.diagnostic import Diagnostic, Severity
 from sipbridge.config.load import BridgeConfig, LoadResult, load_providers
 from sipbridge.core.provider import SqlLoader
+from sipbridge.explain import explain_edge
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 @click.option("--connect", is_flag=True, help="Read the databases too, and tell what is wrong with queries and rows.")
+@no_edge_option
 @settings_option
-def check(files: tuple[Path, ...], as_json: bool, connect: bool, settings_file: Path | None) -> None:
-    """Check providers files: all errors and warnings, each with its place.
+def check(files: tuple[Path, ...], as_json: bool, connect: bool, no_edge: bool, settings_file: Path | None) -> None:
+    """Check providers files: all errors and warnings, each with its place, and what goes through the edge.
 
     Exit status 1 if there is any error.
     """
-    defaults = settings_from(settings_file).media_defaults
-    results = {file: load_providers(file, defaults) for file in files}
+    settings, edge_is_assumed = settings_to_check_with(settings_file, no_edge=no_edge)
+    results = {file: load_providers(file, settings.media_defaults, settings.edge.edge) for file in files}
     if as_json:
         click.echo(
             json.dumps([_as_json(found) for result in results.values() for found in result.diagnostics], indent=2)
@@ -38,6 +47,11 @@ def check(files: tuple[Path, ...], as_json: bool, connect: bool, settings_file: 
             for found in result.diagnostics:
                 print_diagnostic(found)
             click.echo(_summary(file, result))
+            through_edge = list(explain_edge(result.config, settings.media_defaults)) if result.config else []
+            for line in through_edge:
+                click.echo(f"{file}: {line}")
+            if through_edge and edge_is_assumed:
+                click.echo(EDGE_ASSUMED, err=True)
     # All of them are asked, whatever comes of the first.
     answered = [_read_databases(file, result.config) for file, result in results.items() if connect and result.config]
     if not all(answered) or any(result.config is None for result in results.values()):
@@ -51,10 +65,12 @@ def _read_databases(file: Path, config: BridgeConfig) -> bool:
         if not isinstance(pool.loader, SqlLoader):
             continue
         with contextlib.closing(SqlAccounts(name, pool.loader)) as source:
-            probe = source.probe()
+            probe = source.probe(pool.policy)
         for problem in probe.problems:
             click.echo(f"{file}: pool {name}: {problem}", err=True)
-        click.echo(f"{file}: pool {name}: {count(probe.accounts, 'account')}, {count(len(probe.problems), 'problem')}")
+        edge = f" ({probe.through_edge} through the edge)" if pool.policy.edge else ""
+        problems = count(len(probe.problems), "problem")
+        click.echo(f"{file}: pool {name}: {count(probe.accounts, 'account')}{edge}, {problems}")
         went_well = went_well and not probe.problems
     return went_well
 

@@ -14,7 +14,7 @@ from sipbridge.adapters.control_socket import ControlError, ask
 from sipbridge.config.diagnostic import Diagnostic
 from sipbridge.config.load import BridgeConfig, LoadResult
 from sipbridge.core.errors import SipBridgeError
-from sipbridge.settings import Settings, load_settings
+from sipbridge.settings import PREFIX, Settings, load_settings
 
 SETTINGS_FILE = Path("/etc/sipbridge/sipbridge.toml")
 
@@ -35,6 +35,11 @@ settings_option = click.option(
     help=f"The settings file.  [default: {SETTINGS_FILE}, if there is one]",
 )
 
+no_edge_option = click.option("--no-edge", is_flag=True, help="As if there were no edge beside FreeSWITCH.")
+
+EDGE_ASSUMED = "without a settings file, an edge beside FreeSWITCH is assumed; --no-edge checks without one"
+_EDGE_ENABLED = f"{PREFIX}EDGE__ENABLED"
+
 
 def settings_path(file: Path | None) -> Path | None:
     """The settings file: that one, or the one where it usually is, or none."""
@@ -47,8 +52,29 @@ def settings_from(file: Path | None, *, for_run: bool = False) -> Settings:
     Raises:
         Failed: they cannot be used.
     """
+    return _load(settings_path(file), os.environ, for_run=for_run)
+
+
+def settings_to_check_with(file: Path | None, *, no_edge: bool) -> tuple[Settings, bool]:
+    """Likewise; without a settings file there is no telling whether there is an edge, and one is assumed.
+
+    Returns:
+        The settings, and whether the edge is an assumption.
+
+    Raises:
+        Failed: they cannot be used.
+    """
+    path = settings_path(file)
+    is_assumed = path is None and not no_edge and _EDGE_ENABLED not in os.environ
+    environ = dict(os.environ)
+    if no_edge or is_assumed:
+        environ[_EDGE_ENABLED] = "false" if no_edge else "true"
+    return _load(path, environ), is_assumed
+
+
+def _load(path: Path | None, environ: Mapping[str, str], *, for_run: bool = False) -> Settings:
     try:
-        return load_settings(settings_path(file), os.environ, for_run=for_run)
+        return load_settings(path, environ, for_run=for_run)
     except SipBridgeError as error:
         raise Failed(str(error)) from error
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sipbridge.cli.common import config_or_exit, settings_from, settings_option
+from sipbridge.cli.common import EDGE_ASSUMED, config_or_exit, no_edge_option, settings_option, settings_to_check_with
 from sipbridge.config.load import load_providers
 from sipbridge.core.call import CallRequest
 from sipbridge.explain import explain as explain_call
@@ -23,11 +23,14 @@ from sipbridge.explain import explain as explain_call
 @click.option("--from", "from_", required=True, metavar="ADDRESS", help="Its From: a URI, or a name and a URI.")
 @click.option("--to", required=True, metavar="ADDRESS", help="Its To, likewise.")
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
+@no_edge_option
 @settings_option
-def explain(file: Path, request_uri: str, from_: str, to: str, as_json: bool, settings_file: Path | None) -> None:
+def explain(
+    file: Path, request_uri: str, from_: str, to: str, as_json: bool, no_edge: bool, settings_file: Path | None
+) -> None:
     """Tell what would become of a call, and why, with every account registered and free."""
-    settings = settings_from(settings_file)
-    config = config_or_exit(load_providers(file, settings.media_defaults))
+    settings, edge_is_assumed = settings_to_check_with(settings_file, no_edge=no_edge)
+    config = config_or_exit(load_providers(file, settings.media_defaults, settings.edge.edge))
     told = explain_call(
         config,
         CallRequest(request_uri, from_, to),
@@ -39,6 +42,8 @@ def explain(file: Path, request_uri: str, from_: str, to: str, as_json: bool, se
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
         _print_explanation(told)
+    if edge_is_assumed and told["path"] == "edge":
+        click.echo(EDGE_ASSUMED, err=True)
 
 
 def _print_explanation(told: dict[str, Any]) -> None:
@@ -46,9 +51,10 @@ def _print_explanation(told: dict[str, Any]) -> None:
     bridged = told["decision"] == "bridge"
     console.print(Text(told["decision"].upper(), style="bold green" if bridged else "bold red"))
     facts = Table.grid(padding=(0, 2))
-    for name in ("provider", "account", "request_uri", "to", "from", "next_hop", "sip_status", "dial_string"):
+    for name in ("provider", "account", "request_uri", "to", "from", "next_hop", "path", "sip_status", "dial_string"):
         if told[name] is not None:
-            facts.add_row(Text(name.replace("_", " "), style="dim"), Text(told[name], overflow="fold"))
+            shown = f"edge: {told['path_reason']}" if told[name] == "edge" else told[name]
+            facts.add_row(Text(name.replace("_", " "), style="dim"), Text(shown, overflow="fold"))
     console.print(facts)
     console.print()
     for number, step in enumerate(told["trace"], 1):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from sipbridge.config.credentials import check_can_register, check_credentials
+from sipbridge.config.credentials import AccountChecks, check_can_register, check_credentials
 from sipbridge.config.diagnostic import Report
 from sipbridge.config.json_text import Path
 from sipbridge.config.keyword_values import ConnectionStringError
 from sipbridge.config.uris import read_uri
 from sipbridge.core.account import SECRET_TYPES, Account, SecretType
 from sipbridge.core.credentials import DIGEST_HASH
+from sipbridge.core.edge import Edge
 from sipbridge.core.provider import PoolPolicy, SqlLoader
 
 _DEFAULT_SECRET_TYPE = "ha1"  # noqa: S105 - not a secret
@@ -28,23 +29,24 @@ class PoolConfig:
     loader: tuple[Account, ...] | SqlLoader
 
 
-def read_pools(root: Mapping[str, Any], report: Report) -> dict[str, PoolConfig]:
+def read_pools(root: Mapping[str, Any], edge_of: Callable[[str], Edge | None], report: Report) -> dict[str, PoolConfig]:
     """Read the account pools of a file.
 
     Args:
         root: a file of version 2, checked against the schema; what was wrong is missing or None.
+        edge_of: the edge that the pool of a name has.
 
     Returns:
         Those in which nothing is missing, by name, in the order of the file.
     """
     pools = {}
     for name, value in root.get("accountPools", {}).items():
-        if pool := _pool(name, value or {}, ("accountPools", name), report):
+        if pool := _pool(name, value or {}, ("accountPools", name), edge_of(name), report):
             pools[name] = pool
     return pools
 
 
-def _pool(name: str, value: Mapping[str, Any], path: Path, report: Report) -> PoolConfig | None:
+def _pool(name: str, value: Mapping[str, Any], path: Path, edge: Edge | None, report: Report) -> PoolConfig | None:
     proxy = read_uri(value, path, "outboundProxy", report, required=True)
     registrar = read_uri(value, path, "registrar", report)
     read_uri(value, path, "mwiServerUri", report)
@@ -52,7 +54,8 @@ def _pool(name: str, value: Mapping[str, Any], path: Path, report: Report) -> Po
     if max_calls == 0:
         report.warning((*path, "maxCallsPerLine"), "0 means that these accounts never carry a call")
     required = value.get("registrationRequired")
-    loader = _loader(value.get("loader"), (*path, "loader"), bool(required), report)
+    checks = AccountChecks(registers=bool(required), has_edge=edge is not None)
+    loader = _loader(value.get("loader"), (*path, "loader"), checks, report)
     if proxy is None or max_calls is None or required is None or loader is None:
         return None
     policy = PoolPolicy(
@@ -63,13 +66,14 @@ def _pool(name: str, value: Mapping[str, Any], path: Path, report: Report) -> Po
         registration_interval_ms=int(value.get("registrationThrottlingRateMs", 0)),
         unregister_on_shutdown=value.get("unregisterOnServerShutdown", True),
         registrar=registrar,
+        edge=edge,
     )
     return PoolConfig(policy, loader)
 
 
-def _loader(value: Any, path: Path, registers: bool, report: Report) -> tuple[Account, ...] | SqlLoader | None:
+def _loader(value: Any, path: Path, checks: AccountChecks, report: Report) -> tuple[Account, ...] | SqlLoader | None:
     if isinstance(value, list):
-        return _accounts(value, path, registers, report)
+        return _accounts(value, path, checks, report)
     if value is None or not {"dbBackend", "initQuery", "updateQuery", "connection"} <= value.keys():
         return None
     _check_connection(value["dbBackend"], value["connection"], path, report)
@@ -99,7 +103,7 @@ def _check_connection(backend: str, connection: str, path: Path, report: Report)
             report.warning((*path, "connection"), f'ignored, as "{backend}" has no such thing: {", ".join(ignored)}')
 
 
-def _accounts(values: list[Any], path: Path, registers: bool, report: Report) -> tuple[Account, ...]:
+def _accounts(values: list[Any], path: Path, checks: AccountChecks, report: Report) -> tuple[Account, ...]:
     accounts = []
     hashed: list[int] = []
     without_secret: list[int] = []
@@ -114,13 +118,13 @@ def _accounts(values: list[Any], path: Path, registers: bool, report: Report) ->
             report.error(
                 (*path, index, "uri"), f"{account.uri.text} is already an account of this pool, on line {line}"
             )
-        check_credentials(account, (*path, index), registers, report)
-        if registers:
-            check_can_register(account, value, (*path, index), report)
+        check_credentials(account, (*path, index), checks, report)
+        if checks.registers:
+            check_can_register(account, value, (*path, index), checks, report)
             # One that is missing because the schema refused it was told about already.
             if account.secret is None and not report.knows((*path, index, "secret")):
                 without_secret.append(index)
-        elif account.secret and account.secret_type is not SecretType.CLEAR_TEXT:
+        elif account.secret and account.secret_type is not SecretType.CLEAR_TEXT and not checks.has_edge:
             hashed.append(index)
         accounts.append(account)
     if hashed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 from sipbridge.config.accounts import PoolConfig, read_pools
 from sipbridge.config.diagnostic import Diagnostic, Report, Severity
 from sipbridge.config.json_reader import parse_json
-from sipbridge.config.providers import read_providers
+from sipbridge.config.providers import edge_of_pool, read_providers
 from sipbridge.config.schema import check_schema
 from sipbridge.config.version1 import to_version1_path, to_version2
+from sipbridge.core.edge import Edge
 from sipbridge.core.provider import FindInPool, Provider, SqlLoader
 from sipbridge.core.routing import MediaDefaults
 from sipbridge.core.template import NO_CALL
@@ -58,20 +60,23 @@ class LoadResult:
         return tuple(diagnostic for diagnostic in self.diagnostics if not diagnostic.is_error)
 
 
-def load_providers(path: Path, defaults: MediaDefaults = _NO_DEFAULTS) -> LoadResult:
+def load_providers(path: Path, defaults: MediaDefaults = _NO_DEFAULTS, edge: Edge | None = None) -> LoadResult:
     """Read and check a providers file; one that cannot be read is a diagnostic too.
 
     Args:
         defaults: what a provider that says nothing about media gets.
+        edge: what takes accounts and media for which FreeSWITCH alone does not do; without one they are errors.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         return _unreadable(str(path), 1, 1, f"cannot be read: {error.strerror or error}")
-    return parse_providers(content, str(path), defaults)
+    return parse_providers(content, str(path), defaults, edge)
 
 
-def parse_providers(text: str | bytes, file: str, defaults: MediaDefaults = _NO_DEFAULTS) -> LoadResult:
+def parse_providers(
+    text: str | bytes, file: str, defaults: MediaDefaults = _NO_DEFAULTS, edge: Edge | None = None
+) -> LoadResult:
     """Check the content of a providers file and make core types of it.
 
     All errors are reported at once, except that mistakes in the JSON itself hide those in what it means. Pure.
@@ -79,6 +84,7 @@ def parse_providers(text: str | bytes, file: str, defaults: MediaDefaults = _NO_
     Args:
         file: its name, for the messages.
         defaults: what a provider that says nothing about media gets.
+        edge: as in `load_providers`.
     """
     try:
         # The encoding of a text is checked too: half a surrogate pair cannot be printed, nor can a regex hold it.
@@ -86,13 +92,13 @@ def parse_providers(text: str | bytes, file: str, defaults: MediaDefaults = _NO_
     except UnicodeDecodeError as error:
         return _not_utf8(file, error)
     report = Report(file, parse_json(text.removeprefix("\ufeff")))
-    config = _read(report, defaults)
+    config = _read(report, defaults, edge)
     diagnostics = report.diagnostics
     is_usable = not any(diagnostic.is_error for diagnostic in diagnostics)
     return LoadResult(config if is_usable else None, diagnostics)
 
 
-def _read(report: Report, defaults: MediaDefaults) -> BridgeConfig | None:
+def _read(report: Report, defaults: MediaDefaults, edge: Edge | None) -> BridgeConfig | None:
     source = report.source
     if source.first_no_break_space is not None:
         message = "no-break space (U+00A0) between values, read as a space here; other JSON programs refuse it"
@@ -107,8 +113,8 @@ def _read(report: Report, defaults: MediaDefaults) -> BridgeConfig | None:
         report.original_path = to_version1_path
     if not isinstance(root, dict):
         return None
-    providers = read_providers(root, defaults, report)
-    pools = read_pools(root, report)
+    providers = read_providers(root, defaults, edge, report)
+    pools = read_pools(root, partial(edge_of_pool, edge, providers, defaults), report)
     _warn_of_unused_pools(root, report)
     config = BridgeConfig(providers, MappingProxyType(pools))
     if not any(diagnostic.is_error for diagnostic in report.diagnostics):

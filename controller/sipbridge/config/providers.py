@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sipbridge.config.diagnostic import Report
@@ -12,8 +13,9 @@ from sipbridge.config.schema import unknown_name
 from sipbridge.config.uris import read_uri
 from sipbridge.core.account import Account
 from sipbridge.core.call import CallRequest
+from sipbridge.core.edge import Edge, EdgeReason
 from sipbridge.core.errors import TemplateError, UriError
-from sipbridge.core.media import MediaEncryption, media_variables, why_not_offered
+from sipbridge.core.media import MediaEncryption, media_offer, why_not_offered
 from sipbridge.core.provider import (
     Always,
     FindInPool,
@@ -38,12 +40,15 @@ _SOME_CALL = CallRequest("sip:callee@a.example", "<sip:caller@b.example>", "<sip
 _SOME_ACCOUNT = Account(parse_sip_uri("sip:line@c.example"), alias=parse_sip_uri("sip:person@d.example"))
 
 
-def read_providers(root: Mapping[str, Any], defaults: MediaDefaults, report: Report) -> tuple[Provider, ...]:
+def read_providers(
+    root: Mapping[str, Any], defaults: MediaDefaults, edge: Edge | None, report: Report
+) -> tuple[Provider, ...]:
     """Read the providers of a file.
 
     Args:
         root: a file of version 2, checked against the schema; what was wrong is missing or None.
         defaults: what a provider that says nothing about media gets.
+        edge: what offers media that FreeSWITCH alone cannot.
 
     Returns:
         Those in which nothing is missing.
@@ -62,15 +67,31 @@ def read_providers(root: Mapping[str, Any], defaults: MediaDefaults, report: Rep
         pool = value.get("accountPool")
         if pool is not None and pools is not None and pool not in pools:
             report.error((*path, "accountPool"), unknown_name("account pool", pool, pools))
-        providers.append(_provider(value, path, defaults, report))
+        providers.append(_provider(value, path, defaults, edge, report))
     return tuple(provider for provider in providers if provider is not None)
 
 
-def _provider(value: Mapping[str, Any], path: Path, defaults: MediaDefaults, report: Report) -> Provider | None:
+def edge_of_pool(edge: Edge | None, providers: Iterable[Provider], defaults: MediaDefaults, pool: str) -> Edge | None:
+    """The edge as the accounts of a pool use it: all of them, if any call through their gateways needs its media."""
+    if edge is None or edge.takes_all is not None:
+        return edge
+    for provider in providers:
+        invite = provider.outgoing_invite
+        if provider.account_pool != pool or invite.outbound_proxy is not None:
+            continue
+        offer = media_offer(*defaults.fill_in(invite.media_encryption, invite.enable_avpf), has_edge=True)
+        if offer is not None and offer.edge is not None:
+            return replace(edge, takes_all=EdgeReason.MEDIA)
+    return edge
+
+
+def _provider(
+    value: Mapping[str, Any], path: Path, defaults: MediaDefaults, edge: Edge | None, report: Report
+) -> Provider | None:
     name, pool, not_found = value.get("name"), value.get("accountPool"), value.get("onAccountNotFound")
     trigger = _trigger(value.get("triggerCondition", {}), (*path, "triggerCondition"), report)
     account_to_use = _account_to_use(value.get("accountToUse", {}), (*path, "accountToUse"), report)
-    invite = _outgoing_invite(value.get("outgoingInvite", {}), (*path, "outgoingInvite"), defaults, report)
+    invite = _outgoing_invite(value.get("outgoingInvite", {}), (*path, "outgoingInvite"), defaults, edge, report)
     read_uri(value.get("outgoingNotify", {}), (*path, "outgoingNotify"), "outboundProxy", report)
     if name is None or pool is None or not_found is None or not trigger or not account_to_use or not invite:
         return None
@@ -145,25 +166,19 @@ def _source(value: Mapping[str, Any], path: Path, report: Report) -> Template | 
 
 
 def _outgoing_invite(
-    value: Mapping[str, Any], path: Path, defaults: MediaDefaults, report: Report
+    value: Mapping[str, Any], path: Path, defaults: MediaDefaults, edge: Edge | None, report: Report
 ) -> OutgoingInvite | None:
     to = _address_template(value.get("to"), (*path, "to"), report)
     from_ = _address_template(value.get("from", _DEFAULT_FROM), (*path, "from"), report)
     proxy = read_uri(value, path, "outboundProxy", report)
     encryption = MediaEncryption(value["mediaEncryption"]) if "mediaEncryption" in value else None
     avpf = value.get("enableAvpf")
-    _check_media(encryption, avpf, path, defaults, report)
+    # If it says nothing, the settings alone decide, and are checked where they are read.
+    if encryption is not None or avpf is not None:
+        used, used_avpf = defaults.fill_in(encryption, avpf)
+        if media_offer(used, used_avpf, has_edge=edge is not None) is None:
+            report.error((*path, "mediaEncryption" if encryption else "enableAvpf"), why_not_offered(used))
     return OutgoingInvite(to, from_, proxy, encryption, avpf) if to and from_ else None
-
-
-def _check_media(
-    encryption: MediaEncryption | None, avpf: bool | None, path: Path, defaults: MediaDefaults, report: Report
-) -> None:
-    if encryption is None and avpf is None:
-        return  # the settings alone decide, and are checked where they are read
-    used = encryption or defaults.encryption
-    if media_variables(used, defaults.enable_avpf if avpf is None else avpf) is None:
-        report.error((*path, "mediaEncryption" if encryption else "enableAvpf"), why_not_offered(used))
 
 
 def _address_template(text: str | None, path: Path, report: Report) -> Template | None:

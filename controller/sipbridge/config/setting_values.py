@@ -7,6 +7,7 @@ default what it is otherwise. A field whose type is a dataclass is a table of se
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import pathlib
 import re
 import types
@@ -53,6 +54,21 @@ class Matches(NamedTuple):
         """See `Check`."""
         if not re.fullmatch(self.pattern, value):
             raise ValueError(f"must be {self.meaning}")
+
+
+class IsAddressAndPort(NamedTuple):
+    """An IP address and a port: ``127.0.0.1:5090``, ``[::1]:5090``."""
+
+    def check(self, value: Any) -> None:
+        """See `Check`."""
+        host, _, port = value.rpartition(":")
+        try:
+            ip = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+            good = port.isascii() and 0 < int(port) < 65536 and host == (f"[{ip}]" if ip.version == 6 else str(ip))
+        except ValueError:
+            good = False
+        if not good:
+            raise ValueError('must be an IP address and a port, such as "127.0.0.1:5090" or "[::1]:5090"')
 
 
 Password = typing.Annotated[str, Matches(r"[^\x00-\x1f\x7f]+", "a text without control characters, and not empty")]

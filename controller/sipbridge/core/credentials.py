@@ -1,4 +1,4 @@
-"""What FreeSWITCH can authenticate with, and what an account brings, compared. Pure."""
+"""What FreeSWITCH, and the edge for it, can authenticate with, and what an account brings, compared. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from typing import NamedTuple
 from sipbridge.core.account import Account, SecretType
 
 DIGEST_HASH = (
-    'FreeSWITCH cannot authenticate with a digest hash: put the password in "secret" and set "secretType": "clrtxt"'
+    'FreeSWITCH cannot authenticate with a digest hash: put the password in "secret" and set "secretType": "clrtxt",'
+    " or enable [edge] in the settings"
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST = 255
+_HASHES = {
+    SecretType.HA1: (re.compile("[0-9A-Fa-f]{32}"), "32 hexadecimal digits, the MD5 of user:realm:password"),
+    SecretType.SHA256: (re.compile("[0-9A-Fa-f]{64}"), "64 hexadecimal digits, the SHA-256 of user:realm:password"),
+}
 
 
 class CredentialFault(NamedTuple):
@@ -25,25 +30,53 @@ class CredentialFault(NamedTuple):
     message: str
 
 
-def credential_fault(account: Account) -> CredentialFault | None:
-    """What keeps FreeSWITCH from authenticating as this account; None for one that can, or that has no secret.
+def credential_fault(account: Account, *, has_edge: bool) -> CredentialFault | None:
+    """What keeps us from authenticating as this account; None for one that can, or that has no secret.
 
-    FreeSWITCH hands the credentials on as ``scheme:realm:user:password`` in 256 bytes, which sofia-sip cuts at the
-    colons. The message never holds the secret.
+    The message never holds the secret.
 
-    Source: mod_sofia sofia_reg.c; sofia-sip iptsec auth_client.c.
+    Args:
+        has_edge: whether the edge answers for accounts for which FreeSWITCH cannot (`fits_freeswitch`).
     """
     if account.secret is None:
         return None
-    if account.secret_type is not SecretType.CLEAR_TEXT:
+    if account.secret_type is not SecretType.CLEAR_TEXT and not has_edge:
         return CredentialFault("secretType", DIGEST_HASH)
-    for name, text in (("userid", account.user_id or ""), ("secret", account.secret)):
+    user_id = account.user_id or ""
+    for name, text in (("userid", user_id), ("secret", account.secret)):
         if _CONTROL.search(text):
             return CredentialFault(name, f'"{name}" has a control character in it, which FreeSWITCH cannot be told')
-        if ":" in text:
-            return CredentialFault(name, f'FreeSWITCH cannot authenticate with a colon in "{name}": it is cut there')
+    if ":" in user_id:
+        return CredentialFault("userid", 'FreeSWITCH cannot authenticate with a colon in "userid": it is cut there')
+    if account.secret_type is not SecretType.CLEAR_TEXT:
+        return _hash_fault(account.secret_type, account.secret)
+    return None if has_edge else _password_fault(account, account.secret)
+
+
+def fits_freeswitch(account: Account) -> bool:
+    """Whether FreeSWITCH itself can authenticate with the account's secret, or there is none."""
+    if account.secret is None:
+        return True
+    return account.secret_type is SecretType.CLEAR_TEXT and _password_fault(account, account.secret) is None
+
+
+def _password_fault(account: Account, password: str) -> CredentialFault | None:
+    """FreeSWITCH hands credentials on as ``scheme:realm:user:password`` in 256 bytes; sofia-sip cuts at the colons.
+
+    Source: mod_sofia sofia_reg.c; sofia-sip iptsec auth_client.c.
+    """
+    if ":" in password:
+        return CredentialFault("secret", 'FreeSWITCH cannot authenticate with a colon in "secret": it is cut there')
     realm, user = account.realm or account.uri.host, account.user_id or account.uri.user
-    if len(f'Digest:"{realm}":{user}:{account.secret}'.encode()) > _LONGEST:
+    if len(f'Digest:"{realm}":{user}:{password}'.encode()) > _LONGEST:
         message = f"FreeSWITCH cannot authenticate with more than {_LONGEST} bytes of realm, name and password together"
         return CredentialFault("secret", message)
     return None
+
+
+def _hash_fault(secret_type: SecretType, secret: str) -> CredentialFault | None:
+    pattern, what = _HASHES[secret_type]
+    if pattern.fullmatch(secret):
+        return None
+    message = f'a secret of type "{secret_type.value}" must be {what}; the password itself is of type "clrtxt"'
+    return CredentialFault("secret", message)

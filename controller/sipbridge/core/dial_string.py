@@ -11,7 +11,8 @@ name, and this module makes sure that neither can mean anything but itself:
 - ``,`` separates variables, and is legal in a user part: ``|`` is made the separator instead.
 - ``:_:`` separates enterprise originates and is legal in a parameter: its underscore is written ``%5F``.
 - ``%[…]`` at the beginning sets variables of the A leg for as long as the application runs: the account, by which the
-  line of a call in progress is found again.
+  line of a call in progress is found again, and whether media passes through untouched.
+- ``sip_h_…`` in the braces is a header of this one B leg: what the edge takes off before the INVITE goes on.
 - ``?`` headers have no place in Request-URI, To and From (RFC 3261 §19.1.1): they are left out.
 
 Source: switch_core_session.c switch_core_session_exec, switch_event.c switch_event_create_brackets, switch_utils.c
@@ -28,6 +29,12 @@ from sipbridge.core.uri import NameAddr, SipUri
 
 ACCOUNT_VARIABLE = "sip_bridge_account"
 """The variable of an A leg that holds the id of the account whose line it has."""
+
+NEXT_HOP_HEADER = "X-Sipbridge-Next-Hop"
+"""Tells the edge where to send an INVITE."""
+
+MEDIA_HEADER = "X-Sipbridge-Media"
+"""Tells the edge what to make of its offer; without it media goes past the edge."""
 
 _UNSAFE_IN_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{}|\\<>$^]+")
 _QUOTES = str.maketrans({"'": "\u2019", '"': "\u2019"})
@@ -49,23 +56,28 @@ def format_dial_string(bridge: Bridge, gateway: GatewayName | None, sofia_profil
         ``%[sip_bridge_account=0f…]{^^|sip_invite_req_uri=sip:bob@example.org|…}sofia/gateway/sipbridge.alice…/bob@…``
     """
     to = _format_uri(bridge.to.uri)
+    leaves_to = bridge.edge or bridge.next_hop
     variables = (
         ("sip_invite_req_uri", to),
         ("sip_force_full_to", f"<{to}>"),
         ("sip_force_full_from", _format_name_addr(bridge.from_)),
-        ("sip_route_uri", _format_uri(bridge.next_hop)),
+        ("sip_route_uri", _format_uri(leaves_to)),
         # Remote-Party-ID and P-Asserted-Identity would tell the far side the caller's identity of our side.
         ("sip_cid_type", "none"),
-        *bridge.media,
+        *bridge.media.variables,
     )
+    if bridge.edge is not None:
+        variables += ((f"sip_h_{NEXT_HOP_HEADER}", _format_uri(bridge.next_hop)),)
+    if bridge.media.edge is not None:
+        variables += ((f"sip_h_{MEDIA_HEADER}", bridge.media.edge),)
     if not bridge.uses_gateway:
         # Without it the Contact has no transport, and the callee would send its requests over UDP.
-        variables += (("sip_transport", bridge.next_hop.transport),)
+        variables += (("sip_transport", leaves_to.transport),)
     shown = f"{_UNSAFE_IN_USER.sub('', bridge.to.uri.user) or 'anonymous'}@{bridge.to.uri.hostport}"
     destination = f"gateway/{gateway}/{shown}" if bridge.uses_gateway else f"{sofia_profile}/sip:{shown}"
-    account = f"%[{ACCOUNT_VARIABLE}={bridge.line.id}]"
+    of_a_leg = f"{ACCOUNT_VARIABLE}={bridge.line.id}" + (",proxy_media=true" if bridge.media.passes_through else "")
     return (
-        account
+        f"%[{of_a_leg}]"
         + "{^^|"
         + "|".join([f"{name}={_checked(value)}" for name, value in variables])
         + "}sofia/"

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import NewType
 
 from sipbridge.core.account import Account, AccountId, SecretType
+from sipbridge.core.edge import Edge, edge_entry, edge_reason
 from sipbridge.core.provider import PoolPolicy
 from sipbridge.core.uri import SipUri
 
@@ -99,9 +100,10 @@ class Gateway:
     Attributes:
         username: the user part of the account's URI.
         domain: host and port of the account's URI, and of the Request-URI of its REGISTER.
-        outbound_proxy: next hop of calls.
-        registrar: next hop of REGISTER.
+        outbound_proxy: next hop of calls; the edge's address for one that goes through the edge.
+        registrar: next hop of REGISTER, likewise.
         expires_s: lifetime of a registration to ask for.
+        edge_entry: what the edge has to know before the gateway is of any use; None for one that does without.
     """
 
     name: GatewayName
@@ -115,6 +117,7 @@ class Gateway:
     registrar: SipUri
     register: bool
     expires_s: int
+    edge_entry: str | None = field(default=None, repr=False)
 
 
 def gateway_name(account: Account, policy: PoolPolicy, salt: bytes, expires_s: int) -> GatewayName:
@@ -137,6 +140,8 @@ def gateway_for(id_: AccountId, account: Account, policy: PoolPolicy, salt: byte
     """The gateway of an account; the arguments are those of `gateway_name`."""
     name = gateway_name(account, policy, salt, expires_s)
     user = account.uri.user
+    edge = _edge(account, policy)
+    registrar = _registrar(account, policy)
     return Gateway(
         name=name,
         account_id=id_,
@@ -144,12 +149,12 @@ def gateway_for(id_: AccountId, account: Account, policy: PoolPolicy, salt: byte
         username=user,
         domain=account.uri.hostport,
         auth_username=account.user_id or user,
-        # A hash is no password: to send one as such gets accounts locked.
-        password=(account.secret or "") if account.secret_type is SecretType.CLEAR_TEXT else "",
-        outbound_proxy=_outbound_proxy(account, policy),
-        registrar=_registrar(account, policy),
+        password=_stand_in(name, salt) if edge else _password(account),
+        outbound_proxy=edge.address if edge else _outbound_proxy(account, policy),
+        registrar=edge.address if edge else registrar,
         register=policy.registration_required,
         expires_s=_own_expires_s(name, expires_s),
+        edge_entry=edge_entry(account, registrar) if edge else None,
     )
 
 
@@ -165,15 +170,33 @@ def _own_expires_s(name: GatewayName, longest_s: int) -> int:
 
 def gateway_definition(account: Account, policy: PoolPolicy) -> tuple[object, ...]:
     """What makes the gateway of an account another one when it changes; the password is in it."""
+    edge = _edge(account, policy)
     return (
         policy.name,
         account.uri.text,
         account.user_id,
         account.secret,
+        account.secret_type.value,
         _outbound_proxy(account, policy).text,
         _registrar(account, policy).text,
         policy.registration_required,
+        edge.address.text if edge else None,
     )
+
+
+def _edge(account: Account, policy: PoolPolicy) -> Edge | None:
+    """The edge, for an account that goes through it."""
+    return policy.edge if edge_reason(account, policy.edge) else None
+
+
+def _password(account: Account) -> str:
+    # A hash is no password: to send one as such gets accounts locked.
+    return (account.secret or "") if account.secret_type is SecretType.CLEAR_TEXT else ""
+
+
+def _stand_in(name: GatewayName, salt: bytes) -> str:
+    """The password of a gateway whose digests the edge makes anew: FreeSWITCH needs one, and any will do."""
+    return hashlib.blake2b(name.encode("ascii"), key=salt, digest_size=16).hexdigest()
 
 
 def _outbound_proxy(account: Account, policy: PoolPolicy) -> SipUri:

@@ -1,10 +1,11 @@
-"""Which media protection a provider asks for, and how FreeSWITCH is told to offer it on the B leg. Pure.
+"""Which media protection a provider asks for, and who offers it on the B leg: FreeSWITCH, or the edge beside it. Pure.
 
-Only what FreeSWITCH 1.10 really offers is in the table: anything else is refused, never silently degraded.
+What neither of them really offers is refused, never silently degraded. docs/media.md shows the table.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -17,35 +18,65 @@ class MediaEncryption(Enum):
     ZRTP = "zrtp"
 
 
-# (encryption, AVPF) → channel variables of the B leg. The SDES suite is pinned because an unpinned offer ends with one
-# that does not authenticate. Source: mod_sofia and switch_core_media.c, seen on the wire.
-_OFFERED: dict[tuple[MediaEncryption, bool | None], tuple[tuple[str, str], ...]] = {
-    (MediaEncryption.NONE, False): (("rtp_secure_media", "forbidden"),),
-    (MediaEncryption.SDES, False): (("rtp_secure_media", "mandatory:AES_CM_128_HMAC_SHA1_80"),),
-    (MediaEncryption.DTLS_SRTP, True): (("media_webrtc", "true"),),
-}
-# Each encryption goes with one choice of AVPF only, which is then the one when nobody chooses.
-_OFFERED |= {(encryption, None): variables for (encryption, _), variables in _OFFERED.items()}
+@dataclass(frozen=True, slots=True)
+class MediaOffer:
+    """How a B leg comes to offer what is asked for.
 
-_NO_AVPF = "FreeSWITCH offers AVPF only together with DTLS-SRTP: leave enableAvpf out or set it to false"
+    Attributes:
+        variables: channel variables of FreeSWITCH's B leg.
+        edge: what the edge makes of the plain RTP/AVP that FreeSWITCH offers it; None for nothing.
+        passes_through: whether caller and callee get each other's SDP and RTP as they are.
+    """
+
+    variables: tuple[tuple[str, str], ...] = ()
+    edge: str | None = None
+    passes_through: bool = False
+
+
+_PLAIN = (("rtp_secure_media", "forbidden"),)
+
+# (encryption, AVPF) → offer. The SDES suite is pinned because an unpinned offer ends with one that does not
+# authenticate. FreeSWITCH has no ZRTP of its own since 1.10.9, but caller and callee can do it through it.
+# Source: mod_sofia and switch_core_media.c, seen on the wire; what the edge makes: rtpengine, likewise.
+_OFFERS: dict[tuple[MediaEncryption, bool | None], MediaOffer] = {
+    (MediaEncryption.NONE, False): MediaOffer(_PLAIN),
+    (MediaEncryption.NONE, True): MediaOffer(_PLAIN, edge="avpf"),
+    (MediaEncryption.SDES, False): MediaOffer((("rtp_secure_media", "mandatory:AES_CM_128_HMAC_SHA1_80"),)),
+    (MediaEncryption.SDES, True): MediaOffer(_PLAIN, edge="sdes-avpf"),
+    (MediaEncryption.DTLS_SRTP, False): MediaOffer(_PLAIN, edge="dtls-savp"),
+    (MediaEncryption.DTLS_SRTP, True): MediaOffer((("media_webrtc", "true"),)),
+    (MediaEncryption.ZRTP, False): MediaOffer(passes_through=True),
+}
+# When nobody chooses AVPF, it is as FreeSWITCH alone has it with this encryption.
+_OFFERS |= {(encryption, None): offer for (encryption, _), offer in _OFFERS.items() if offer.edge is None}
+
+_OR_EDGE = ", or enable [edge] in the settings"
+_NO_AVPF = f"FreeSWITCH offers AVPF only together with DTLS-SRTP: leave enableAvpf out or set it to false{_OR_EDGE}"
 _NOT_OFFERED = {
     MediaEncryption.NONE: _NO_AVPF,
     MediaEncryption.SDES: _NO_AVPF,
-    MediaEncryption.DTLS_SRTP: "FreeSWITCH offers DTLS-SRTP only with AVPF: leave enableAvpf out or set it to true",
-    MediaEncryption.ZRTP: 'FreeSWITCH has no ZRTP since 1.10.9: use "sdes", "dtls-srtp" or "none"',
+    MediaEncryption.DTLS_SRTP: (
+        f"FreeSWITCH offers DTLS-SRTP only with AVPF: leave enableAvpf out or set it to true{_OR_EDGE}"
+    ),
+    MediaEncryption.ZRTP: (
+        "with ZRTP, media passes through untouched, and AVPF cannot be added to it: leave enableAvpf out or set it to"
+        " false"
+    ),
 }
 
 
-def media_variables(encryption: MediaEncryption, enable_avpf: bool | None) -> tuple[tuple[str, str], ...] | None:
-    """Channel variables that make the B leg offer this, or None when FreeSWITCH cannot.
+def media_offer(encryption: MediaEncryption, enable_avpf: bool | None, *, has_edge: bool) -> MediaOffer | None:
+    """What makes the B leg offer this, or None when nobody can.
 
     Args:
         encryption: what the provider, or the settings, ask for.
-        enable_avpf: None leaves the choice to what `encryption` needs.
+        enable_avpf: None leaves the choice to what FreeSWITCH has with `encryption`.
+        has_edge: whether there is an edge beside FreeSWITCH.
     """
-    return _OFFERED.get((encryption, enable_avpf))
+    offer = _OFFERS.get((encryption, enable_avpf))
+    return offer if offer is not None and (has_edge or offer.edge is None) else None
 
 
 def why_not_offered(encryption: MediaEncryption) -> str:
-    """What to tell someone whose combination `media_variables` refuses, naming what works instead."""
+    """What to tell someone whose combination `media_offer` refuses, naming what works instead."""
     return _NOT_OFFERED[encryption]

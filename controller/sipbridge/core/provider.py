@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import PurePath
 
+from sipbridge.core.edge import Edge
 from sipbridge.core.media import MediaEncryption
 from sipbridge.core.template import Template
 from sipbridge.core.uri import SipUri
@@ -91,6 +92,7 @@ class PoolPolicy:
         max_calls_per_line: calls that one account carries at a time; 0 means none.
         registration_interval_ms: least mean time between two REGISTERs of the pool that are not refreshes.
         registrar: where REGISTER goes instead of `outbound_proxy`.
+        edge: what takes the accounts for which FreeSWITCH alone does not do; None when there is no such thing.
     """
 
     name: str
@@ -100,6 +102,7 @@ class PoolPolicy:
     registration_interval_ms: int = 0
     unregister_on_shutdown: bool = True
     registrar: SipUri | None = None
+    edge: Edge | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from typing import NamedTuple, assert_never
 
 from sipbridge.core.account_pool import AccountPool, Line
 from sipbridge.core.call import CallRequest
+from sipbridge.core.edge import edge_reason
 from sipbridge.core.errors import UriError
-from sipbridge.core.media import MediaEncryption, media_variables, why_not_offered
+from sipbridge.core.media import MediaEncryption, MediaOffer, media_offer, why_not_offered
 from sipbridge.core.provider import FindInPool, MatchRegex, OnAccountNotFound, Provider, RandomAccount
 from sipbridge.core.template import NO_ACCOUNT, Template
 from sipbridge.core.uri import NameAddr, SipUri, parse_name_addr
@@ -57,7 +58,8 @@ class Bridge(NamedTuple):
         from_: From of the B leg.
         next_hop: where its INVITE is sent.
         uses_gateway: whether it goes through the account's gateway, or past it to the invite's own proxy.
-        media: channel variables that make it offer the right media protection.
+        media: what makes it offer the right media protection.
+        edge: where its INVITE passes on the way to `next_hop`; None when it goes straight there.
     """
 
     provider: Provider
@@ -66,8 +68,9 @@ class Bridge(NamedTuple):
     from_: NameAddr
     next_hop: SipUri
     uses_gateway: bool
-    media: tuple[tuple[str, str], ...]
+    media: MediaOffer
     trace: tuple[TraceStep, ...]
+    edge: SipUri | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,12 @@ class MediaDefaults:
 
     encryption: MediaEncryption = MediaEncryption.NONE
     enable_avpf: bool | None = None
+
+    def fill_in(
+        self, encryption: MediaEncryption | None, enable_avpf: bool | None
+    ) -> tuple[MediaEncryption, bool | None]:
+        """What is asked for by a provider that may have left out either, as `media_offer` takes it."""
+        return encryption or self.encryption, self.enable_avpf if enable_avpf is None else enable_avpf
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +189,18 @@ def _use(
             return _decline(DeclineReason.NOT_REGISTERED, _registration(line), provider, line, trace)
         limit = line.pool.policy.max_calls_per_line
         return _decline(DeclineReason.LINES_TAKEN, f"{line.calls} of {limit} calls in progress", provider, line, trace)
-    invite, defaults = provider.outgoing_invite, table.media
-    encryption = invite.media_encryption or defaults.encryption
-    media = media_variables(encryption, defaults.enable_avpf if invite.enable_avpf is None else invite.enable_avpf)
+    invite, edge = provider.outgoing_invite, line.pool.policy.edge
+    encryption, enable_avpf = table.media.fill_in(invite.media_encryption, invite.enable_avpf)
+    media = media_offer(encryption, enable_avpf, has_edge=edge is not None)
     if media is None:
         return _decline(DeclineReason.MEDIA_NOT_OFFERED, why_not_offered(encryption), provider, line, trace)
+    uses_gateway = invite.outbound_proxy is None
+    if not (edge_reason(line.account, edge) if uses_gateway else media.edge):
+        edge = None
+    if media.edge and edge is None:
+        # Only while a reload is under way, which has taken the pool off the edge already.
+        detail = "the account does not go through the edge any more"
+        return _decline(DeclineReason.MEDIA_NOT_OFFERED, detail, provider, line, trace)
     try:
         to = _render_address(invite.to, call, line)
         from_ = _render_address(invite.from_, call, line)
@@ -192,7 +208,8 @@ def _use(
         return _decline(DeclineReason.BAD_ADDRESS, str(error), provider, line, trace)
     next_hop = invite.outbound_proxy or line.account.outbound_proxy or line.pool.policy.outbound_proxy
     trace.append(step)
-    return Bridge(provider, line, to, from_, next_hop, invite.outbound_proxy is None, media, tuple(trace))
+    through = edge.address if edge else None
+    return Bridge(provider, line, to, from_, next_hop, uses_gateway, media, tuple(trace), through)
 
 
 def _render_address(template: Template, call: CallRequest, line: Line) -> NameAddr:

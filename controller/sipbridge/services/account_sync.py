@@ -158,9 +158,11 @@ class AccountSync:
 
     def _is_usable(self, account: Account) -> bool:
         """Whether the account can do what its pool asks of it; logs why not."""
-        fault = credential_fault(account) if self.pool.policy.registration_required else None
+        policy = self.pool.policy
+        has_edge = policy.edge is not None
+        fault = credential_fault(account, has_edge=has_edge) if policy.registration_required else None
         if fault is not None:
-            _log.warning("pool %s: account %s, skipped: %s", self.pool.policy.name, account.uri, fault.message)
+            _log.warning("pool %s: account %s, skipped: %s", policy.name, account.uri, fault.message)
         return fault is None
 
     def _load_named(self) -> None:

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 _SLICE = 100
 """Accounts that are changed in one go: some 5 ms, in which no call is decided."""
-_MAKE_GATEWAYS = frozenset({"outbound_proxy", "registrar", "registration_required"})
+_MAKE_GATEWAYS = frozenset({"edge", "outbound_proxy", "registrar", "registration_required"})
 """What of a pool's policy is part of its accounts' gateways."""
 
 Follow = Callable[[BridgeConfig, Mapping[str, AccountPool]], None]
