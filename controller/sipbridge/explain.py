@@ -12,17 +12,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sipbridge.config.load import BridgeConfig
+from sipbridge.config.load import BridgeConfig, PoolConfig
 from sipbridge.config.routing_table import routing_table
 from sipbridge.core.call import CallRequest
 from sipbridge.core.dial_string import format_dial_string
-from sipbridge.core.edge import edge_reason
+from sipbridge.core.edge import Edge, edge_reason
 from sipbridge.core.gateway import GatewayName, Registration, RegistrationStatus, gateway_stem
 from sipbridge.core.media import media_offer
 from sipbridge.core.provider import SqlLoader
 from sipbridge.core.routing import Bridge, DeclineReason, MediaDefaults, TraceStep, Verdict, route
 
-_OWN_MEDIA = "it asks for media that FreeSWITCH alone cannot offer"
+_OWN_MEDIA = "the provider asks for media that FreeSWITCH alone cannot offer"
 _REGISTERED = Registration(RegistrationStatus.REGISTERED)
 
 
@@ -81,24 +81,26 @@ def explain(
 def explain_edge(config: BridgeConfig, media: MediaDefaults) -> Iterator[str]:
     """What of a providers file goes through the edge, and why; nothing where all of it goes the direct way."""
     for name, pool in config.pools.items():
-        edge = pool.policy.edge
-        if edge is None:
-            continue
-        if isinstance(pool.loader, SqlLoader):
-            what = "accounts" if edge.takes_all else "accounts with a digest hash"
-            yield f"pool {name}: {what} go through the edge{f': {edge.takes_all.value}' if edge.takes_all else ''}"
-            continue
-        reasons = Counter(edge_reason(account, edge) for account in pool.loader)
-        for reason, count in reasons.items():
-            if reason is not None:
-                of_them = f"{count} of {len(pool.loader)} accounts"
-                yield f"pool {name}: {of_them} through the edge: {reason.value}"
+        if pool.policy.edge is not None:
+            for what, why in _through_edge(pool, pool.policy.edge):
+                yield f"pool {name}: {what} through the edge{why and ': '}{why}"
     for provider in config.providers:
         invite = provider.outgoing_invite
         offer = media_offer(*media.fill_in(invite.media_encryption, invite.enable_avpf), has_edge=True)
         has_edge = config.pools[provider.account_pool].policy.edge is not None
         if has_edge and offer is not None and offer.edge and invite.outbound_proxy is not None:
             yield f"provider {provider.name}: calls through the edge: {_OWN_MEDIA}"
+
+
+def _through_edge(pool: PoolConfig, edge: Edge) -> Iterator[tuple[str, str]]:
+    """Which accounts, and why, where that is not in the first."""
+    if isinstance(pool.loader, SqlLoader):
+        yield ("accounts go", edge.takes_all.value) if edge.takes_all else ("accounts with a digest hash go", "")
+        return
+    for reason, count in Counter(edge_reason(account, edge) for account in pool.loader).items():
+        if reason is not None:
+            all_ = len(pool.loader)
+            yield f"{count} of {all_} account{'' if all_ == 1 else 's'}", reason.value
 
 
 def _path_reason(bridge: Bridge) -> str | None:

@@ -21,12 +21,13 @@ from sipbridge.adapters.sql_engine import SqlLimits
 from sipbridge.config.load import load_providers
 from sipbridge.core.account import Account, SecretType
 from sipbridge.core.account_row import RowError
-from sipbridge.core.provider import SqlLoader
+from sipbridge.core.provider import PoolPolicy, SqlLoader
 from sipbridge.core.uri import parse_sip_uri
 from sipbridge.ports import SourceError, SourceUnavailable
 from support.mariadb import PROGRAM, MariaDb
 
 PASSWORD = "correct 'horse'"
+POLICY = PoolPolicy("pool", parse_sip_uri("sip:proxy.example.org"), False, 5)
 JABIRU = Path(__file__).parents[1] / "config" / "examples" / "jabiru.json"
 ALL = "SELECT * FROM accounts"
 ONE = "SELECT * FROM accounts WHERE username = :identifier"
@@ -387,11 +388,11 @@ def test_what_returns_no_table_cannot_open_the_way_to_writing(accounts: Database
 def test_a_probe_tells_what_is_there_and_what_is_wrong(accounts: Database, source: Source) -> None:
     insert(accounts, row("alice"), row("b b"), row("carol"))
 
-    found = source().probe()
+    found = source().probe(POLICY)
     assert found.accounts == 2
     assert [problem[:13] for problem in found.problems] == ["account 'b b'"]
 
-    found = source("SELECT username FROM accounts").probe()
+    found = source("SELECT username FROM accounts").probe(POLICY)
     assert found.accounts == 0
     assert [problem[:16] for problem in found.problems] == ["initQuery: lacks"]
 
@@ -410,7 +411,7 @@ def test_a_database_that_is_down_and_comes_back(accounts: Database, source: Sour
             with pytest.raises(SourceUnavailable) as caught:
                 ask()
             assert "horse" not in str(caught.value)
-        assert asking.probe().problems == (str(caught.value),)
+        assert asking.probe(POLICY).problems == (str(caught.value),)
     finally:
         accounts.start()
 
@@ -524,7 +525,7 @@ monkey.patch_all()
 import json, sys
 import gevent
 from sipbridge.adapters.sql_accounts import SqlAccounts
-from sipbridge.core.provider import SqlLoader
+from sipbridge.core.provider import PoolPolicy, SqlLoader
 
 source = SqlAccounts("people", SqlLoader(*sys.argv[1:5], thread_pool_size=2))
 all_at_once = [gevent.spawn(lambda: [a.uri.user for b in source.load_all() for a in b.accounts]) for _ in range(3)]

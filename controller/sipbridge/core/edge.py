@@ -18,9 +18,9 @@ from sipbridge.core.uri import SipUri
 class EdgeReason(Enum):
     """Why an account goes through the edge; the value tells a person."""
 
-    HASH = "its secret is a digest hash, which FreeSWITCH cannot authenticate with"
-    PASSWORD = "FreeSWITCH cannot authenticate with its password"  # noqa: S105 - a message
-    MEDIA = "a provider of its pool asks for media that FreeSWITCH alone cannot offer"
+    HASH = "a digest hash as secret, with which FreeSWITCH cannot authenticate"
+    PASSWORD = "a password with which FreeSWITCH cannot authenticate"  # noqa: S105 - a message
+    MEDIA = "a provider of the pool asks for media that FreeSWITCH alone cannot offer"
     ALL = "the settings send every account through the edge"
 
 

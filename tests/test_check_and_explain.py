@@ -1,0 +1,168 @@
+"""``check`` and ``explain`` tell the path of accounts and calls, and that an edge is assumed where nobody says."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sipbridge.cli import cli, common
+
+HASH = "0123456789abcdef0123456789abcdef"
+ASSUMED = "an edge beside FreeSWITCH is assumed"
+CALL = ["--request-uri", "sip:bob@home.example", "--from", "sip:alice@home.example", "--to", "sip:bob@home.example"]
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(common, "SETTINGS_FILE", tmp_path / "none.toml")
+    monkeypatch.delenv("SIPBRIDGE_SETTINGS", raising=False)
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, list(map(str, arguments)))
+
+
+def providers_file(folder: Path, loader: object, **of_invite: object) -> Path:
+    file = folder / "providers.json"
+    provider = {
+        "name": "out",
+        "accountPool": "lines",
+        "triggerCondition": {"strategy": "Always"},
+        "accountToUse": {"strategy": "Random"},
+        "onAccountNotFound": "decline",
+        "outgoingInvite": {"to": "{incoming.to}"} | of_invite,
+    }
+    pool = {
+        "outboundProxy": "sip:proxy.example",
+        "registrationRequired": True,
+        "maxCallsPerLine": 1,
+        "loader": loader,
+    }
+    file.write_text(json.dumps({"schemaVersion": 2, "providers": [provider], "accountPools": {"lines": pool}}))
+    return file
+
+
+def account(secret: str, **more: str) -> dict[str, str]:
+    return {"uri": "sip:line@proxy.example", "secret": secret} | more
+
+
+CLEAR = account("Mellon", secretType="clrtxt")
+
+
+@pytest.mark.parametrize(
+    ("an_account", "of_invite", "why"),
+    [
+        pytest.param(account(HASH), {}, "a digest hash as secret", id="hash"),
+        pytest.param(CLEAR | {"secret": "Mel:lon"}, {}, "a password with which FreeSWITCH", id="password"),
+        pytest.param(CLEAR, {"enableAvpf": True}, "a provider of the pool asks for media", id="media"),
+    ],
+)
+def test_an_edge_is_assumed_and_said_so(
+    tmp_path: Path, an_account: dict[str, str], of_invite: dict[str, object], why: str
+) -> None:
+    file = providers_file(tmp_path, [an_account], **of_invite)
+
+    checked, explained = run("check", file), run("explain", file, *CALL)
+
+    assert checked.exit_code == 0
+    assert f"pool lines: 1 of 1 account through the edge: {why}" in checked.output
+    assert ASSUMED in checked.stderr
+    assert f"edge: {why}" in " ".join(explained.output.split())
+    assert ASSUMED in explained.stderr
+
+
+def test_media_of_an_invite_past_the_account_concerns_that_provider_alone(tmp_path: Path) -> None:
+    file = providers_file(tmp_path, [CLEAR], enableAvpf=True, outboundProxy="sip:elsewhere.example")
+
+    assert "provider out: calls through the edge: the provider asks for media" in run("check", file).output
+    told = json.loads(run("explain", file, *CALL, "--json").stdout)
+    assert (told["path"], told["next_hop"]) == ("edge", "sip:elsewhere.example")
+    assert told["path_reason"].startswith("the provider asks for media")
+
+
+def test_what_goes_straight_to_the_provider_needs_no_assumption(tmp_path: Path) -> None:
+    file = providers_file(tmp_path, [CLEAR])
+
+    checked, explained = run("check", file), run("explain", file, *CALL, "--json")
+
+    assert ASSUMED not in checked.output
+    assert "edge" not in checked.stdout
+    assert json.loads(explained.stdout)["path"] == "direct"
+    assert explained.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "arguments"),
+    [
+        pytest.param(None, ["--no-edge"], id="--no-edge"),
+        pytest.param("", [], id="settings without an edge"),
+        pytest.param("[edge]\nenabled = true", ["--no-edge"], id="--no-edge goes before the settings"),
+    ],
+)
+def test_without_an_edge_hashes_are_refused(tmp_path: Path, settings: str | None, arguments: Sequence[str]) -> None:
+    result = run("check", providers_file(tmp_path, [account(HASH)]), *arguments, *_settings(tmp_path, settings))
+
+    assert result.exit_code == 1
+    assert "FreeSWITCH cannot authenticate with a digest hash" in result.stderr
+    assert "enable [edge] in the settings" in result.stderr
+    assert HASH not in result.output
+
+
+def test_the_settings_say_whether_there_is_an_edge(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, '[edge]\nenabled = true\naddress = "127.0.0.1:5099"\naccounts = "all"')
+    file = providers_file(tmp_path, [CLEAR])
+
+    checked, explained = run("check", file, *settings), run("explain", file, *CALL, "--json", *settings)
+
+    assert "1 of 1 account through the edge: the settings send every account through the edge" in checked.stdout
+    assert ASSUMED not in checked.output + explained.output
+    assert "sip_route_uri=sip:127.0.0.1:5099|" in json.loads(explained.stdout)["dial_string"]
+
+
+@pytest.mark.parametrize("has_edge", [True, False])
+def test_rows_of_a_database_are_held_against_the_edge_too(tmp_path: Path, has_edge: bool) -> None:
+    file = providers_file(tmp_path, _database(tmp_path, [("alice", HASH), ("bob", HASH), ("carol", "no hash")]))
+
+    result = run("check", "--connect", file, *([] if has_edge else ["--no-edge"]))
+
+    assert result.exit_code == 1
+    assert HASH not in result.output
+    assert "no hash" not in result.output
+    if has_edge:
+        assert "pool lines: accounts with a digest hash go through the edge" in result.stdout
+        assert "pool lines: 2 accounts (2 through the edge), 1 problem" in result.stdout
+        assert "account sip:carol@proxy.example: a secret of type" in result.stderr
+    else:
+        assert "pool lines: 0 accounts, 1 problem" in result.stdout
+        assert "account sip:alice@proxy.example (and 2 more): FreeSWITCH cannot authenticate" in result.stderr
+
+
+def _settings(folder: Path, text: str | None) -> list[str | Path]:
+    if text is None:
+        return []
+    file = folder / "sipbridge.toml"
+    file.write_text(text)
+    return ["--settings", file]
+
+
+def _database(folder: Path, rows: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    with sqlite3.connect(folder / "accounts.sqlite") as database:
+        database.execute("CREATE TABLE users (name TEXT, hash TEXT)")
+        database.executemany("INSERT INTO users VALUES (?, ?)", rows)
+    database.close()
+    query = (
+        "SELECT name AS username, 'proxy.example' AS hostport, '' AS user_id, 'ha1' AS secret_type, hash AS secret, "
+        "'' AS alias_username, '' AS alias_hostport, '' AS outbound_proxy FROM users"
+    )
+    return {
+        "dbBackend": "sqlite3",
+        "initQuery": query,
+        "updateQuery": f"{query} WHERE name = :identifier",
+        "connection": "accounts.sqlite",
+    }
