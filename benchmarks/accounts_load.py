@@ -116,6 +116,13 @@ class InstantSwitch:
         """Always the same."""
         return bytes(32)
 
+    def lost_gateways(self) -> int:
+        """None."""
+        return 0
+
+    def keep_lost_gateways(self, count: int) -> None:
+        """Nobody asks."""
+
     def add_gateways(self, gateways: Sequence[Gateway]) -> None:
         """Write the file, as for FreeSWITCH, and wait as long as it takes to read some."""
         with self._spool.holding(gateways):
@@ -144,7 +151,13 @@ class Loading:
         self._count = count
         self._pools = routing_table(config, MediaDefaults()).pools
         self._switch = InstantSwitch(spool)
-        settings = RegistrarSettings(expires_s=3600, max_registrations_per_s=300, confirm_timeout_s=10)
+        settings = RegistrarSettings(
+            expires_s=3600,
+            max_registrations_per_s=300,
+            confirm_timeout_s=10,
+            profile="providers",
+            lost_memory_warning_mb=1_000_000,
+        )
         clock = SystemClock()
         self._registrar = Registrar(self._switch, self._pools.values(), settings, clock, Greenlets())
         self._switch.tell = self._registrar.on_gateway_event

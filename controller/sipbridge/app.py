@@ -350,5 +350,9 @@ def _follows_network(settings: Settings) -> bool:
 def _registrar_settings(settings: Settings) -> RegistrarSettings:
     gateways = settings.gateways
     return RegistrarSettings(
-        gateways.expires_s, gateways.max_registrations_per_s, confirm_timeout_s=gateways.confirm_timeout_s
+        expires_s=gateways.expires_s,
+        max_registrations_per_s=gateways.max_registrations_per_s,
+        confirm_timeout_s=gateways.confirm_timeout_s,
+        profile=settings.sofia.provider_profile,
+        lost_memory_warning_mb=gateways.lost_memory_warning_mb,
     )

@@ -71,6 +71,12 @@ class Switch(Protocol):
     def gateway_salt(self) -> bytes:
         """The key of gateway names: made at the first call, kept by the switch for as long as it runs."""
 
+    def lost_gateways(self) -> int:
+        """What `keep_lost_gateways` was told last; 0 after the switch was restarted."""
+
+    def keep_lost_gateways(self, count: int) -> None:
+        """Remember how many gateways were deleted since their profile started."""
+
     def add_gateways(self, gateways: Sequence[Gateway]) -> None:
         """Let the switch know new gateways; a `GatewayAdded` follows for each one that it takes."""
 

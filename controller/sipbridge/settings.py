@@ -138,6 +138,11 @@ class GatewaySettings:
     """Most gateways that a pool adds in a second, where its ``registrationThrottlingRateMs`` does not ask for fewer.
     FreeSWITCH sends what is due in one burst a second: at 300 all of them register, 3,000 at once time out."""
 
+    lost_memory_warning_mb: Annotated[int, Between(1, 1_000_000)] = 256
+    """From how much memory of deleted gateways on there is a warning in the log, and again at each doubling. FreeSWITCH
+    gives it back when the profile restarts, not before: 4.7 KB for each account that was changed or removed, or
+    unregistered when the daemon stopped. ``sipbridge status`` tells how much it is."""
+
     confirm_timeout_s: Annotated[float, Between(1, 600)] = 10.0
     """Longest time for the event that confirms that a gateway was added or is gone, before FreeSWITCH is asked. A
     gateway that unregisters is gone when the far side has answered, or has not answered for a few seconds."""

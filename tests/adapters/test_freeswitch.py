@@ -291,6 +291,14 @@ def test_the_salt_is_made_once(switch: FreeSwitch, fake: FakeFreeSwitch, absent:
     assert fake.commands == ["api global_getvar sipbridge_salt"]
 
 
+@pytest.mark.parametrize(("kept", "count"), [("", 0), ("-ERR no reply\n", 0), ("many", 0), ("57000", 57_000)])
+def test_the_count_of_lost_gateways_is_what_was_kept(
+    switch: FreeSwitch, fake: FakeFreeSwitch, kept: str, count: int
+) -> None:
+    fake.answers["api global_getvar sipbridge_lost_gateways"] = kept
+    assert switch.lost_gateways() == count
+
+
 # Gateways and the lease
 
 

@@ -113,12 +113,15 @@ def test_restarted_switch_has_lost_gateways_and_key(world: World, switch: FreeSw
     switch.add_gateways([gateway])
     salt = switch.gateway_salt()
     assert switch.gateway_salt() == salt
+    switch.keep_lost_gateways(12_345)
+    assert switch.lost_gateways() == 12_345
 
     world.restart_switch()
 
     eventually("connected again", lambda: listener.ups == 2, 30)
     assert len(listener.downs) == 1
     assert switch.gateway_salt() != salt
+    assert switch.lost_gateways() == 0
     eventually("the profile runs", lambda: _runs(switch), 30)
     assert gateway.name not in set().union(*switch.gateways())
 

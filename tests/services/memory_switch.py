@@ -107,6 +107,7 @@ class MemorySwitch:
         self.table: dict[ChannelUuid, AccountId | None] = {}
         self.alive: set[ChannelUuid] = set()
         self.salt = b"salt"
+        self.lost = 0
         self.takes_gateways = True
         self.up: set[str] = set()
         self.down: set[str] = set()
@@ -168,6 +169,14 @@ class MemorySwitch:
     def gateway_salt(self) -> bytes:
         self._wait("gateway_salt")
         return self.salt
+
+    def lost_gateways(self) -> int:
+        self._wait("lost_gateways")
+        return self.lost
+
+    def keep_lost_gateways(self, count: int) -> None:
+        self.log.append("keep_lost_gateways")
+        self.lost = count
 
     def add_gateways(self, gateways: Sequence[Gateway]) -> None:
         self._wait("add_gateways")

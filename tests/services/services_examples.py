@@ -26,6 +26,7 @@ from sipbridge.services.traffic import Traffic
 
 LEASE_RENEWAL_S = 2.0
 CONFIRM_TIMEOUT_S = 10.0
+LOST_MEMORY_WARNING_MB = 1
 STATUS_LINES = {reason: f"488 {reason.value}" for reason in DeclineReason}
 BY_ALIAS = parse_template("{alias}", TemplateScope.BY)
 
@@ -94,7 +95,9 @@ class Services:
         self.switch = switch or MemorySwitch()
         named = {each.policy.name: each for each in pools or (pool("alice", "bob"),)}
         table = RoutingTable(tuple(map(outbound, named)) if providers is None else providers, named)
-        settings = RegistrarSettings(600, max_registrations_per_s, CONFIRM_TIMEOUT_S)
+        settings = RegistrarSettings(
+            600, max_registrations_per_s, CONFIRM_TIMEOUT_S, "providers", LOST_MEMORY_WARNING_MB
+        )
         self.registrar = Registrar(self.switch, named.values(), settings, self.clock, self.scheduler)
         self.traffic = Traffic(self.clock)
         self.journal = CallJournal(self.clock, [CallLog(), self.traffic])

@@ -37,6 +37,8 @@ class SwitchState:
         version: ``1.10.12``; ``""`` while it is not known.
         sessions: channels that FreeSWITCH has, other applications' included.
         idle_cpu_percent: of the machine, as FreeSWITCH sees it.
+        lost_gateways: those that were deleted since their profile started; they take memory until it restarts.
+        lost_mb: how much, an estimate.
     """
 
     is_connected: bool
@@ -48,6 +50,8 @@ class SwitchState:
     sessions: int | None = None
     max_sessions: int | None = None
     idle_cpu_percent: float | None = None
+    lost_gateways: int = 0
+    lost_mb: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from sipbridge.core.uri import SipUri
 from sipbridge.ports import Clock, CommandRefused, Scheduler, Switch, SwitchLost
 from sipbridge.services.desired_gateways import DesiredGateways
 from sipbridge.services.gateway_changes import GatewayChanges
+from sipbridge.services.profile_memory import ProfileMemory
 from sipbridge.services.reconciliation import GatewayEvent, Reconciliation
 from sipbridge.services.refused_accounts import RefusedAccounts
 
@@ -42,15 +43,23 @@ class RegistrarSettings:
         max_registrations_per_s: for each pool, where its own interval is shorter: FreeSWITCH sends what is due in one
             burst a second, and a burst of thousands times out.
         confirm_timeout_s: how long the event that confirms a change may take before it is asked for.
+        profile: the sofia profile of the gateways.
+        lost_memory_warning_mb: from how much memory of deleted gateways on there is a warning.
     """
 
     expires_s: int
     max_registrations_per_s: int
     confirm_timeout_s: float
+    profile: str
+    lost_memory_warning_mb: int
 
 
 class Registrar:
-    """Keeps one gateway per account in one switch."""
+    """Keeps one gateway per account in one switch.
+
+    Attributes:
+        memory: what deleted gateways still cost FreeSWITCH.
+    """
 
     def __init__(
         self,
@@ -70,6 +79,7 @@ class Registrar:
         self._reconcile_due = False
         self._retry = Backoff(_RETRY_MIN_S, _RETRY_MAX_S)
         self._refused = RefusedAccounts()
+        self.memory = ProfileMemory(switch, settings.profile, settings.lost_memory_warning_mb)
 
     def gateway_of(self, line: Line) -> GatewayName | None:
         """The name of an account's gateway, while FreeSWITCH has it."""
@@ -140,12 +150,14 @@ class Registrar:
         # A profile that starts from now on is not in the answer.
         self._reconcile_due = False
         try:
+            if not self._connected:
+                self.memory.recall()
             meanwhile = self._reconciliation.run()
         except BaseException:
             self._reconcile_due = True
             raise
         for event in meanwhile:
-            self.on_gateway_event(event)
+            self._tell(event)
         self._connected = True
         self._retry.succeeded()
 
@@ -157,6 +169,12 @@ class Registrar:
     def on_gateway_event(self, event: GatewayEvent) -> None:
         """Note what became of a gateway."""
         self._reconciliation.note(event)
+        if isinstance(event, GatewayDeleted) and self._changes.is_present(GatewayName(event.name)):
+            self.memory.note_deleted()
+        self._tell(event)
+
+    def _tell(self, event: GatewayEvent) -> None:
+        """Note it where it changes something; harmless when it was told before."""
         match event:
             case GatewayStateChanged():
                 self._on_state(event)
@@ -210,6 +228,7 @@ class Registrar:
         """Have the next step ask what is left of the gateways: a profile that starts has none of the spool's."""
         _log.info("sofia profile %s has started", started.name)
         self._reconcile_due = True
+        self.memory.note_started(started.name)
         # While it was away nothing could be added, and the next try may be far off.
         self._retry.succeeded()
 
@@ -226,6 +245,7 @@ class Registrar:
                 self.reconcile()
             self._confirm(now)
             self._forgive(now)
+            self.memory.step()
             # A pool has one pace for both. Who goes first takes what it allows, so they take turns: a pool that is all
             # changed is replaced account by account.
             self._adds_first = not self._adds_first
@@ -265,7 +285,7 @@ class Registrar:
             if name in present:
                 self._changes.retry_removing(name)
             else:
-                self._on_deleted(name)
+                self.on_gateway_event(GatewayDeleted(name))
 
     def _forgive(self, now: float) -> None:
         """Let refused accounts try again whose time has come."""

@@ -107,6 +107,8 @@ class Status:
             sessions=heartbeat.sessions if heartbeat else None,
             max_sessions=heartbeat.max_sessions if heartbeat else None,
             idle_cpu_percent=heartbeat.idle_cpu_percent if heartbeat else None,
+            lost_gateways=self._registrar.memory.lost_gateways,
+            lost_mb=round(self._registrar.memory.lost_bytes / 1e6, 1),
         )
 
     def _traffic_state(self) -> TrafficState:

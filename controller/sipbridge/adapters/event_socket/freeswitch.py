@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 
 LEASE_VARIABLE = "sipbridge_lease"
 SALT_VARIABLE = "sipbridge_salt"
+LOST_GATEWAYS_VARIABLE = "sipbridge_lost_gateways"
+_COUNT = re.compile("[0-9]{1,12}")
 _SALT = re.compile("[0-9a-f]{64}")
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{16}")
 _LONG_TIMEOUT_S = 120.0
@@ -148,6 +150,15 @@ class FreeSwitch:
             salt = secrets.token_hex(32)
             self.api(f"global_setvar {SALT_VARIABLE}={salt}")
         return bytes.fromhex(salt)
+
+    def lost_gateways(self) -> int:
+        """A global variable of FreeSWITCH, which it forgets together with what is counted."""
+        count = self.api(f"global_getvar {LOST_GATEWAYS_VARIABLE}").strip()
+        return int(count) if _COUNT.fullmatch(count) else 0
+
+    def keep_lost_gateways(self, count: int) -> None:
+        """Set it."""
+        self._post(f"api global_setvar {LOST_GATEWAYS_VARIABLE}={count}", _ignore)
 
     def add_gateways(self, gateways: Sequence[Gateway]) -> None:
         """Put them into the spool and rescan the profile."""
