@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test bench lint format docs dist deb clean
+.PHONY: install demo test bench fuzz lint format docs dist deb clean
 
 install: .venv/.installed
 
@@ -22,6 +22,12 @@ test: install
 
 bench: install
 	$(BIN)/python -m benchmarks
+
+# FUZZ_S seconds for every door of the bridge; what breaks one is kept in tests/fuzz/corpus.
+FUZZ_S ?= 60
+fuzz: install
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	cd tests && ../$(BIN)/python -m fuzz --seconds $(FUZZ_S)
 
 lint: install
 	$(BIN)/ruff check .

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import gevent
 import gevent.event
 import gevent.socket
-import orjson
 from greenswitch import InboundESL
 
 from sipbridge.adapters.event_socket.command_tally import CommandTally
 from sipbridge.adapters.event_socket.framing import Frame, FrameReader, FramingError, encode_command
+from sipbridge.adapters.event_socket.json_events import decode_event
 from sipbridge.ports import NotSent, SwitchLost, Unconfirmed
 
 _log = logging.getLogger(__name__)
@@ -31,9 +31,6 @@ MAX_PENDING_COMMANDS = 50_000
 """Commands without a reply yet; FreeSWITCH answers 10,000 in a second, so more means that it does not listen."""
 _GOODBYE_S = 1.0
 """How long FreeSWITCH may take to answer what was sent last."""
-
-Event = dict[str, Any]
-"""A JSON event: header names to texts, or to lists of texts."""
 
 
 class Reply(NamedTuple):
@@ -306,7 +303,7 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
             _log.exception("handling the reply %r of %s failed", outcome, self._where)
 
     def _handle_event(self, body: bytes) -> None:
-        event = _decode(body)
+        event = decode_event(body)
         if event is None:
             _log.error("an event that is not JSON, dropped: %.200r", body)
             return
@@ -316,15 +313,3 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
                 handler(event)
             except Exception:  # noqa: BLE001 - one event that we fail at must not cost the others
                 _log.exception("handling %s of channel %s failed", name, event.get("Unique-ID"))
-
-
-def _decode(body: bytes) -> Event | None:
-    """FreeSWITCH copies what callers send, so what it says is JSON may hold bytes that are not UTF-8."""
-    try:
-        event = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        try:
-            event = orjson.loads(body.decode("utf-8", "replace"))
-        except orjson.JSONDecodeError:
-            return None
-    return event if isinstance(event, dict) else None

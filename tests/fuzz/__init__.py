@@ -1,0 +1,1 @@
+"""Hostile bytes against every door of the bridge."""
