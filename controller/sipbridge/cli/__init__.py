@@ -11,8 +11,9 @@ from sipbridge.cli.check import check
 from sipbridge.cli.demo import demo
 from sipbridge.cli.doctor import doctor
 from sipbridge.cli.explain import explain
-from sipbridge.cli.operate import drain, info, reload, status
+from sipbridge.cli.operate import drain, info, reload
 from sipbridge.cli.run import run
+from sipbridge.cli.status import status
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

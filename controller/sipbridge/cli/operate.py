@@ -54,10 +54,3 @@ def drain(provider: str | None, account: str | None, undo: bool, settings_file: 
     given = {"provider": provider, "account": account, "undo": undo}
     arguments = {name: value for name, value in given.items() if value is not None}
     click.echo(ask_daemon(settings_file, "drain", arguments))
-
-
-@click.command()
-@settings_option
-def status(settings_file: Path | None) -> None:
-    """Print how the running bridge is doing, in counts: calls, and every pool with its database."""
-    click.echo(json.dumps(ask_daemon(settings_file, "status"), indent=2, ensure_ascii=False))

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from sipbridge.core.call_record import CallDecided, CallOutcome, CallRecord
+from sipbridge.core.problems import EVERYDAY_CAUSES
 from sipbridge.core.recent_counts import RecentCounts
 from sipbridge.core.routing import Bridge, Decline
 from sipbridge.core.snapshot import CallCounts, Failure
@@ -15,11 +16,6 @@ from sipbridge.ports import Clock
 
 RECENT_S = 300
 """What counts as of late: long enough for a quiet bridge to show something, short enough to show what is wrong now."""
-
-EVERYDAY_CAUSES = frozenset(
-    {"USER_BUSY", "NO_ANSWER", "NO_USER_RESPONSE", "CALL_REJECTED", "ORIGINATOR_CANCEL", "NORMAL_CLEARING", "LOSE_RACE"}
-)
-"""Ends of calls that are the wish of one of the two, or nobody's fault."""
 
 
 class _Happened(Enum):

@@ -1,0 +1,97 @@
+"""``sipbridge status``: how the running bridge is doing, once or for as long as somebody looks."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from sipbridge.adapters.control_socket import ask
+from sipbridge.cli.common import Failed, ask_daemon, settings_from, settings_option
+from sipbridge.core.problems import find_problems
+from sipbridge.core.snapshot import AccountOrder, AccountQuery, Snapshot
+from sipbridge.core.snapshot_json import from_json, to_json
+from sipbridge.viewer.print import print_account, print_snapshot
+from sipbridge.viewer.screen import narrowed
+from sipbridge.viewer.watch import Watch
+
+_ORDERS = [order.value for order in AccountOrder]
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Stay, and show what changes. Keys are shown at the bottom.")
+@click.option(
+    "--interval", default=2.0, show_default=True, type=click.FloatRange(0.5, 3600), help="Seconds between two looks."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+@click.option("--provider", default="", metavar="NAME", help="Only this provider, its pool and their accounts.")
+@click.option("--pool", default="", metavar="NAME", help="Only this pool, its providers and accounts.")
+@click.option("--account", default="", metavar="TEXT", help="Only accounts with this in their URI or alias.")
+@click.option("--failed", is_flag=True, help="Only accounts that cannot register.")
+@click.option("--order", default="need", show_default=True, type=click.Choice(_ORDERS), help="Who comes first.")
+@click.option("--limit", default=10, show_default=True, type=click.IntRange(0, 1_000), help="Accounts to show.")
+@settings_option
+def status(
+    watch: bool,
+    interval: float,
+    as_json: bool,
+    provider: str,
+    pool: str,
+    account: str,
+    failed: bool,
+    order: str,
+    limit: int,
+    settings_file: Path | None,
+) -> None:
+    """Show how the running bridge is doing.
+
+    What is wrong comes first, with the side that it is on and what to do: FreeSWITCH, a provider, accounts (their
+    secrets), lines, the database, Redis. Then pools, providers, and the accounts that need a person first: those that
+    cannot register, for longest first; then the busiest.
+
+    Ends with status 1 when no bridge answers. Piped, it prints plain text, and as wide as it takes.
+    """
+    query = AccountQuery(limit, 0, AccountOrder(order), account, pool, provider, failed)
+    snapshot = _ask(settings_file, query)
+    _check_names(snapshot, query)
+    if as_json:
+        told = to_json(snapshot) | {"problems": to_json(find_problems(snapshot))}
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    elif watch:
+        _watch(settings_file, query, snapshot, interval)
+    elif account and len(snapshot.accounts.rows) == 1:
+        print_account(snapshot)
+    else:
+        print_snapshot(narrowed(snapshot, query), query)
+
+
+def _ask(settings_file: Path | None, query: AccountQuery) -> Snapshot:
+    return from_json(Snapshot, ask_daemon(settings_file, "status", {"accounts": to_json(query)}))
+
+
+def _check_names(snapshot: Snapshot, query: AccountQuery) -> None:
+    """Refuse names that nobody has, rather than show nothing."""
+    for what, name, known in (
+        ("provider", query.provider, [provider.name for provider in snapshot.providers]),
+        ("pool", query.pool, [pool.name for pool in snapshot.pools]),
+    ):
+        if name and name not in known:
+            there_are = ", ".join(f'"{each}"' for each in known)
+            raise Failed(f'sipbridge: error: there is no {what} "{name}"; there are {there_are}')
+
+
+def _watch(settings_file: Path | None, query: AccountQuery, first: Snapshot, interval_s: float) -> None:
+    console = Console()
+    if not (console.is_terminal and sys.stdin.isatty()):
+        raise Failed("sipbridge: error: --watch needs a terminal; without one, leave it out, or use --json")
+    socket = settings_from(settings_file).control.socket
+
+    def fetch(wanted: AccountQuery) -> Snapshot:
+        told = ask(socket, "status", {"accounts": to_json(wanted)})
+        return narrowed(from_json(Snapshot, told), wanted)
+
+    Watch(console, fetch, dataclasses.replace(query, offset=0), narrowed(first, query), interval_s).run()

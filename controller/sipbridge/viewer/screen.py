@@ -1,0 +1,142 @@
+"""A snapshot becomes the lines of a screen of some size, or as many as it takes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rich.text import Text
+
+from sipbridge.core.problems import find_problems
+from sipbridge.core.snapshot import AccountOrder, AccountPage, AccountQuery, Snapshot
+from sipbridge.viewer.sections import (
+    DIM,
+    Section,
+    accounts_section,
+    header,
+    pools_section,
+    problems_section,
+    providers_section,
+)
+from sipbridge.viewer.words import plural, printable
+
+_ORDERS = {
+    AccountOrder.NEED: "those that need a person first, then the busiest",
+    AccountOrder.CALLS: "the busiest first",
+    AccountOrder.ADDRESS: "by address",
+}
+_FEWEST_ROWS = 2
+"""Below its titles a section shows so many lines at least, or none at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Cells of a terminal.
+
+    Attributes:
+        width: None for as wide as it gets.
+        height: None for as long as it gets.
+    """
+
+    width: int | None = None
+    height: int | None = None
+
+
+def screen(snapshot: Snapshot, query: AccountQuery, size: Size, footer: Sequence[Text] = ()) -> tuple[list[Text], int]:
+    """The lines, and how many accounts they show.
+
+    Args:
+        query: what the accounts of the snapshot were asked for with; with a limit of 0 they are not shown.
+        footer: the last lines, whatever else has no room.
+    """
+    problems = find_problems(snapshot)
+    top = header(snapshot, problems, size.width)
+    pools = pools_section(snapshot.pools, size.width)
+    providers = providers_section(snapshot.providers, size.width)
+    accounts = _accounts(snapshot.accounts, size.width) if query.limit else Section([])
+    if size.height is None:
+        wrong = problems_section(problems, size.width, None)
+        return _join(top, wrong, pools, providers, _titled(accounts, snapshot.accounts, query)), _rows(accounts)
+    room = max(0, size.height - len(footer))
+    left = room - len(top.lines)
+    # What matters least goes first where even a little of each has no room.
+    for gone in (1, 2, 0):
+        below = [pools, providers, accounts]
+        if sum(map(_least, below)) + min(len(problems), 3) <= left:
+            break
+        pools, providers, accounts = (Section([]) if at == gone else section for at, section in enumerate(below))
+    spare = left - sum(map(_least, (pools, providers, accounts)))
+    wrong = _cut(problems_section(problems, size.width, spare - 1), spare)
+    spare -= _height(wrong)
+    grown = []
+    for section in (pools, providers, accounts):
+        more = max(0, min(spare, _height(section) - _least(section)))
+        grown.append(_cut(section, _least(section) + more, says_more=section is not accounts))
+        spare -= more
+    pools, providers, accounts = grown
+    lines = _join(top, wrong, pools, providers, _titled(accounts, snapshot.accounts, query))[:room]
+    return [*lines, *[Text()] * (room - len(lines)), *footer], _rows(accounts)
+
+
+def _accounts(page: AccountPage, width: int | None) -> Section:
+    section = accounts_section(page.rows, width)
+    return replace(section, lines=[Text(), *section.lines], head=section.head + 1)
+
+
+def _titled(section: Section, page: AccountPage, query: AccountQuery) -> Section:
+    """The same with a line before it that says which accounts these are."""
+    if not section.lines:
+        return section
+    shown = _rows(section)
+    matching = f"{page.matching:,}"
+    what = f"{page.offset + 1:,}-{page.offset + shown:,} of {matching}" if shown else f"none of {matching}"
+    title = Text(f"accounts {what}, {_ORDERS[query.order]}", DIM, no_wrap=True)
+    if query.match:
+        title.append(printable(f', with "{query.match}"'))
+    if query.only_failed:
+        title.append(", failed ones only")
+    return replace(section, lines=[title, *section.lines[1:]])
+
+
+def _rows(section: Section) -> int:
+    return max(0, len(section.lines) - section.head)
+
+
+def _least(section: Section) -> int:
+    """Lines below which a section is not shown, with the blank one before it."""
+    return min(_height(section), 1 + section.head + _FEWEST_ROWS)
+
+
+def _height(section: Section) -> int:
+    return len(section.lines) + 1 if section.lines else 0
+
+
+def _cut(section: Section, room: int, *, says_more: bool = True) -> Section:
+    """What there is room for below a blank line; the last one says how much there is not."""
+    room = max(0, room - 1)
+    if len(section.lines) <= room or not says_more or room < 2:
+        return replace(section, lines=section.lines[:room])
+    more = Text(f"… {plural(len(section.lines) - room + 1, 'line')} more", DIM)
+    return replace(section, lines=[*section.lines[: room - 1], more])
+
+
+def _join(*sections: Section) -> list[Text]:
+    lines: list[Text] = []
+    for section in sections:
+        if section.lines:
+            lines += [Text(), *section.lines] if lines else section.lines
+    return lines
+
+
+def narrowed(snapshot: Snapshot, query: AccountQuery) -> Snapshot:
+    """The same with the provider or pool that a query names, and what belongs to it, alone."""
+    providers = [
+        provider
+        for provider in snapshot.providers
+        if query.provider in ("", provider.name) and query.pool in ("", provider.pool)
+    ]
+    used = {provider.pool for provider in providers}
+    pools = [
+        pool for pool in snapshot.pools if query.pool in ("", pool.name) and (not query.provider or pool.name in used)
+    ]
+    return replace(snapshot, providers=tuple(providers), pools=tuple(pools))

@@ -1,0 +1,104 @@
+"""Rows of cells become lines of a given width: what matters least is cut first, then left out. Pure.
+
+No boxes: they cost a third of a small terminal, and are in the way of grep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
+
+from sipbridge.viewer.words import printable
+
+_GAP = 2
+_TITLE_STYLE = "bold"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes:
+        least: cells to which it may be cut; 0 for a column that is never cut.
+        importance: those with the least are left out first where there is no room.
+    """
+
+    title: str
+    right: bool = False
+    least: int = 0
+    importance: int = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A text, and how it looks."""
+
+    text: str
+    style: str = ""
+
+
+Row = Sequence[str | Cell]
+
+
+def format_table(columns: Sequence[Column], rows: Sequence[Row], width: int | None) -> list[Text]:
+    """The titles, then a line for each row.
+
+    Args:
+        width: cells at most; None for as wide as it gets.
+    """
+    cells = [[each if isinstance(each, Cell) else Cell(each) for each in row] for row in rows]
+    cells = [[Cell(printable(each.text), each.style) for each in row] for row in cells]
+    widths = [
+        max([cell_len(column.title), *(cell_len(row[at].text) for row in cells)]) for at, column in enumerate(columns)
+    ]
+    shown = list(range(len(columns))) if width is None else _that_fit(columns, widths, width)
+    titles = [Cell(column.title, _TITLE_STYLE) for column in columns]
+    return [_line(columns, row, widths, shown) for row in (titles, *cells)]
+
+
+def _that_fit(columns: Sequence[Column], widths: list[int], width: int) -> list[int]:
+    """The columns that there is room for, the most important one in any case; their widths are cut as needed."""
+    by_importance = sorted(range(len(columns)), key=lambda at: (-columns[at].importance, at))
+    shown = by_importance[:1]
+    for at in by_importance[1:]:
+        if _fit(columns, list(widths), sorted([*shown, at]), width):
+            shown.append(at)
+    shown.sort()
+    if not _fit(columns, widths, shown, width):
+        widths[shown[0]] = max(1, width)
+    return shown
+
+
+def _fit(columns: Sequence[Column], widths: list[int], shown: Sequence[int], width: int) -> bool:
+    """Cut the widest of those that may be cut, until all fit; whether they do."""
+    excess = sum(widths[at] for at in shown) + _GAP * (len(shown) - 1) - width
+    if excess <= 0:
+        return True
+    least = [max(columns[at].least, cell_len(columns[at].title)) if columns[at].least else widths[at] for at in shown]
+    if sum(max(0, widths[at] - low) for at, low in zip(shown, least, strict=True)) < excess:
+        return False
+    while excess > 0:
+        widest = max((at for at, low in zip(shown, least, strict=True) if widths[at] > low), key=lambda at: widths[at])
+        widths[widest] -= 1
+        excess -= 1
+    return True
+
+
+def _line(columns: Sequence[Column], row: Sequence[Cell], widths: Sequence[int], shown: Sequence[int]) -> Text:
+    line = Text(no_wrap=True)
+    for place, at in enumerate(shown):
+        text = cut(row[at].text, widths[at])
+        space = " " * (widths[at] - cell_len(text))
+        last = place == len(shown) - 1
+        line.append(space + text if columns[at].right else text, row[at].style)
+        if not last:
+            line.append(("" if columns[at].right else space) + " " * _GAP)
+    return line
+
+
+def cut(text: str, width: int | None) -> str:
+    """Text of at most so many cells; its end gives way."""
+    return text if width is None or cell_len(text) <= width else set_cell_size(text, width - 1) + "…"

@@ -1,0 +1,32 @@
+"""Numbers, times and what strangers say become short texts that a terminal can show. Pure."""
+
+from __future__ import annotations
+
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
+
+
+def duration(seconds: float) -> str:
+    """``42 s``, ``3 min``, ``2 h 5 min``, ``12 d 3 h``: one or two units, as exact as somebody needs."""
+    left = int(seconds)
+    for at, (unit, size) in enumerate(_UNITS):
+        if left >= size:
+            count, rest = divmod(left, size)
+            finer, finer_size = _UNITS[at + 1] if at + 1 < len(_UNITS) else ("", 0)
+            more = rest // finer_size if finer_size else 0
+            return f"{count} {unit} {more} {finer}" if more else f"{count} {unit}"
+    return f"{left} s"
+
+
+def number(value: int) -> str:
+    """``12,345``; ``-`` for nothing, which the eye passes over."""
+    return f"{value:,}" if value else "-"
+
+
+def plural(count: int, what: str) -> str:
+    """``1 problem``, ``2 problems``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def printable(text: str) -> str:
+    """Text that does nothing to a terminal: a registrar chooses its phrases, a caller his name."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else "�" for each in text)
