@@ -10,6 +10,7 @@ import pytest
 from support.edge import PROGRAM, Edge, some_ip
 from support.edge_gateway import EdgeGateway, GatewayMaker
 from support.sip_peer import SipPeer
+from support.sip_rule import answers
 
 _serial = itertools.count(1)
 
@@ -26,6 +27,13 @@ def freeswitch() -> Iterator[SipPeer]:
     """The provider profile of FreeSWITCH; it answers every call."""
     with SipPeer(ip=some_ip(), port=5080) as peer:
         yield peer
+
+
+@pytest.fixture(autouse=True)
+def _answers_again(freeswitch: SipPeer) -> Iterator[None]:
+    """Whatever rule a test has given it."""
+    yield
+    freeswitch.rule = answers()
 
 
 @pytest.fixture(scope="session")

@@ -57,14 +57,19 @@ class EdgeGateway:
         registrar = "sip:" + self.uri.partition("@")[2] + ";transport=udp"
         return self._exchange(self.new_request("REGISTER", registrar, headers={"Expires": str(expires)}))
 
-    def invite(self, next_hop: str, media: str = "", *, callee: str = "sip:bob@jabiru.example.org") -> SipMessage:
+    def invite(self, next_hop: str, media: str = "", *, body: str | None = None) -> SipMessage:
         """An INVITE as FreeSWITCH makes it, not sent yet."""
         headers = {"X-Sipbridge-Next-Hop": next_hop} | ({"X-Sipbridge-Media": media} if media else {})
-        return self.new_request("INVITE", callee, headers=headers, body=sdp())
+        offer = sdp() if body is None else body
+        return self.new_request("INVITE", "sip:bob@jabiru.example.org", headers=headers, body=offer)
 
-    def call(self, invite: SipMessage) -> Exchange:
-        """Send an INVITE, answer a challenge, and acknowledge the final response."""
-        return self._exchange(invite)
+    def call(self, invite: SipMessage, answer: str = "") -> Exchange:
+        """Send an INVITE, answer a challenge, and acknowledge the final response.
+
+        Args:
+            answer: the SDP of the ACK, for an INVITE without an offer.
+        """
+        return self._exchange(invite, answer)
 
     def new_request(
         self, method: str, request_uri: str, *, headers: Mapping[str, str] | None = None, body: str = ""
@@ -106,30 +111,30 @@ class EdgeGateway:
         """Send it to the edge, as FreeSWITCH does."""
         self.freeswitch.send(request, self.edge.inside)
 
-    def _exchange(self, request: SipMessage) -> Exchange:
-        exchange = self._once(request)
+    def _exchange(self, request: SipMessage, answer: str = "") -> Exchange:
+        exchange = self._once(request, answer)
         challenge = exchange.final["WWW-Authenticate"] or exchange.final["Proxy-Authenticate"]
         if exchange.final.status not in (401, 407) or not challenge:
             return exchange
-        answer = answer_to(challenge, self.auth_username, "not the secret", request.method, request.request_uri)
+        credentials = answer_to(challenge, self.auth_username, "not the secret", request.method, request.request_uri)
         name = "Authorization" if exchange.final.status == 401 else "Proxy-Authorization"
         cseq = int(request["CSeq"].partition(" ")[0]) + 1
         again = replace(request, headers=(("Via", self._via()), *request.headers[1:]))
-        return self._once(again.with_header("CSeq", f"{cseq} {request.method}").with_header(name, answer))
+        return self._once(again.with_header("CSeq", f"{cseq} {request.method}").with_header(name, credentials), answer)
 
-    def _once(self, request: SipMessage) -> Exchange:
+    def _once(self, request: SipMessage, answer: str) -> Exchange:
         self.send(request)
         exchange = Exchange(request, self.freeswitch.final_response(request, timeout_s=20))
         if request.method == "INVITE":
-            self._acknowledge(exchange)
+            self._acknowledge(exchange, answer)
         return exchange
 
-    def _acknowledge(self, call: Exchange) -> None:
+    def _acknowledge(self, call: Exchange, answer: str) -> None:
         cseq = int(call.request["CSeq"].partition(" ")[0])
         if call.final.status >= 300:
             ack = self.freeswitch.within_dialog("ACK", call.request, call.final, cseq=cseq)
         else:
-            ack = self.within_dialog("ACK", call, cseq=cseq)
+            ack = self.within_dialog("ACK", call, cseq=cseq, body=answer)
         for name in ("Authorization", "Proxy-Authorization"):
             if name in call.request:
                 ack = ack.with_header(name, call.request[name])

@@ -57,6 +57,13 @@ class RtpPeer:
                 return packet[12:]
         raise TimeoutError(f"no such packet in {timeout_s} s")
 
+    def drain(self) -> None:
+        """Throw away what has come so far."""
+        self._socket.settimeout(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._socket.recv(2048)
+
     def _send(self, to: tuple[str, int]) -> None:
         sequence = 0
         with contextlib.suppress(OSError):  # closed meanwhile
