@@ -66,7 +66,7 @@ class Observation:
         self._syncs = syncs
         self._switch_tally = SwitchTally(dispatch)
         self._hub_watch = HubWatch(self._on_tick)
-        call_tally = CallTally()
+        call_tally = CallTally(lambda: [provider.name for provider in calls.table.providers])
         for observer in (CallLog(), call_tally):
             journal.add(observer)
         self._records: CallRecords | None = None

@@ -11,6 +11,7 @@ from sipbridge.core import metrics
 from sipbridge.core.call import ChannelUuid
 from sipbridge.core.events import CallEnded, CallTimes, GatewayStateChanged, ProfileStarted, SwitchEvent
 from sipbridge.core.metric import Histogram, MetricDefinition, MetricSource, Samples
+from sipbridge.core.routing import DeclineReason
 from sipbridge.services.account_metrics import AccountMetrics
 from sipbridge.services.account_sync import SourceStatus, SyncState
 from sipbridge.services.call_tally import CallTally
@@ -37,7 +38,7 @@ def services() -> Services:
 
 @pytest.fixture
 def calls(services: Services) -> CallTally:
-    made = CallTally()
+    made = CallTally(lambda: [provider.name for provider in services.table.providers])
     services.journal.add(made)
     return made
 
@@ -50,7 +51,8 @@ def test_calls_are_counted_by_provider_outcome_and_reason(services: Services, ca
     services.dispatch.on_switch_event(ended("b", "USER_BUSY", answered=False))
     services.dispatch.on_switch_event(ended("e", "Made up, by somebody", answered=False))
     services.dispatch.on_switch_event(ended("f", "NORMAL_TEMPORARY_FAILURE", answered=False))
-    assert samples(calls.metrics, metrics.CALLS) == {
+    counted = {labels: count for labels, count in samples(calls.metrics, metrics.CALLS).items() if count}
+    assert counted == {
         ("through Pool", "answered", "NORMAL_CLEARING"): 1,
         ("through Pool", "failed", "USER_BUSY"): 1,
         ("through Pool", "failed", "OTHER"): 1,
@@ -59,6 +61,13 @@ def test_calls_are_counted_by_provider_outcome_and_reason(services: Services, ca
         ("", "undecided", "NORMAL_TEMPORARY_FAILURE"): 1,
     }
     assert count(samples(calls.metrics, metrics.DECISION)) == 5
+
+
+def test_what_alerts_wait_for_is_there_from_the_beginning(calls: CallTally) -> None:
+    told = samples(calls.metrics, metrics.CALLS)
+    assert set(told.values()) == {0}
+    assert {reason for _, outcome, reason in told if outcome == "declined"} == {each.value for each in DeclineReason}
+    assert ("through Pool", "declined", "lines-taken") in told
 
 
 def test_how_long_calls_took_is_counted_by_provider(services: Services, calls: CallTally) -> None:

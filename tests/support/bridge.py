@@ -7,6 +7,8 @@ import os
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,20 @@ class Bridge:
             f"{address} has {free_slots} lines free",
             lambda: self.accounts()[address].get("freeSlots") == free_slots,
         )
+
+    def status(self) -> dict[str, Any]:
+        """The snapshot that ``sipbridge status`` shows."""
+        snapshot: dict[str, Any] = self._ask("status")
+        return snapshot
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Ask for ``/metrics``, ``/readyz`` and the like: status and body."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
 
     def _answers(self) -> bool:
         if not self._program.is_running:

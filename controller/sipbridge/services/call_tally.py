@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from sipbridge.core import metrics
 from sipbridge.core.call_record import CallDecided, CallOutcome, CallRecord
 from sipbridge.core.hangup_causes import known_cause
 from sipbridge.core.metric import Histogram, Metric
+from sipbridge.core.routing import DeclineReason
 
 _DECISION_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1)
 _SETUP_S = (0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 12, 20, 30, 60)
@@ -32,9 +33,14 @@ class _PerProvider(dict[tuple[str, ...], Histogram]):
 
 
 class CallTally:
-    """Counts calls by what became of them; names of providers and reasons alone are labels, never what callers sent."""
+    """Counts calls by what became of them; names of providers and reasons alone are labels, never what callers sent.
 
-    def __init__(self) -> None:
+    Args:
+        providers: names of the providers that there are now.
+    """
+
+    def __init__(self, providers: Callable[[], Iterable[str]]) -> None:
+        self._providers = providers
         self._calls: Counter[tuple[str, ...]] = Counter()
         self._decision = Histogram(_DECISION_S)
         self._progress = _PerProvider(_SETUP_S)
@@ -57,8 +63,19 @@ class CallTally:
 
     def metrics(self) -> Iterator[Metric]:
         """All of it."""
-        yield metrics.CALLS.of(self._calls)
+        yield metrics.CALLS.of(dict.fromkeys(self._expected(), 0) | self._calls)
         yield metrics.DECISION.one(self._decision)
         yield metrics.PROGRESS.of(self._progress)
         yield metrics.SETUP.of(self._setup)
         yield metrics.TALK.of(self._talk)
+
+    def _expected(self) -> Iterator[tuple[str, ...]]:
+        """What alerts wait for. Prometheus does not see a count grow that was not there before."""
+        yield "", CallOutcome.DECLINED.value, DeclineReason.NO_PROVIDER.value
+        yield "", CallOutcome.UNDECIDED.value, "NORMAL_TEMPORARY_FAILURE"
+        for provider in self._providers():
+            yield provider, CallOutcome.ANSWERED.value, "NORMAL_CLEARING"
+            yield provider, CallOutcome.LOST.value, ""
+            for reason in DeclineReason:
+                if reason is not DeclineReason.NO_PROVIDER:
+                    yield provider, CallOutcome.DECLINED.value, reason.value
