@@ -32,10 +32,7 @@ from sipbridge.explain import explain_edge
 @no_edge_option
 @settings_option
 def check(files: tuple[Path, ...], as_json: bool, connect: bool, no_edge: bool, settings_file: Path | None) -> None:
-    """Check providers files: all errors and warnings, each with its place, and what goes through the edge.
-
-    Exit status 1 if there is any error.
-    """
+    """Check providers files: all errors and warnings, each with its place, and what goes through the edge."""
     settings, edge_is_assumed = settings_to_check_with(settings_file, no_edge=no_edge)
     results = {file: load_providers(file, settings.media_defaults, settings.edge.edge) for file in files}
     if as_json:

@@ -35,8 +35,6 @@ def doctor(connect: bool, as_json: bool, settings_file: Path | None) -> None:
     Looks at FreeSWITCH (Event Socket, version, modules, dialplan, profiles), the spool, the way to every proxy and
     registrar (name, route, source address), databases and Redis, permissions of secrets, clock and limits. Changes
     nothing. Run it as root, who may look at everything.
-
-    Exit status 1 if anything failed.
     """
     settings = settings_from(settings_file)
     findings = list(examine(settings, settings_path(settings_file), connect=connect))
