@@ -29,7 +29,7 @@ def examine(settings: Settings, settings_file: Path | None, *, connect: bool) ->
     """
     yield Section.SETTINGS.passed("settings", f"{settings_file or 'the environment'} can be used as settings")
     file = settings.providers_file
-    loaded = load_providers(file, settings.media_defaults) if file else None
+    loaded = load_providers(file, settings.media_defaults, settings.edge.edge) if file else None
     config = loaded.config if loaded else None
     yield check_providers_file(file, loaded)
 
