@@ -1,20 +1,14 @@
-"""Settings become docs/settings.md, metrics docs/metrics.md. Writes these files; with ``--check`` it only compares."""
+"""Settings, metrics and manuals become pages here. Writes docs/*.md and docs/man; with ``--check`` it only compares."""
 
 from __future__ import annotations
 
-import ast
-import dataclasses
-import inspect
-import itertools
 import sys
-import textwrap
-import typing
-from collections.abc import Iterator, Mapping
-from enum import Enum
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from sipbridge import settings
+from man_pages import man_pages
+from settings_reference import setting_tables
+
 from sipbridge.core.metrics import DEFINITIONS
 
 DOCS = Path(__file__).parent
@@ -51,65 +45,37 @@ def metrics_reference() -> str:
 
 def settings_reference() -> str:
     """The page of the settings."""
-    return HEADER + "".join(_tables(settings.Settings, ()))
+    parts = [HEADER]
+    for table in setting_tables():
+        if table.name:
+            parts.append(f"\n## `[{table.name}]`\n\n{table.text}\n")
+        parts += [
+            f"\n### `{one.name}`\n\n{one.text}\n\nDefault: {one.default}. In the environment: `{one.variable}`.\n"
+            for one in table.settings
+        ]
+    return "".join(parts)
 
 
-def _tables(cls: type, path: tuple[str, ...]) -> Iterator[str]:
-    """The settings of a dataclass, then those of the dataclasses in it."""
-    docs, hints = _field_docs(cls), typing.get_type_hints(cls)
-    fields = [field for field in dataclasses.fields(cls) if not field.metadata.get("not_a_setting")]
-    if path:
-        yield f"\n## `[{'.'.join(path)}]`\n\n{_without_name(inspect.getdoc(cls) or '')}\n"
-    for field in fields:
-        if not dataclasses.is_dataclass(hints[field.name]):
-            variable = settings.PREFIX + "__".join((*path, field.name)).upper()
-            yield f"\n### `{field.name}`\n\n{docs[field.name]}\n\n"
-            yield f"Default: {_format_default(field.default)}. In the environment: `{variable}`.\n"
-    for field in fields:
-        if dataclasses.is_dataclass(hints[field.name]):
-            yield from _tables(hints[field.name], (*path, field.name))
-
-
-def _field_docs(cls: type) -> Mapping[str, str]:
-    """The docstring under each field, which only the source has."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
-    body = typing.cast(ast.ClassDef, tree.body[0]).body
-    docs = {}
-    for statement, following in itertools.pairwise(body):
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            match following:
-                case ast.Expr(value=ast.Constant(value=str(text))):
-                    docs[statement.target.id] = _markdown(inspect.cleandoc(text))
-    return docs
-
-
-def _without_name(text: str) -> str:
-    """Leave out the table's name, with which its docstring begins; the heading says it."""
-    _, _, rest = text.partition(": ")
-    return _markdown(rest[:1].upper() + rest[1:])
-
-
-def _markdown(text: str) -> str:
-    return text.replace("``", "`")
-
-
-def _format_default(value: Any) -> str:
-    match value:
-        case None | "":
-            return "none"
-        case Enum():
-            return f'`"{value.value}"`'
-        case bool():
-            return f"`{str(value).lower()}`"
-        case str() | Path():
-            return f'`"{value}"`'
-        case _:
-            return f"`{value:g}`"
+def pages() -> Mapping[Path, str]:
+    """Everything that is made here, by its file."""
+    return {
+        DOCS / "settings.md": settings_reference(),
+        DOCS / "metrics.md": metrics_reference(),
+        **{DOCS / "man" / name: text for name, text in man_pages().items()},
+    }
 
 
 if __name__ == "__main__":
-    for name, text in {"settings.md": settings_reference(), "metrics.md": metrics_reference()}.items():
-        if "--check" not in sys.argv:
-            (DOCS / name).write_text(text, "utf-8")
-        elif (DOCS / name).read_text("utf-8") != text:
-            sys.exit(f"{name} is not what docs/generate.py makes: run `make docs`")
+    made = pages()
+    if "--check" in sys.argv:
+        present = {file: file.read_text("utf-8") for file in [*made, *DOCS.glob("man/*")] if file.exists()}
+        if stale := sorted(
+            str(file.relative_to(DOCS)) for file in {*made, *present} if made.get(file) != present.get(file)
+        ):
+            sys.exit(f"not what docs/generate.py makes: {', '.join(stale)}; run `make docs`")
+    else:
+        (DOCS / "man").mkdir(exist_ok=True)
+        for file in DOCS.glob("man/*"):
+            file.unlink()
+        for file, text in made.items():
+            file.write_text(text, "utf-8")

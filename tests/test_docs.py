@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
@@ -16,6 +19,14 @@ def test_the_references_are_current() -> None:
     )
 
     assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.skipif(shutil.which("mandoc") is None, reason="no mandoc on the PATH")
+def test_the_man_pages_are_well_formed() -> None:
+    pages = sorted(ROOT.glob("docs/man/*"))
+    run = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", *pages], capture_output=True, text=True, check=False)
+    # A date would have to change with every release, and says less than the version.
+    assert [line for line in run.stdout.splitlines() if "missing date" not in line] == []
 
 
 def test_every_link_of_the_documentation_leads_somewhere() -> None:

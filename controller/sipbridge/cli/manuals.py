@@ -96,7 +96,17 @@ MANUALS: Mapping[str, Manual] = {
     ),
     "status": Manual(
         summary="Show how the running bridge is doing.",
-        examples=(("Now", "sipbridge status"),),
+        examples=(
+            ("Now", "sipbridge status"),
+            ("All the while", "sipbridge status --watch"),
+            ("Accounts that cannot register, of one pool", "sipbridge status --failed --pool JabiruAccountPool"),
+            ("For a script", "sipbridge status --json | jq .switch"),
+        ),
+        exit_statuses=(
+            ("0", "It is told, whether all is well or not."),
+            ("1", "No bridge answers."),
+            ("2", "The command line is wrong."),
+        ),
         files=_ASKS_DAEMON,
         see_also=("sipbridge-info(1)", "sipbridge-doctor(1)"),
     ),
