@@ -22,6 +22,11 @@ def some_ip() -> str:
     return "127." + ".".join(str(secrets.randbelow(250) + 1) for _ in range(3))
 
 
+def has_tls() -> bool:
+    """Whether Kamailio's TLS module is there; Debian has it in a package of its own."""
+    return any(Path("/usr").glob("lib*/**/kamailio/modules/tls.so"))
+
+
 class Edge:
     """A Kamailio that runs as the edge.
 
