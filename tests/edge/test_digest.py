@@ -88,6 +88,16 @@ def test_calls_and_hangs_up(
     assert registrar.accepts(provider.request("BYE", count=2))
 
 
+def test_no_wrong_credentials_while_the_table_is_empty(gateway: GatewayMaker, provider: SipPeer) -> None:
+    """Kamailio has been started again in the middle of a call."""
+    provider.rule = asking("MD5").rule
+    made = gateway("md5", SECRETS["md5"])
+    call = made.call(made.invite(next_hop(provider)))
+    made.edge.delete_account(made.name)
+    made.send(made.within_dialog("BYE", call, cseq=3).with_header("Proxy-Authorization", "Digest response=wrong"))
+    assert "Proxy-Authorization" not in provider.request("BYE")
+
+
 @pytest.mark.parametrize("asked", ["MD5", "SHA-256"])
 def test_bye_is_challenged_under_the_name_of_the_gateway(gateway: GatewayMaker, provider: SipPeer, asked: str) -> None:
     """By which FreeSWITCH finds its gateway; it answers an older challenge at the same time."""

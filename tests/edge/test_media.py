@@ -6,7 +6,7 @@ The provider has an rtpengine of its own, behind which is a plain telephone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,10 +14,11 @@ from support import rtpengine as rtpengine_program
 from support.digest import DigestProvider
 from support.edge import Edge
 from support.edge_gateway import EdgeGateway, Exchange
+from support.media_provider import ProviderWithMedia
 from support.processes import wait_until
 from support.rtp import RtpPeer
 from support.rtpengine import Rtpengine
-from support.sip_message import SipMessage, sdp, sdp_audio, sdp_direction
+from support.sip_message import sdp, sdp_audio, sdp_direction, sdp_profile
 from support.sip_peer import SipPeer
 from support.sip_rule import Reply, answers, replies
 
@@ -27,62 +28,8 @@ SUITE = "AES_CM_128_HMAC_SHA1_80"
 MEDIA = {"avpf": "RTP/AVPF", "sdes-avpf": "RTP/SAVPF", "dtls-savp": "UDP/TLS/RTP/SAVP"}
 
 
-def profile(body: str) -> str:
-    match = re.search(r"^m=audio \d+ (\S+) ", body, re.MULTILINE)
-    return match[1] if match else ""
-
-
 def attributes(body: str, name: str) -> list[str]:
     return re.findall(rf"(?m)^a={name}:?(.*?)\r?$", body)
-
-
-class ProviderWithMedia:
-    """Answers calls for a telephone that speaks plain RTP, by an rtpengine that speaks what is offered.
-
-    Attributes:
-        answers: what it has answered.
-    """
-
-    def __init__(self, rtpengine: Rtpengine, telephone: RtpPeer) -> None:
-        self.rtpengine = rtpengine
-        self.telephone = telephone
-        self.answers: list[str] = []
-
-    def rule(self, request: SipMessage) -> Iterable[Reply]:
-        if request.method != "INVITE":
-            return [Reply(200, "OK")]
-        return [Reply(200, "OK", body=self.answer(request))]
-
-    def answer(self, request: SipMessage) -> str:
-        """The answer to the offer in a request."""
-        call = {**self._call(request), "from_tag": _tag(request["From"]), "to_tag": "callee"}
-        self._hear_of(self._sdp("offer", **call, sdp=request.body, transport_protocol="RTP/AVP"))
-        self.answers.append(self._sdp("answer", **call, sdp=sdp(self.telephone.port)))
-        return self.answers[-1]
-
-    def offer(self, request: SipMessage, profile: str) -> str:
-        """An offer of its own in the call that a request has made."""
-        call = {**self._call(request), "from_tag": "callee", "to_tag": _tag(request["From"])}
-        return self._sdp("offer", **call, sdp=sdp(self.telephone.port), transport_protocol=profile)
-
-    def take_answer(self, request: SipMessage, message: SipMessage) -> None:
-        """What a message answers to that offer."""
-        call = {**self._call(request), "from_tag": "callee", "to_tag": _tag(request["From"])}
-        self._hear_of(self._sdp("answer", **call, sdp=message.body, transport_protocol="RTP/AVP"))
-
-    def _call(self, request: SipMessage) -> dict[str, str]:
-        return {"call_id": f"far {request['Call-ID']}", "ICE": "remove"}
-
-    def _hear_of(self, body: str) -> None:
-        self.telephone.talk_to(self.rtpengine.ip, sdp_audio(body)[0])
-
-    def _sdp(self, command: str, **parameters: str) -> str:
-        body: str = self.rtpengine.ask(command, **parameters)["sdp"]
-        return body
-
-
-def _tag(address: str) -> str:
-    return address.partition(";tag=")[2]
 
 
 @pytest.fixture(scope="module")
@@ -156,13 +103,13 @@ def test_audio_both_ways(
     call = nobody.call(nobody.invite(f"sip:{provider.hostport}", media, body=sdp(caller.port)))
     assert call.final.status == 200
     offered = provider.request("INVITE").body
-    assert profile(offered) == MEDIA[media]
+    assert sdp_profile(offered) == MEDIA[media]
     crypto = [line.split()[1] for line in attributes(offered, "crypto")]
     assert crypto == ([SUITE] if media == "sdes-avpf" else [])
     assert [line.split()[0] for line in attributes(offered, "fingerprint")] == ["sha-256"] * (media == "dtls-savp")
     assert attributes(offered, "ice-ufrag") == attributes(offered, "candidate") == []
     assert attributes(offered, "rtcp-mux") == []
-    assert profile(call.final.body) == "RTP/AVP"
+    assert sdp_profile(call.final.body) == "RTP/AVP"
     assert attributes(call.final.body, "crypto") == attributes(call.final.body, "fingerprint") == []
 
     talk(caller, rtpengine, call, far_end)
@@ -184,9 +131,9 @@ def test_caller_holds(
     talk(caller, rtpengine, call, far_end)
     for cseq, direction in ((2, "sendonly"), (3, "sendrecv")):
         changed = nobody.send_within_dialog("INVITE", call, cseq=cseq, body=sdp(caller.port, direction=direction))
-        assert (changed.final.status, profile(changed.final.body)) == (200, "RTP/AVP")
+        assert (changed.final.status, sdp_profile(changed.final.body)) == (200, "RTP/AVP")
         arrived = provider.request("INVITE", count=cseq)
-        assert (profile(arrived.body), sdp_direction(arrived.body)) == (MEDIA[media], direction)
+        assert (sdp_profile(arrived.body), sdp_direction(arrived.body)) == (MEDIA[media], direction)
     caller.drain()
     far_end.telephone.drain()
     talk(caller, rtpengine, changed, far_end)
@@ -210,9 +157,9 @@ def test_callee_sends_its_session_again(
     offer = far_end.answers[-1].replace("a=setup:active", "a=setup:actpass")
     again = provider.send_as_callee("INVITE", first, headers=routes, body=offer)
     final = provider.final_response(again, timeout_s=20)
-    assert (final.status, profile(final.body)) == (200, MEDIA[media])
+    assert (final.status, sdp_profile(final.body)) == (200, MEDIA[media])
     received = nobody.freeswitch.wait_for(lambda one: one.method == "INVITE" and one["Call-ID"] == first["Call-ID"])
-    assert profile(received.body) == "RTP/AVP"
+    assert sdp_profile(received.body) == "RTP/AVP"
     assert sdp_audio(final.body)[0] == sdp_audio(first.body)[0]
     caller.drain()
     far_end.telephone.drain()
@@ -232,9 +179,9 @@ def test_offer_of_the_callee(
     invite = nobody.invite(f"sip:{provider.hostport}", media, body="")
     provider.rule = lambda request: [Reply(200, "OK", body=far_end.offer(request, MEDIA[media]))]
     call = nobody.call(invite, answer=sdp(caller.port))
-    assert profile(call.final.body) == "RTP/AVP"
+    assert sdp_profile(call.final.body) == "RTP/AVP"
     ack = provider.request("ACK")
-    assert profile(ack.body) == MEDIA[media]
+    assert sdp_profile(ack.body) == MEDIA[media]
     far_end.take_answer(provider.request("INVITE"), ack)
     talk(caller, rtpengine, call, far_end)
 
@@ -316,7 +263,7 @@ def test_rtpengine_dies_in_a_call_and_comes_back(
         call = nobody.call(nobody.invite(f"sip:{provider.hostport}", "avpf", body=sdp(caller.port)))
         return call if call.final.status == 200 else None
 
-    assert profile(wait_until("calls go through again", answered, timeout_s=30).final.body) == "RTP/AVP"
+    assert sdp_profile(wait_until("calls go through again", answered, timeout_s=30).final.body) == "RTP/AVP"
     mended = nobody.send_within_dialog("INVITE", call, cseq=2, body=sdp(caller.port))
     assert mended.final.status == 200
     caller.drain()

@@ -2,70 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
-import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
+from edge_account import DOMAIN, add_account
 
 from support import edge as edge_program
 from support.digest import DigestProvider, md5, sha256
 from support.edge import Edge
-from support.event_socket import Event
 from support.freeswitch import FreeSwitch
-from support.parked_call import ParkedCall, place_call
 from support.sip_message import SipMessage, sdp
 from support.sip_peer import SipPeer
 
 pytestmark = pytest.mark.skipif(edge_program.PROGRAM is None, reason="no kamailio on the PATH")
 
-DOMAIN = "jabiru.example.org"
 REALM = "realm of jabiru"
 PASSWORD = "s3cret:with|more"
 ALL = ("REGISTER", "INVITE", "BYE")
-_serial = itertools.count(1)
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An account, as the controller would have made it.
-
-    Attributes:
-        gateway: the name of its gateway.
-    """
-
-    freeswitch: FreeSwitch
-    edge: Edge
-    gateway: str
-    next_hop: str
-
-    def state(self, *states: str, timeout_s: float = 30.0) -> Event:
-        """Wait until the gateway is in one of these states."""
-        return self.freeswitch.event_socket.event(
-            lambda one: (
-                one.get("Event-Subclass") == "sofia::gateway_state"
-                and one["Gateway"] == self.gateway
-                and one["State"] in states
-            ),
-            timeout_s,
-        )
-
-    def call(self, caller: SipPeer, media: str = "") -> ParkedCall:
-        """Make a call with it."""
-        call = place_call(self.freeswitch, caller)
-        variables = [f"sip_route_uri=sip:{self.edge.inside};transport=udp", "sip_cid_type=none"]
-        variables += [f"sip_h_X-Sipbridge-Next-Hop={self.next_hop}"]
-        variables += [f"sip_h_X-Sipbridge-Media={media}"] if media else []
-        call.bridge(f"{{^^|{'|'.join(variables)}}}sofia/gateway/{self.gateway}/bob@{DOMAIN}")
-        return call
-
-    def remove(self) -> None:
-        """Unregister, and wait until the gateway is gone."""
-        assert "+OK" in self.freeswitch.event_socket.api(f"sofia profile providers killgw {self.gateway}")
-        self.freeswitch.event_socket.event(
-            lambda one: one.get("Event-Subclass") == "sofia::gateway_delete" and one["Gateway"] == self.gateway, 20
-        )
 
 
 @pytest.fixture(scope="module")
@@ -79,32 +32,6 @@ def edge(freeswitch: FreeSwitch, tmp_path_factory: pytest.TempPathFactory) -> It
 def provider() -> Iterator[SipPeer]:
     with SipPeer() as peer:
         yield peer
-
-
-def account(
-    freeswitch: FreeSwitch, edge: Edge, provider: SipPeer, algorithm: str, secret: str, transport: str, user: str
-) -> Account:
-    name = f"sipbridge.alice.{next(_serial):020x}"
-    next_hop = f"sip:{provider.hostport};transport={transport}"
-    edge.set_account(name, algorithm, next_hop, secret)
-    freeswitch.add_gateway(
-        name,
-        username="alice",
-        auth_username=user,
-        password=secrets.token_hex(8),
-        realm=name,
-        from_user="alice",
-        from_domain=DOMAIN,
-        proxy=DOMAIN,
-        register="true",
-        expire_seconds="600",
-        retry_seconds="5",
-        outbound_proxy=f"sip:{edge.inside}",
-        register_proxy=f"sip:{edge.inside};transport=udp",
-        register_transport="udp",
-        gw_auth_acl=f"{edge.ip}/32",
-    )
-    return Account(freeswitch, edge, name, next_hop)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +58,7 @@ def test_registers_refreshes_calls_hangs_up_and_unregisters(
     registrar = DigestProvider(REALM, {user: PASSWORD}, algorithms=asked, challenges=ALL, as_proxy=True, granted_s=3)
     provider.rule = registrar.rule
     secret = {"md5": md5(user, REALM, PASSWORD), "sha256": sha256(user, REALM, PASSWORD), "clear": PASSWORD}[algorithm]
-    made = account(freeswitch, edge, provider, algorithm, secret, transport, user)
+    made = add_account(freeswitch, edge, provider, algorithm, secret, transport, user)
     made.state("REGED")
     contact = f"sip:gw+{made.gateway}@{edge.outside};transport={transport};gw={made.gateway}"
     assert registrar.bindings == {f"sip:alice@{DOMAIN}": contact}
@@ -177,7 +104,7 @@ def test_bye_is_challenged(
     """FreeSWITCH alone would give up: the call is over for it, and it knows no gateway any more."""
     registrar = DigestProvider(REALM, {"alice": PASSWORD}, algorithms=(algorithm,), challenges=challenges, once=True)
     provider.rule = registrar.rule
-    made = account(freeswitch, edge, provider, "clear", PASSWORD, "udp", "alice")
+    made = add_account(freeswitch, edge, provider, "clear", PASSWORD, "udp", "alice")
     made.state("REGED")
     call = made.call(caller)
     final = call.final_response(20)
@@ -193,7 +120,7 @@ def test_wrong_hash_fails_with_the_reason_of_the_registrar(
     freeswitch: FreeSwitch, edge: Edge, provider: SipPeer
 ) -> None:
     provider.rule = DigestProvider(REALM, {"alice": PASSWORD}).rule
-    made = account(freeswitch, edge, provider, "md5", md5("alice", DOMAIN, PASSWORD), "udp", "alice")
+    made = add_account(freeswitch, edge, provider, "md5", md5("alice", DOMAIN, PASSWORD), "udp", "alice")
     failed = made.state("FAILED")
     assert (failed["Status"], failed["Phrase"]) == ("403", "Forbidden")
     made.remove()
@@ -201,7 +128,7 @@ def test_wrong_hash_fails_with_the_reason_of_the_registrar(
 
 def test_secret_that_cannot_answer_is_told(freeswitch: FreeSwitch, edge: Edge, provider: SipPeer) -> None:
     provider.rule = DigestProvider(REALM, {"alice": PASSWORD}, algorithms=("SHA-256",)).rule
-    made = account(freeswitch, edge, provider, "md5", md5("alice", REALM, PASSWORD), "udp", "alice")
+    made = add_account(freeswitch, edge, provider, "md5", md5("alice", REALM, PASSWORD), "udp", "alice")
     failed = made.state("FAILED")
     assert (failed["Status"], failed["Phrase"]) == ("403", "Challenge Is Not For Secret Of Type md5")
     made.remove()
@@ -214,7 +141,7 @@ def test_call_from_the_provider(
     """To the contact that was registered; FreeSWITCH hangs up, and is challenged for it."""
     registrar = DigestProvider(REALM, {"alice": PASSWORD}, challenges=("REGISTER", "BYE"))
     provider.rule = registrar.rule
-    made = account(freeswitch, edge, provider, "clear", PASSWORD, transport, "alice")
+    made = add_account(freeswitch, edge, provider, "clear", PASSWORD, transport, "alice")
     made.state("REGED")
     invite = provider.new_request(
         "INVITE",

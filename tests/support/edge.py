@@ -119,14 +119,14 @@ class Edge:
         """Take it out again."""
         self.rpc("htable.delete", "account", gateway)
 
-    def rpc(self, method: str, *params: Any) -> Any:
+    def rpc(self, method: str, *params: Any, timeout_s: float = 10.0) -> Any:
         """The result of a call.
 
         Raises:
             LookupError: it was refused, with the reason.
         """
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
-            client.settimeout(5)
+            client.settimeout(timeout_s)
             client.bind("")  # an abstract name: there is nothing to remove afterwards
             client.connect(str(self.rpc_socket))
             client.send(json.dumps({"jsonrpc": "2.0", "method": method, "params": params, "id": 1}).encode())
@@ -139,6 +139,7 @@ class Edge:
         if not self._program.is_running:
             raise AssertionError(f"the edge did not start: {self.log()}")
         try:
-            return bool(self.rpc("core.version"))
+            # What is sent to a socket that is only just there may get no answer.
+            return bool(self.rpc("core.version", timeout_s=0.5))
         except (OSError, TimeoutError):
             return False

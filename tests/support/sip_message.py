@@ -124,6 +124,12 @@ def sdp_audio(body: str) -> tuple[int, list[str]]:
     return int(match[1]), match[2].split()
 
 
+def sdp_profile(body: str) -> str:
+    """``RTP/AVP`` and the like, of the audio; ``""`` when there is none."""
+    match = re.search(r"^m=audio \d+ (\S+) ", body, re.MULTILINE)
+    return match[1] if match else ""
+
+
 def sdp_direction(body: str) -> str:
     """``sendrecv`` and the like; ``sendrecv`` is also what no direction means."""
     match = re.search(r"^a=(sendrecv|sendonly|recvonly|inactive)\r?$", body, re.MULTILINE)
