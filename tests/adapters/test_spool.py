@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import gevent
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from sipbridge.core.account import AccountId
 from sipbridge.core.gateway import Gateway, GatewayName
 from sipbridge.core.uri import parse_sip_uri
 
-EMPTY = "<include>\n\n</include>\n"
+EMPTY = "<include>\n</include>\n"
 ALICE = Gateway(
     name=GatewayName("sipbridge.alice.0123456789abcdef0123"),
     account_id=AccountId("0123456789abcdef"),
@@ -156,6 +157,22 @@ def test_a_reader_sees_the_old_file_or_the_new_one_and_never_half_of_one(spool: 
             new = file.open()
         with new:
             assert len(params(new.read())) == 1
+
+
+def test_others_run_while_thousands_are_written(spool: Spool, file: Path) -> None:
+    turns = 0
+
+    def count() -> None:
+        nonlocal turns
+        while True:
+            gevent.sleep(0)
+            turns += 1
+
+    counting = gevent.spawn(count)
+    with spool.holding([ALICE] * 1_000):
+        assert len(params(file.read_text())) == 1_000
+    counting.kill()
+    assert turns >= 4
 
 
 def test_a_file_that_cannot_be_replaced_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -94,7 +94,8 @@ class AccountPool:
 
     Args:
         policy: what they have in common. Who sets another one refreshes every line.
-        keys: the ``by`` of every FindInPool that will look here; each gets an index.
+        keys: the ``by`` of every FindInPool that will look here; each gets an index, but for the URI of the account,
+            by which it is found anyhow.
 
     Attributes:
         tally: what the accounts add up to.
@@ -104,7 +105,7 @@ class AccountPool:
         self.policy = policy
         self.tally = PoolTally()
         self._lines: dict[AccountId, Line] = {}
-        self._keys = {by.text: by for by in keys}
+        self._keys = {by.text: by for by in keys if not by.is_account_uri}
         # By the text of a key, whose hash is at hand. Nearly every value has one line, so a list, ordered by rank, is
         # made only for the second.
         self._indexes: dict[str, dict[str, Line | list[Line]]] = {text: {} for text in self._keys}
@@ -123,14 +124,17 @@ class AccountPool:
         """The line with this id."""
         return self._lines.get(id_)
 
-    def add(self, account: Account) -> Line:
+    def add(self, account: Account, id_: AccountId | None = None) -> Line:
         """Add an account. One that was removed and still has calls gets its line back, calls and all.
+
+        Args:
+            id_: its id, where that is known already.
 
         Raises:
             ValueError: the pool has an account with an equivalent URI, or one that differs only in parameters that
                 some URIs lack, such as ``transport``.
         """
-        id_ = account_id(self.policy.name, account.uri)
+        id_ = id_ or account_id(self.policy.name, account.uri)
         if id_ in self._lines:
             raise ValueError(f"account {account.uri} is already in pool {self.policy.name}")
         line = self._leaving.pop(id_, None) or Line(id_, account, self)
@@ -171,7 +175,7 @@ class AccountPool:
         A step is one account, so that who has many of them can let others run. What is added, replaced or removed
         between two steps is indexed as it should be.
         """
-        new = {by.text: by for by in keys if by.text not in self._keys}
+        new = {by.text: by for by in keys if by.text not in self._keys and not by.is_account_uri}
         if not new:
             return
         self._keys |= new
@@ -183,7 +187,7 @@ class AccountPool:
 
     def forget_keys(self, kept: Iterable[Template]) -> None:
         """Let accounts be found by `kept` alone."""
-        self._keys = {by.text: by for by in kept}
+        self._keys = {by.text: by for by in kept if not by.is_account_uri}
         self._indexes = {text: self._indexes[text] for text in self._keys}
 
     def reorder(self, ids: Sequence[AccountId]) -> None:
@@ -211,14 +215,23 @@ class AccountPool:
             wanted: a URI, compared as RFC 3261 §19.1.4 says, or any text, whose escapes alone are resolved.
         """
         uri = wanted if isinstance(wanted, SipUri) else _uri_or_none(wanted)
-        key = uri.lookup_key if uri else normalize_escapes(str(wanted))
-        found = self._indexes[by.text].get(key)
-        if found is None:
+        candidates = self._candidates(by, uri, wanted)
+        if not candidates:
             return None
-        candidates = found if isinstance(found, list) else (found,)
         if uri is None or not uri.parameters:
             return candidates[0]
         return next((line for line in candidates if _matches(by, line.account, uri)), None)
+
+    def _candidates(self, by: Template, uri: SipUri | None, wanted: SipUri | str) -> Sequence[Line]:
+        """Those whose key is that of `wanted`; whether their parameters are equivalent too is still to be seen."""
+        found: Line | list[Line] | None
+        if by.is_account_uri:
+            found = None if uri is None else self._lines.get(account_id(self.policy.name, uri))
+        else:
+            found = self._indexes[by.text].get(uri.lookup_key if uri else normalize_escapes(str(wanted)))
+        if found is None:
+            return ()
+        return found if isinstance(found, list) else (found,)
 
     def pick(self, random_below: Callable[[int], int]) -> Line | None:
         """Any available account, all equally likely.
@@ -246,7 +259,9 @@ class AccountPool:
         if wanted == line.is_available:
             return
         if wanted:
-            line._position = len(self._available)
+            position = len(self._available)
+            # As a rule they are equal, and then one number will do for both.
+            line._position = line.rank if line.rank == position else position
             self._available.append(line)
         else:
             last = self._available.pop()

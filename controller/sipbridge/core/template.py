@@ -38,9 +38,15 @@ _CALL: dict[str, _UriGetter] = {
     "requestUri": lambda call, _: call.request_uri.uri,
     "requestAddress": lambda call, _: call.request_uri.uri,
 }
+
+
+def _account_uri(_: CallRequest, account: Account) -> SipUri:
+    return account.uri
+
+
 _ACCOUNT: dict[str, _UriGetter] = {
-    "uri": lambda _, account: account.uri,
-    "sipIdentity": lambda _, account: account.uri,
+    "uri": _account_uri,
+    "sipIdentity": _account_uri,
     "alias": lambda _, account: account.alias,
 }
 # Only From and To come with a display name.
@@ -94,6 +100,11 @@ class Template:
 
     def __hash__(self) -> int:
         return hash(self.text)
+
+    @property
+    def is_account_uri(self) -> bool:
+        """Whether it is the URI of the account, and nothing else."""
+        return self.uri is _account_uri
 
     def render(self, call: CallRequest, account: Account) -> str:
         """The text with every variable replaced; a field of an absent alias becomes ``""``.

@@ -150,8 +150,8 @@ class AccountSync:
                     skipped += 1
                     _log.warning("pool %s: a second row for %s, skipped", self.pool.policy.name, account.uri)
                 elif self._is_usable(account):
-                    seen.add(id_)
-                    self._put(id_, account)
+                    # The line's own text: a hundred thousand that are forgotten in the end would leave holes behind.
+                    seen.add(self._put(id_, account).id)
                 else:
                     skipped += 1
         return seen, skipped
@@ -206,15 +206,16 @@ class AccountSync:
         elif self._is_usable(account):
             self._put(id_, account)
 
-    def _put(self, id_: AccountId, account: Account) -> None:
+    def _put(self, id_: AccountId, account: Account) -> Line:
         line = self.pool.get(id_)
         if line is None:
-            line = self.pool.add(account)
+            line = self.pool.add(account, id_)
         elif line.account == account:
-            return
+            return line
         else:
             self.pool.replace(line, account)
         self._on_changed(line)
+        return line
 
     def _remove(self, line: Line) -> None:
         self.pool.remove(line)

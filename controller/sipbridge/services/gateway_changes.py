@@ -73,7 +73,7 @@ class GatewayChanges:
 
     def discard(self, name: GatewayName, pool: str) -> None:
         """A gateway is no longer desired, wherever it is."""
-        self._missing[pool].pop(name, None)
+        self._miss_no_longer(name, pool)
         self.remove(name, pool)
 
     def remove(self, name: GatewayName, pool: str = NO_POOL) -> None:
@@ -113,11 +113,14 @@ class GatewayChanges:
             What has to change. Nothing of it is done or noted yet: there may be so much of it that who asks lets others
             run in between.
         """
-        self._present = present
+        plan = plan_gateways(self._desired.names, present)
+        # The texts that are kept anyhow, not the answer's own.
+        self._present = {name for name in self._desired.names if name in present}
+        self._present.update(plan.remove)
         self._adding.clear()
         self._leaving.start_again()
         self._miss_none()
-        return plan_gateways(self._desired.names, present)
+        return plan
 
     def note_added(self, name: GatewayName) -> None:
         """It is there, desired or not."""
@@ -129,7 +132,7 @@ class GatewayChanges:
         else:
             # The text that is kept anyhow, not the event's own.
             self._present.add(line.gateway)
-            self._missing[line.pool.policy.name].pop(name, None)
+            self._miss_no_longer(name, line.pool.policy.name)
 
     def note_deleted(self, name: GatewayName) -> None:
         """It is gone."""
@@ -143,7 +146,7 @@ class GatewayChanges:
         """Those to add now; they count as asked for."""
         batch = [gateway for pool in self._missing for gateway in self._due_additions(pool, now)]
         for gateway in batch:
-            del self._missing[gateway.pool][gateway.name]
+            self._miss_no_longer(gateway.name, gateway.pool)
             self._adding[gateway.name] = now + self._confirm_timeout_s
         return batch
 
@@ -200,9 +203,15 @@ class GatewayChanges:
             if longest_s < self._paces[pool].interval_s:
                 self._paces[pool] = Pace(longest_s)
 
+    def _miss_no_longer(self, name: GatewayName, pool: str) -> None:
+        missing = self._missing[pool]
+        missing.pop(name, None)
+        if not missing:
+            # One that is emptied key by key goes on taking the memory of all that were in it.
+            self._missing[pool] = {}
+
     def _miss_none(self) -> None:
-        for missing in self._missing.values():
-            missing.clear()
+        self._missing = {pool: {} for pool in self._missing}
 
     def _due_additions(self, pool: str, now: float) -> Iterator[Gateway]:
         pace = self._paces[pool]
