@@ -183,7 +183,10 @@ def _wrong_choice(path: Path, instance: Any, choices: list[str]) -> str:
     if isinstance(instance, str):
         by_folded = {choice.casefold(): choice for choice in choices}
         nearest = difflib.get_close_matches(instance.casefold(), by_folded, n=1, cutoff=0.8)
-        message += f', not "{instance}"' + (f': did you mean "{by_folded[nearest[0]]}"?' if nearest else "")
+        if nearest:
+            message += f', not "{instance}": did you mean "{by_folded[nearest[0]]}"?'
+        elif path[-1:] != ("secretType",):  # the two may have been mixed up: then it is the secret
+            message += f', not "{instance}"'
     return message
 
 
