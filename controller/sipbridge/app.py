@@ -33,7 +33,9 @@ from sipbridge.core.routing import RoutingTable
 from sipbridge.observation import Observation
 from sipbridge.ports import NotificationListener
 from sipbridge.services.call_control import CallControl
+from sipbridge.services.call_feed import CallFeed
 from sipbridge.services.call_journal import CallJournal
+from sipbridge.services.call_pages import CallPages
 from sipbridge.services.dispatch import Dispatch
 from sipbridge.services.drain import Drain
 from sipbridge.services.info import bridge_info
@@ -94,7 +96,8 @@ class App:
         scheduler = Greenlets()
         self._registrar = Registrar(self._switch, table.pools.values(), _registrar_settings(settings), clock, scheduler)
         traffic = Traffic(clock)
-        self._journal = CallJournal(clock, [traffic])
+        feed = CallFeed(clock, scheduler)
+        self._journal = CallJournal(clock, [traffic, feed])
         profiles = (settings.sofia.provider_profile, settings.sofia.inside_profile)
         self._network = NetworkWatch(
             Profiles(self._switch.api), profiles, self._registrar.register_again, clock, settings.network.stable_s
@@ -152,11 +155,15 @@ class App:
             self._registrar,
             self._account_syncs,
         )
+        pages = CallPages(self._switch, self._calls, self._journal, clock)
+        onlookers = OnlookerCommands(status, pages, feed)
         self._control = ControlServer(
             settings.control.socket,
             {
                 "info": lambda _: bridge_info(self.table),
-                "status": OnlookerCommands(status).status,
+                "status": onlookers.status,
+                "calls": onlookers.calls,
+                "follow": onlookers.follow,
                 "reload": commands.reload,
                 "drain": commands.drain,
             },

@@ -62,6 +62,9 @@ class Switch(Protocol):
     def channels(self) -> Sequence[ChannelUuid]:
         """The calls in progress: their A legs, from a table that may lag behind by a second."""
 
+    def call_states(self) -> Mapping[ChannelUuid, str]:
+        """How far these are, in FreeSWITCH's words: ``RINGING``, ``ACTIVE``. From the same table."""
+
     def accounts_of(self, channels: Collection[ChannelUuid]) -> Mapping[ChannelUuid, AccountId | None]:
         """Those of `channels` that exist this very moment, and the account of each; None for one without a B leg."""
 
@@ -213,6 +216,9 @@ class Scheduler(Protocol):
 
     def breathe(self) -> None:
         """Let the others run, then go on."""
+
+    def pause(self, seconds: float) -> None:
+        """Let the others run for so long."""
 
     def apart(self, work: Callable[[], _T]) -> _T:
         """Do something long where it holds up nobody; wait for its result."""

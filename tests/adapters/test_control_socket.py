@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -10,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import gevent.event
 import gevent.socket
 import orjson
 import pytest
 from scripted_server import until
 
 from sipbridge.adapters import control_socket
-from sipbridge.adapters.control_socket import ControlError, ControlServer, ask
+from sipbridge.adapters.control_socket import ControlError, ControlServer, ask, ask_on
 from sipbridge.core.errors import SipBridgeError
 
 
@@ -209,3 +211,123 @@ def test_stopping_ends_clients_that_are_still_there(path: Path) -> None:
         stopping = gevent.spawn(server.stop)
         assert client.recv(100) == b""
         until(stopping.ready)
+
+
+# Answers that go on
+
+
+def counting(end: int | None = None) -> Iterator[int | None]:
+    """Numbers, with pauses in between."""
+    for number in itertools.count():
+        if number == end:
+            return
+        yield number
+        yield None
+        gevent.sleep(0.001)
+
+
+def test_an_answer_may_go_on_until_nobody_wants_more(path: Path) -> None:
+    ended = gevent.event.Event()
+
+    def follow(_: Mapping[str, Any]) -> Iterator[int | None]:
+        try:
+            yield from counting()
+        finally:
+            ended.set()
+
+    with listening(path, follow=follow):
+        news = ask_on(path, "follow")
+        assert [next(news) for _ in range(5)] == [0, 1, 2, 3, 4]
+        news.close()
+        assert ended.wait(10), "the daemon goes on telling nobody"
+
+
+def test_an_answer_that_goes_on_may_end_and_another_command_follow(path: Path) -> None:
+    with listening(path, follow=lambda _: counting(2), info=lambda _: "x"):
+        request = b'{"command": "follow"}\n{"command": "info"}\n'
+        assert exchange(path, request, lines=3) == [{"result": 0}, {"result": 1}, {"result": "x"}]
+
+
+def test_who_follows_hears_that_there_is_no_news(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_socket, "_HEARTBEAT_S", 0.02)
+
+    def follow(_: Mapping[str, Any]) -> Iterator[None]:
+        while True:
+            yield None
+            gevent.sleep(0.005)
+
+    with listening(path, follow=follow):
+        assert exchange(path, b'{"command": "follow"}\n', lines=3) == [{"result": None}] * 3
+
+
+def test_who_follows_and_reads_nothing_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_socket, "_CLIENT_TIMEOUT_S", 0.2)
+    ended = gevent.event.Event()
+
+    def follow(_: Mapping[str, Any]) -> Iterator[str]:
+        try:
+            while True:
+                yield "x" * 10_000
+                gevent.sleep(0)
+        finally:
+            ended.set()
+
+    with (
+        listening(path, follow=follow, info=lambda _: "x"),
+        gevent.socket.socket(gevent.socket.AF_UNIX, gevent.socket.SOCK_STREAM) as client,
+    ):
+        client.connect(str(path))
+        client.sendall(b'{"command": "follow"}\n')
+        assert ask(path, "info") == "x"
+        assert ended.wait(10)
+
+
+def test_followers_leave_room_for_others(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_socket, "_MAX_STREAMS", 2)
+    with listening(path, follow=lambda _: counting(), info=lambda _: "x"):
+        following = [ask_on(path, "follow") for _ in range(2)]
+        assert [next(each) for each in following] == [0, 0]
+        with pytest.raises(ControlError, match="2 others follow already"):
+            next(ask_on(path, "follow"))
+        assert ask(path, "info") == "x"
+        following[0].close()
+        until(lambda: "error" not in exchange(path, b'{"command": "follow"}\n')[0])
+
+
+def test_an_answer_that_breaks_off_is_told_and_logged(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def follow(_: Mapping[str, Any]) -> Iterator[float]:
+        yield 1.0
+        yield 1 / 0
+
+    with listening(path, follow=follow):
+        news = ask_on(path, "follow")
+        assert next(news) == 1.0
+        with pytest.raises(ControlError, match="it goes no further: see the log"):
+            next(news)
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_daemon_that_goes_silent_is_not_followed_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_socket, "_HEARTBEAT_S", 0.05)
+
+    def follow(_: Mapping[str, Any]) -> Iterator[int]:
+        yield 1
+        gevent.sleep(30)
+
+    with listening(path, follow=follow):
+        news = ask_on(path, "follow")
+        assert next(news) == 1
+        with pytest.raises(ControlError, match=r"nothing more on .* for 0.15 s"):
+            next(news)
+
+
+def test_following_ends_with_the_daemon(path: Path) -> None:
+    with listening(path, follow=lambda _: counting()) as server:
+        news = ask_on(path, "follow")
+        assert next(news) == 0
+        stopping = gevent.spawn(server.stop)
+        for _ in news:
+            pass
+        until(stopping.ready)
+    with pytest.raises(ControlError, match="no sipbridge listens on"):
+        next(ask_on(path, "follow"))

@@ -216,3 +216,21 @@ def test_call_that_nobody_decides_gets_503(world: World, switch: FreeSwitch, lis
 
     assert listener.wait_for(CallEnded) == CallEnded(parked.channel_uuid, "NORMAL_TEMPORARY_FAILURE", answered=False)
     assert eventually("a response", call.statuses) == [503]
+
+
+@pytest.mark.parametrize(("callee", "state"), [("answers", "ACTIVE"), ("rings", "RINGING")])
+def test_the_state_of_a_call_is_told_when_somebody_asks(
+    world: World,
+    switch: FreeSwitch,
+    listener: Listener,
+    gateway: Gateway,
+    outcomes: list[Outcome],
+    callee: str,
+    state: str,
+) -> None:
+    parked, call = park(world, listener)
+    uuid = parked.channel_uuid
+    eventually("it is parked", lambda: switch.call_states().get(uuid) == "RINGING")
+    switch.bridge(uuid, dial_string(world, gateway.name, callee), outcomes.append)
+    eventually("it goes on", lambda: {180, 200} & set(call.statuses()))
+    eventually("it is told", lambda: switch.call_states().get(uuid) == state)

@@ -49,6 +49,9 @@ class FakeScheduler:
         self.breaths += 1
         self.at_breath()
 
+    def pause(self, seconds: float) -> None:
+        self.breathe()
+
     def apart(self, work: Callable[[], _T]) -> _T:
         result = work()
         while self.while_apart:
@@ -155,6 +158,10 @@ class MemorySwitch:
         answer = list(self.table)
         self._wait("channels")
         return answer
+
+    def call_states(self) -> Mapping[ChannelUuid, str]:
+        self._wait("call_states")
+        return dict.fromkeys(self.table, "ACTIVE")
 
     def accounts_of(self, channels: Collection[ChannelUuid]) -> Mapping[ChannelUuid, AccountId | None]:
         answer = {channel: self.table.get(channel) for channel in self.alive & set(channels)}

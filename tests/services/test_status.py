@@ -9,6 +9,8 @@ from sipbridge.core.events import Heartbeat
 from sipbridge.core.snapshot import AccountQuery, BridgeState, CallCounts, Failure, SourceState, SwitchState
 from sipbridge.core.snapshot_json import JsonError
 from sipbridge.services.account_sync import SourceStatus, SyncState
+from sipbridge.services.call_feed import CallFeed
+from sipbridge.services.call_pages import CallPages
 from sipbridge.services.onlooker_commands import OnlookerCommands
 
 NOBODY = AccountQuery()
@@ -133,7 +135,8 @@ def test_two_providers_may_share_a_name_and_a_pool() -> None:
 
 
 def test_the_command_takes_a_query_and_shows_a_bounded_page(services: Services) -> None:
-    commands = OnlookerCommands(services.status)
+    pages = CallPages(services.switch, services.calls, services.journal, services.clock)
+    commands = OnlookerCommands(services.status, pages, CallFeed(services.clock, services.scheduler))
     assert commands.status({})["accounts"]["rows"] == []
     told = commands.status({"accounts": {"limit": 10**9, "offset": -1, "match": "bob"}})["accounts"]
     assert [row["uri"] for row in told["rows"]] == ["sip:bob@provider.example.net"]

@@ -77,6 +77,10 @@ class Program:
         """What it has printed."""
         return self.output.read_text(errors="replace")
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     def wait(self, timeout_s: float) -> int:
         """Wait for its end; return the exit status.
 

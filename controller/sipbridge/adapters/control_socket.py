@@ -1,7 +1,7 @@
 """Commands of the operator reach the daemon, and answers come back, as lines of JSON on a UNIX socket.
 
 A request is ``{"command": "reload", "dry_run": true}``, its other members being the arguments of the command; an answer
-is ``{"result": …}`` or ``{"error": "…"}``.
+is ``{"result": …}`` or ``{"error": "…"}``. A command that goes on answers until the client goes away, a line each.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import stat
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,12 +26,18 @@ _log = logging.getLogger(__name__)
 
 _MAX_REQUEST_BYTES = 64 * 1024
 _MAX_CLIENTS = 32
+_MAX_STREAMS = 16
+"""Clients whose answers go on: they leave room for those who have something to say."""
 _CLIENT_TIMEOUT_S = 10.0
 """Longest time for a client to send a line, or to take one. A command itself may take longer."""
 
+_HEARTBEAT_S = 5.0
+"""An answer that goes on says at least so often that it does: how else would it be known that nobody reads it?"""
+
 Handler = Callable[[Mapping[str, Any]], Any]
 """Takes the arguments of a command, as they were sent; returns its result, as JSON-able values. What it raises as
-`SipBridgeError` is told to whoever asked."""
+`SipBridgeError` is told to whoever asked. An iterator is a result that goes on: its values are told; None is
+none."""
 
 
 class ControlError(SipBridgeError):
@@ -49,6 +56,7 @@ class ControlServer:
         self._handlers = handlers
         self._mode = mode
         self._server: gevent.server.StreamServer | None = None
+        self._streams = 0
 
     def start(self) -> None:
         """Listen.
@@ -83,10 +91,24 @@ class ControlServer:
         try:
             with client, client.makefile("rb") as lines:
                 while line := _within_time(lambda: lines.readline(_MAX_REQUEST_BYTES)):
-                    answer = orjson.dumps(self._answer(line)) + b"\n"
-                    _within_time(lambda: client.sendall(answer))  # noqa: B023 - called at once
+                    for answer in self._answers(line):
+                        _within_time(lambda: client.sendall(orjson.dumps(answer) + b"\n"))  # noqa: B023 - called at once
         except (OSError, gevent.Timeout) as error:
             _log.debug("a client of the control socket went away: %s", error)
+
+    def _answers(self, line: bytes) -> Iterator[dict[str, Any]]:
+        answer = self._answer(line)
+        result = answer.get("result")
+        if not isinstance(result, Iterator):
+            yield answer
+        elif self._streams >= _MAX_STREAMS:
+            yield {"error": f"{_MAX_STREAMS} others follow already"}
+        else:
+            self._streams += 1
+            try:
+                yield from _stream(result)
+            finally:
+                self._streams -= 1
 
     def _answer(self, line: bytes) -> dict[str, Any]:
         try:
@@ -105,6 +127,18 @@ class ControlServer:
         except Exception:  # noqa: BLE001 - a defect in an answer to the operator must not look like a dead daemon
             _log.exception("the command %s failed", command)
             return {"error": f"{command} failed: see the log of the daemon"}
+
+
+def _stream(values: Iterator[Any]) -> Iterator[dict[str, Any]]:
+    told_at = time.monotonic()
+    try:
+        for value in values:
+            if value is not None or time.monotonic() - told_at >= _HEARTBEAT_S:
+                yield {"result": value}
+                told_at = time.monotonic()
+    except Exception:  # noqa: BLE001 - as for an answer that is given at once
+        _log.exception("an answer that went on failed")
+        yield {"error": "it goes no further: see the log of the daemon"}
 
 
 def ask(path: Path, command: str, arguments: Mapping[str, Any] | None = None, *, timeout_s: float = 10.0) -> Any:
@@ -131,6 +165,31 @@ def ask(path: Path, command: str, arguments: Mapping[str, Any] | None = None, *,
     if "error" in answer:
         raise ControlError(answer["error"])
     return answer["result"]
+
+
+def ask_on(path: Path, command: str, arguments: Mapping[str, Any] | None = None) -> Iterator[Any]:
+    """Send a command whose result goes on, and give what comes; ends when the daemon does.
+
+    Raises:
+        ControlError: no daemon listens there, or it refuses, or is silent for too long.
+    """
+    silent = f"nothing more on {path} for {3 * _HEARTBEAT_S:g} s"
+    try:
+        with _unix_socket() as client:
+            client.connect(str(path))
+            client.sendall(orjson.dumps({**(arguments or {}), "command": command}) + b"\n")
+            client.settimeout(3 * _HEARTBEAT_S)
+            with client.makefile("rb") as lines:
+                for line in lines:
+                    answer = orjson.loads(line)
+                    if "error" in answer:
+                        raise ControlError(answer["error"])
+                    if answer["result"] is not None:
+                        yield answer["result"]
+    except TimeoutError as error:
+        raise ControlError(silent) from error
+    except OSError as error:
+        raise ControlError(f"no sipbridge listens on {path}: {error.strerror or error}") from error
 
 
 def _within_time(wait: Callable[[], _T]) -> _T:

@@ -11,6 +11,7 @@ from typing import cast
 
 import click
 from click.shell_completion import CompletionItem
+from gevent.hub import Hub
 
 from sipbridge.cli.manual import documented, write_manual
 from sipbridge.cli.manuals import MANUALS, SIPBRIDGE
@@ -21,6 +22,7 @@ _MODULES = {
     "run": "run",
     "doctor": "doctor",
     "status": "status",
+    "calls": "calls",
     "info": "operate",
     "reload": "operate",
     "drain": "operate",
@@ -71,4 +73,6 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line."""
+    # Ctrl-C is how some commands end; gevent would print a traceback of it.
+    Hub.NOT_ERROR = (*Hub.NOT_ERROR, KeyboardInterrupt)
     cli(prog_name="sipbridge")

@@ -108,7 +108,23 @@ MANUALS: Mapping[str, Manual] = {
             ("2", "The command line is wrong."),
         ),
         files=_ASKS_DAEMON,
-        see_also=("sipbridge-info(1)", "sipbridge-doctor(1)"),
+        see_also=("sipbridge-calls(1)", "sipbridge-info(1)", "sipbridge-doctor(1)"),
+    ),
+    "calls": Manual(
+        summary="Show the calls in progress, or each as it is decided.",
+        examples=(
+            ("Who is calling whom", "sipbridge calls"),
+            ("What becomes of each call, and why", "sipbridge calls --follow"),
+            ("What goes wrong for one caller", "sipbridge calls --follow --declined --match alice@example.org"),
+            ("Declined calls, for a script", "sipbridge calls --follow --declined --json | jq -r .reason"),
+        ),
+        exit_statuses=(
+            ("0", "It is told; or Ctrl-C has ended it."),
+            ("1", "No bridge answers, or it has stopped."),
+            ("2", "The command line is wrong."),
+        ),
+        files=_ASKS_DAEMON,
+        see_also=("sipbridge-status(1)", "sipbridge-explain(1)"),
     ),
     "info": Manual(
         summary="Print every provider and its accounts, as JSON.",

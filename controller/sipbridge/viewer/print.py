@@ -37,9 +37,20 @@ def terminal_width() -> int | None:
 
 def print_lines(lines: Iterable[Text]) -> None:
     """Print lines as they are; a character that the terminal does not have becomes a question mark."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
-    console = Console(width=terminal_width() or _UNLIMITED)
+    console = _console()
     for line in lines:
         line.rstrip()
         console.print(line, no_wrap=True, overflow="ellipsis", crop=False, highlight=False)
+
+
+def print_folded(lines: Iterable[Text]) -> None:
+    """Print lines; the terminal folds those that are too long for it."""
+    console = _console()
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False)
+
+
+def _console() -> Console:
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    return Console(width=terminal_width() or _UNLIMITED)

@@ -109,13 +109,18 @@ class FreeSwitch:
 
     def channels(self) -> Sequence[ChannelUuid]:
         """``show channels``: inbound ones are A legs."""
+        return list(self.call_states())
+
+    def call_states(self) -> Mapping[ChannelUuid, str]:
+        """The column ``callstate`` of the same."""
         command = "show channels as json"
         text = self.api(command, _LONG_TIMEOUT_S)
         try:
             table = orjson.loads(text)
         except orjson.JSONDecodeError as error:
             raise CommandRefused(command, text[:200]) from error
-        return [ChannelUuid(row["uuid"]) for row in table.get("rows", ()) if row.get("direction") == "inbound"]
+        inbound = (row for row in table.get("rows", ()) if row.get("direction") == "inbound")
+        return {ChannelUuid(row["uuid"]): row.get("callstate", "") for row in inbound}
 
     def accounts_of(self, channels: Collection[ChannelUuid]) -> Mapping[ChannelUuid, AccountId | None]:
         """``uuid_getvar`` of each, all sent at once: it asks the sessions themselves, not a table that lags behind.

@@ -1,0 +1,90 @@
+"""``sipbridge calls``: who is calling whom, and what is decided while somebody looks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sipbridge.adapters.control_socket import ControlError, ask_on
+from sipbridge.cli.common import Failed, ask_daemon, settings_from, settings_option
+from sipbridge.core.call_news import CallNews, CallsInProgress, NewsKind
+from sipbridge.core.snapshot_json import from_json
+from sipbridge.viewer.calls import calls_table, news_lines
+from sipbridge.viewer.print import print_folded, print_lines, terminal_width
+
+_TIMEOUT_S = 60.0
+"""FreeSWITCH takes seconds to tell of ten thousand channels."""
+
+
+@click.command()
+@click.option("--follow", is_flag=True, help="Show each call as it is decided, with the reasons, and as it ends.")
+@click.option("--declined", is_flag=True, help="With --follow: only calls that are declined, or fail.")
+@click.option("--match", default="", metavar="TEXT", help="Only calls with this in an address, account or Call-ID.")
+@click.option("--provider", default="", metavar="NAME", help="Only calls of this provider.")
+@click.option(
+    "--limit", type=click.IntRange(0, 1_000), help="How many to show; with --follow, of before.  [default: 100; 10]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; with --follow, a line for each.")
+@settings_option
+def calls(
+    follow: bool,
+    declined: bool,
+    match: str,
+    provider: str,
+    limit: int | None,
+    as_json: bool,
+    settings_file: Path | None,
+) -> None:
+    """Show the calls in progress, or with --follow what becomes of each call, and why.
+
+    Which provider took or declined it, what the ones before it made of it, which account it uses, where its INVITE
+    goes; then how it ended. Ctrl-C ends it.
+    """
+    if not follow:
+        if declined:
+            raise click.UsageError("--declined goes with --follow")
+        query = {"limit": 100 if limit is None else limit, "match": match, "provider": provider}
+        _print_calls(ask_daemon(settings_file, "calls", query, timeout_s=_TIMEOUT_S), as_json)
+        return
+    try:
+        for told in ask_on(_socket(settings_file), "follow", {"limit": 10 if limit is None else limit}):
+            news = from_json(CallNews, told)
+            if _is_wanted(news, declined, match.lower(), provider):
+                _print_news(news, told, as_json)
+    except ControlError as error:
+        raise Failed(f"sipbridge: error: {error}") from error
+    except KeyboardInterrupt:
+        return
+    raise Failed("sipbridge: error: the bridge has stopped")
+
+
+def _socket(settings_file: Path | None) -> Path:
+    return settings_from(settings_file).control.socket
+
+
+def _print_calls(told: Any, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        print_lines(calls_table(from_json(CallsInProgress, told), terminal_width()))
+
+
+def _is_wanted(news: CallNews, only_bad: bool, match: str, provider: str) -> bool:
+    if news.kind is NewsKind.MISSED:
+        return True
+    if only_bad and (news.kind is NewsKind.BRIDGED or news.reason == "answered"):
+        return False
+    places = (news.from_, news.to, news.request_uri, news.goes_to, news.account, news.call_id)
+    return provider in ("", news.provider) and any(match in place.lower() for place in places)
+
+
+def _print_news(news: CallNews, told: Any, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(told, ensure_ascii=False))
+    else:
+        print_folded(news_lines(news))
+    sys.stdout.flush()
