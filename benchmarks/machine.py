@@ -16,6 +16,18 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
+def cpu_of_group_s(pid: int) -> float:
+    """CPU seconds that a process and all that it has started have used so far; it leads a process group."""
+    return sum(cpu_s(int(stat.parent.name)) for stat in Path("/proc").glob("[0-9]*/stat") if _group(stat) == pid)
+
+
+def _group(stat: Path) -> int:
+    try:
+        return int(stat.read_text().rpartition(")")[2].split()[2])
+    except OSError:  # it has ended meanwhile
+        return 0
+
+
 def peak_memory_mb() -> float:
     """The most memory that this process has had resident.
 

@@ -74,6 +74,7 @@ class Testbed:
                 own_priorities=self.in_real_time,
                 benchmark_floor_port=str(_FLOOR_PORT),
                 benchmark_callee=ip_and_port,
+                benchmark_edge="nowhere",
                 # Admission must not be what limits the rate.
                 sipbridge_sessions_per_second="5000",
                 sipbridge_max_sessions="5000",

@@ -33,6 +33,7 @@ class Edge:
     Args:
         directory: for its files; made if it is not there.
         freeswitch: ``ip:port`` of the profile whose calls it takes out.
+        ip: where all of its ports are; an address of its own by default.
         definitions: more lines of local.cfg, by name.
         tls: where the server's certificate and key, and the certificates to trust, are: ``cert.pem``, ``key.pem``.
 
@@ -44,20 +45,26 @@ class Edge:
     """
 
     def __init__(
-        self, directory: Path, freeswitch: str, *, tls: Path | None = None, definitions: dict[str, str] | None = None
+        self,
+        directory: Path,
+        freeswitch: str,
+        *,
+        ip: str = "",
+        tls: Path | None = None,
+        definitions: dict[str, str] | None = None,
     ) -> None:
         directory.mkdir(exist_ok=True)
         self.directory = directory
-        self.ip = some_ip()
+        self.ip = ip or some_ip()
         self.inside = f"{self.ip}:5090"
-        self.outside = f"{self.ip}:5060"
-        self.outside_tls = f"{self.ip}:5061"
+        self.outside = f"{self.ip}:5070"
+        self.outside_tls = f"{self.ip}:5071"
         self.rpc_socket = directory / "rpc.sock"
-        ip, _, port = freeswitch.rpartition(":")
+        freeswitch_ip, _, freeswitch_port = freeswitch.rpartition(":")
         self._definitions = {
             "INSIDE": self.inside,
-            "FREESWITCH_IP": ip,
-            "FREESWITCH_PORT": port,
+            "FREESWITCH_IP": freeswitch_ip,
+            "FREESWITCH_PORT": freeswitch_port,
             "OUTSIDE_IP": self.ip,
             "ADVERTISED_IP": self.ip,
             "RPC_SOCKET": str(self.rpc_socket),
