@@ -67,6 +67,7 @@ def test_every_metric_of_ours_is_on_the_dashboard() -> None:
         "sipbridge_lease_held",
         "sipbridge_ready_condition",
         "sipbridge_source_loaded",
+        "sipbridge_profile_lost_gateways",
         "sipbridge_cdr_written_total",
     }
     named = {re.sub("_bucket$", "", name) for name in shown}

@@ -1,7 +1,7 @@
 """No secret of a configuration is anywhere but where it belongs, whatever goes wrong.
 
 Every secret has one and the same mark in it, so that a part of it, or another way to write it, is found as well. By
-hand with ``SIPBRIDGE_TEST_LOG_LINES=1000000``, which takes some ten minutes.
+hand with ``TEST_LOG_LINES=1000000``, which takes some ten minutes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sipbridge.simulator.registrar import Refuse, RegistrarRule
 from support.processes import Program, free_tcp_port
 
 MARK = "zqMARKqz"
-LOG_LINES = int(os.environ.get("SIPBRIDGE_TEST_LOG_LINES", "2000"))
+LOG_LINES = int(os.environ.get("TEST_LOG_LINES", "2000"))
 QUERY = (
     "SELECT username, 'db.example.org' AS hostport, '' AS user_id, 'clrtxt' AS secret_type, secret, "
     "'' AS alias_username, '' AS alias_hostport, '' AS outbound_proxy FROM accounts"

@@ -169,5 +169,8 @@ class Observation:
         yield metrics.CALLS_IN_PROGRESS.one(self._calls.calls_in_progress)
         yield metrics.CALLS_WAITING.one(self._dispatch.calls_waiting)
         yield metrics.LEASE_HELD.one(self._dispatch.has_lease)
+        if (heartbeat := self._dispatch.heartbeat) is not None:
+            yield metrics.SESSIONS.one(heartbeat.sessions)
+            yield metrics.SESSIONS_LIMIT.one(heartbeat.max_sessions)
         if (redis_up := self._syncs.is_redis_up) is not None:
             yield metrics.REDIS_UP.one(redis_up)

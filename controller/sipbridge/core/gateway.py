@@ -71,6 +71,11 @@ _FAILURES = {"FAILED": "", "TIMEOUT": "no answer", "FAIL_WAIT": ""}
 _ATTEMPTS = ("UNREGED", "TRYING")
 _SETTLED = (RegistrationStatus.REGISTERED, RegistrationStatus.FAILED)
 
+REFUSED_STATUSES = frozenset({"401", "403", "407", "904"})
+"""SIP statuses of a registration with the wrong credentials; 904 is FreeSWITCH's own for a second challenge."""
+NO_ANSWER_STATUSES = frozenset({"408", "908"})
+"""Those of one that nobody answered; 908 is FreeSWITCH's own."""
+
 
 def next_registration(
     current: Registration, state: str, sip_status: str = "", phrase: str = "", now: float = 0.0

@@ -88,6 +88,14 @@ REDIS_UP = _define("redis_up", _GAUGE, "1 while notifications come through Redis
 # The way to FreeSWITCH
 SWITCH_UP = _define("switch_up", _GAUGE, "1 while both Event Socket connections stand.")
 LEASE_HELD = _define("lease_held", _GAUGE, "1 while FreeSWITCH is told to take calls.")
+SESSIONS = _define("switch_sessions", _GAUGE, "Channels that FreeSWITCH has, others' included; told every 20 s.")
+SESSIONS_LIMIT = _define("switch_sessions_limit", _GAUGE, "Channels that FreeSWITCH may have.")
+LOST_GATEWAYS = _define(
+    "profile_lost_gateways",
+    _GAUGE,
+    "Gateways that are gone, and whose memory FreeSWITCH holds until its profile restarts.",
+)
+LOST_MEMORY = _define("profile_lost_memory_bytes", _GAUGE, "The memory that they take; an estimate.")
 CONNECTIONS = _define("switch_connections_total", _COUNTER, "How often the connection to FreeSWITCH was made.")
 LOSSES = _define("switch_connection_losses_total", _COUNTER, "How often it was lost.")
 EVENTS = _define("switch_events_total", _COUNTER, "Events of FreeSWITCH, by what they are about.", "event")

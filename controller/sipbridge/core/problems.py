@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from sipbridge.core.gateway import NO_ANSWER_STATUSES, REFUSED_STATUSES
 from sipbridge.core.snapshot import PoolState, Snapshot
 
 
@@ -225,9 +226,9 @@ _BROKEN = _Kind(Side.PROVIDER, "not served", "{registrar} fails: tell the provid
 def _kind_of(reason: str) -> _Kind:
     """What a failure says about whose it is. 503 and 908 are what FreeSWITCH says when nobody answers."""
     status = reason[:3]
-    if status in ("401", "403", "407", "904"):
+    if status in REFUSED_STATUSES:
         return _REFUSED
-    if status in ("408", "503", "504", "908") or not status.isdigit():
+    if status in NO_ANSWER_STATUSES | {"503", "504"} or not status.isdigit():
         return _SILENT
     return _BROKEN if status[0] in "569" else _UNKNOWN
 

@@ -58,6 +58,8 @@ class AccountMetrics:
         yield metrics.LINES_USED.of(_each(pools, lambda pool: pool.tally.calls))
         yield metrics.GATEWAYS_TO_ADD.one(self._registrar.pending_additions)
         yield metrics.GATEWAYS_TO_REMOVE.one(self._registrar.pending_removals)
+        yield metrics.LOST_GATEWAYS.one(self._registrar.memory.lost_gateways)
+        yield metrics.LOST_MEMORY.one(self._registrar.memory.lost_bytes)
         syncs = self._syncs()
         yield metrics.SOURCE_UP.of(_each(syncs, lambda state: not state.problem))
         yield metrics.SOURCE_LOADED.of(_each(syncs, lambda state: state.status is not SourceStatus.LOADING))

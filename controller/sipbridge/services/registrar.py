@@ -15,7 +15,7 @@ from sipbridge.core.account import AccountId
 from sipbridge.core.account_pool import AccountPool, Line
 from sipbridge.core.backoff import Backoff
 from sipbridge.core.events import GatewayAdded, GatewayDeleted, GatewayStateChanged, ProfileStarted
-from sipbridge.core.gateway import GATEWAY_PREFIX, GatewayName, Registration, RegistrationStatus
+from sipbridge.core.gateway import GATEWAY_PREFIX, REFUSED_STATUSES, GatewayName, Registration, RegistrationStatus
 from sipbridge.core.uri import SipUri
 from sipbridge.ports import Clock, CommandRefused, Scheduler, Switch, SwitchLost
 from sipbridge.services.desired_gateways import DesiredGateways
@@ -28,8 +28,6 @@ _log = logging.getLogger(__name__)
 
 _RETRY_MIN_S = 1.0
 _RETRY_MAX_S = 30.0
-_REFUSED = frozenset({"401", "403", "407", "904"})
-"""SIP statuses of a registration with the wrong credentials; 904 is FreeSWITCH's own for a second challenge."""
 
 _NOT_REGISTERED = Registration()
 
@@ -197,7 +195,7 @@ class Registrar:
             return
         if line.registration.status is RegistrationStatus.REGISTERED:
             self._refused.forgive(line.id)
-        elif line.registration.status is RegistrationStatus.FAILED and changed.sip_status in _REFUSED:
+        elif line.registration.status is RegistrationStatus.FAILED and changed.sip_status in REFUSED_STATUSES:
             pause = self._refused.refuse(line.id, now)
             _log.warning("account %s was refused and tries again in %d min", line.account.uri, pause / 60)
             self._changes.remove(GatewayName(changed.name), line.pool.policy.name)

@@ -16,6 +16,7 @@ from sipbridge.core.events import (
     ProfileStarted,
     SwitchEvent,
 )
+from sipbridge.core.gateway import NO_ANSWER_STATUSES, REFUSED_STATUSES
 from sipbridge.core.metric import Metric
 from sipbridge.ports import SwitchListener
 
@@ -29,9 +30,6 @@ _KINDS: dict[type[SwitchEvent], str] = {
     Heartbeat: "heartbeat",
 }
 _RESULTS = ("sent", "accepted", "refused", "no_answer", "failed")
-_REFUSED = frozenset({"401", "403", "407", "904"})
-_NO_ANSWER = frozenset({"408", "908"})
-"""908 is FreeSWITCH's own for a request that nobody answers."""
 
 
 class SwitchTally:
@@ -82,9 +80,9 @@ def _result(changed: GatewayStateChanged) -> str | None:
             return "accepted"
         case "TIMEOUT":
             return "no_answer"
-        case "FAILED" if changed.sip_status in _REFUSED:
+        case "FAILED" if changed.sip_status in REFUSED_STATUSES:
             return "refused"
-        case "FAILED" if changed.sip_status in _NO_ANSWER:
+        case "FAILED" if changed.sip_status in NO_ANSWER_STATUSES:
             return "no_answer"
         case "FAILED" if changed.sip_status:
             return "failed"
