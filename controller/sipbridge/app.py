@@ -30,6 +30,7 @@ from sipbridge.config.routing_table import routing_table
 from sipbridge.config.secrets_in_use import secrets_of_providers
 from sipbridge.core.errors import SipBridgeError
 from sipbridge.core.routing import RoutingTable
+from sipbridge.edge_link import EdgeLink
 from sipbridge.observation import Observation
 from sipbridge.ports import NotificationListener
 from sipbridge.services.call_control import CallControl
@@ -102,6 +103,7 @@ class App:
         self._network = NetworkWatch(
             Profiles(self._switch.api), profiles, self._registrar.register_again, clock, settings.network.stable_s
         )
+        self._edge = EdgeLink(settings.edge, self._registrar, lambda: self._dispatch.is_ready, clock)
         self._calls = CallControl(
             self._switch,
             table,
@@ -143,6 +145,7 @@ class App:
             traffic=traffic,
             redis=lambda: self._account_syncs.redis_status,
             sources=self._account_syncs.states,
+            edge=lambda: self._edge.state,
         )
         self._observation = Observation(
             settings,
@@ -236,6 +239,7 @@ class App:
             self._greenlets += [gevent.spawn(watch_network, self._network), gevent.spawn(self._network_steps)]
         for greenlet in self._greenlets:
             greenlet.link_exception(self._on_greenlet_failed)
+        self._edge.start(self._on_greenlet_failed)
         self._account_syncs.start(self._config, self.table.pools)
 
     def stop(self) -> None:
@@ -256,6 +260,7 @@ class App:
             self._wait_while(lambda: self._dispatch.is_ready and self._registrar.pending_removals > 0, within_s)
         if self._registrar.pending_removals:
             _log.warning("%d gateways are still in FreeSWITCH", self._registrar.pending_removals)
+        self._edge.stop()
         self._switch.stop()
         self._control.stop()
         self._observation.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -148,6 +148,39 @@ class NetworkListener(Protocol):
 
     def on_network(self, network: HostNetwork) -> None:
         """It may have changed. Must not wait."""
+
+
+class EdgeLost(SipBridgeError):
+    """The edge does not answer. Says where and why, and holds no secret."""
+
+
+class EdgeRefused(SipBridgeError):
+    """The edge answers with an error. Says to what and which, and holds no secret."""
+
+
+class EdgeControl(Protocol):
+    """The edge's table of accounts: what it has to know of each gateway that goes through it, by the gateway's name.
+
+    All of it waits for the edge, and raises `EdgeLost` or `EdgeRefused`.
+    """
+
+    def epoch(self) -> str | None:
+        """Who has filled the table; None after the edge was started."""
+
+    def set_epoch(self, epoch: str) -> None:
+        """Note who fills it."""
+
+    def put(self, entries: Iterable[tuple[GatewayName, str]]) -> None:
+        """Let it have these entries, as `core.edge.edge_entry` makes them."""
+
+    def delete(self, names: Iterable[GatewayName]) -> None:
+        """Let it have these no more, if it has them."""
+
+    def count(self) -> int:
+        """How many entries it has."""
+
+    def clear(self) -> None:
+        """Let it have none, and nobody's name."""
 
 
 class NotificationListener(Protocol):

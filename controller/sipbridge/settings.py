@@ -238,7 +238,7 @@ class EdgeSettings:
     address: _AddressAndPort = "127.0.0.1:5090"
     """Where Kamailio takes requests from FreeSWITCH, over UDP: its inside socket."""
 
-    rpc_socket: Path = Path("/run/kamailio/sipbridge.sock")
+    rpc_socket: Path = Path("/run/sipbridge-edge/rpc.sock")
     """Kamailio's UNIX datagram socket for JSON-RPC. Whoever may write to it reads and sets the accounts' secrets: only
     the group that the two have in common should."""
 

@@ -165,6 +165,21 @@ class PoolState:
 
 
 @dataclass(frozen=True, slots=True)
+class EdgeState:
+    """The edge beside FreeSWITCH, for what FreeSWITCH alone cannot do.
+
+    Attributes:
+        problem: why it cannot be told its accounts; ``""`` when it can.
+        accounts: how many go through it.
+        known: how many of these it knows; the others cannot register or call.
+    """
+
+    problem: str
+    accounts: int
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
 class AccountState:
     """One account.
 
@@ -244,6 +259,7 @@ class Snapshot:
 
     Attributes:
         redis: ``OK``, ``not used``, or why no notifications come.
+        edge: None when there is none.
     """
 
     bridge: BridgeState
@@ -253,3 +269,4 @@ class Snapshot:
     pools: tuple[PoolState, ...]
     redis: str = "not used"
     accounts: AccountPage = AccountPage()
+    edge: EdgeState | None = None

@@ -162,7 +162,9 @@ class CallControl:
         return decision
 
     def _bridge(self, call: CallParked, bridge: Bridge) -> None:
-        leaves_by = self._inside if call.sofia_profile == self._outside else self._outside
+        # The edge takes calls from the providers' side only.
+        to_inside = call.sofia_profile == self._outside and bridge.edge is None
+        leaves_by = self._inside if to_inside else self._outside
         dial_string = format_dial_string(bridge, self._gateway_of(bridge.line), leaves_by)
         self._usage.take(call.channel_uuid, bridge.line)
         self._switch.bridge(call.channel_uuid, dial_string, partial(self._on_bridge_done, call.channel_uuid))

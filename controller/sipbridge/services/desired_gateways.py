@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, KeysView
 
 from sipbridge.core.account import AccountId
 from sipbridge.core.account_pool import AccountPool, Line
+from sipbridge.core.edge import edge_reason
 from sipbridge.core.events import GatewayStateChanged
 from sipbridge.core.gateway import (
     Gateway,
@@ -21,6 +22,7 @@ from sipbridge.core.gateway import (
     gateway_name,
     next_registration,
 )
+from sipbridge.services.edge_table import EdgeTable
 
 _log = logging.getLogger(__name__)
 
@@ -34,10 +36,14 @@ class DesiredGateways:
 
     Args:
         expires_s: longest lifetime of a registration.
+
+    Attributes:
+        edge_table: those of them that go through the edge.
     """
 
     def __init__(self, pools: Iterable[AccountPool], expires_s: int) -> None:
         self.pools = {pool.policy.name: pool for pool in pools}
+        self.edge_table = EdgeTable()
         self._expires_s = expires_s
         self._salt = b""
         # The same, once all gateways have their names by it.
@@ -75,6 +81,11 @@ class DesiredGateways:
         made = gateway_for(line.id, line.account, line.pool.policy, self._salt, self._expires_s)
         return made if made.name == name else None
 
+    def edge_entry_of(self, name: GatewayName) -> str | None:
+        """What the edge has to know of the gateway of this name; None where its account has changed, as above."""
+        made = self.gateway(name)
+        return made.edge_entry if made is not None else None
+
     def use_salt(self, salt: bytes) -> Iterator[None]:
         """Name the gateways with the key that the switch has now; all have other names after it was restarted.
 
@@ -87,6 +98,7 @@ class DesiredGateways:
         for line in self._lines.values():
             line.gateway = None
         self._lines = {}
+        self.edge_table.release_all()
         for line in [line for pool in self.pools.values() for line in pool]:
             if line.pool.get(line.id) is line and line.gateway is None:
                 self.want(line)
@@ -100,19 +112,27 @@ class DesiredGateways:
             The gateway that it had and the one that it has now; the same when nothing changed that the switch knows
             of. Both are None before the first connection: then all are made at once.
         """
-        before = self.withdraw(line)
-        if not self._salt or not self._is_wanted(line.pool):
-            return before, None
-        now = gateway_name(line.account, line.pool.policy, self._salt, self._expires_s)
-        self._lines[now] = line
-        line.gateway = now
+        before, now = line.gateway, self._name(line)
+        if before != now:
+            self.withdraw(line)
+        if now is not None:
+            self._lines[now] = line
+            line.gateway = now
+            if edge_reason(line.account, line.pool.policy.edge):
+                self.edge_table.want(now)
         return before, now
+
+    def _name(self, line: Line) -> GatewayName | None:
+        if not self._salt or not self._is_wanted(line.pool):
+            return None
+        return gateway_name(line.account, line.pool.policy, self._salt, self._expires_s)
 
     def withdraw(self, line: Line) -> GatewayName | None:
         """No longer desire the gateway of an account; gives its name back."""
         name, line.gateway = line.gateway, None
         if name is not None:
             del self._lines[name]
+            self.edge_table.release(name)
         return name
 
     def withdraw_at_shutdown(self) -> list[tuple[GatewayName, str]]:

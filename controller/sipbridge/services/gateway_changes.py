@@ -6,7 +6,7 @@ Times in seconds, only ever growing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice, takewhile
+from itertools import takewhile
 
 from sipbridge.core.gateway import Gateway, GatewayName, GatewayPlan, plan_gateways
 from sipbridge.core.provider import PoolPolicy
@@ -95,6 +95,10 @@ class GatewayChanges:
     def is_present(self, name: GatewayName) -> bool:
         """Whether FreeSWITCH has it."""
         return name in self._present
+
+    def may_be_present(self, name: GatewayName) -> bool:
+        """Whether FreeSWITCH has it, or has been asked to."""
+        return name in self._present or name in self._adding
 
     @property
     def pending_removals(self) -> int:
@@ -214,11 +218,14 @@ class GatewayChanges:
         self._missing = {pool: {} for pool in self._missing}
 
     def _due_additions(self, pool: str, now: float) -> Iterator[Gateway]:
-        pace = self._paces[pool]
-        for name in islice(self._missing[pool], _BATCH):
-            gateway = None if self._leaving.hold_back(name) else self._desired.gateway(name)
+        pace, left = self._paces[pool], _BATCH
+        # Any number of them may wait for the edge: the others go past them.
+        for name in self._missing[pool]:
+            waits = self._leaving.hold_back(name) or self._desired.edge_table.waits(name)
+            gateway = None if waits else self._desired.gateway(name)
             if gateway is None:
                 continue
-            if gateway.register and not pace.take(now):
+            if not left or (gateway.register and not pace.take(now)):
                 return
+            left -= 1
             yield gateway

@@ -84,6 +84,15 @@ class Registrar:
         name = line.gateway
         return name if name is not None and self._changes.is_present(name) else None
 
+    @property
+    def desired(self) -> DesiredGateways:
+        """The gateways that there should be. One that goes through the edge is not added before the edge knows it."""
+        return self._desired
+
+    def may_have_gateway(self, name: GatewayName) -> bool:
+        """Whether FreeSWITCH has a gateway of this name, or has been asked to."""
+        return self._changes.may_be_present(name)
+
     def account_behind(self, gateway: str) -> SipUri | None:
         """The URI of the account that a gateway was made for."""
         line = self._desired.line(gateway)

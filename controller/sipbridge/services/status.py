@@ -14,6 +14,7 @@ from sipbridge.core.snapshot import (
     AccountState,
     BridgeState,
     CallCounts,
+    EdgeState,
     Failure,
     PoolState,
     ProviderState,
@@ -44,6 +45,7 @@ class Status:
         version: of the daemon.
         redis: how it is with the notifications: ``OK``, ``not used``, or why none come.
         sources: how each pool gets on with its database.
+        edge: how the edge is doing; None when there is none.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Status:
         traffic: Traffic,
         redis: Callable[[], str],
         sources: Callable[[], Mapping[str, SyncState]],
+        edge: Callable[[], EdgeState | None] = lambda: None,
     ) -> None:
         self._version = version
         self._clock = clock
@@ -70,6 +73,7 @@ class Status:
         self._traffic = traffic
         self._redis = redis
         self._sources = sources
+        self._edge = edge
         self._started = clock.monotonic()
 
     def snapshot(self, query: AccountQuery) -> Snapshot:
@@ -84,6 +88,7 @@ class Status:
             pools=self._pools(),
             redis=self._redis(),
             accounts=accounts,
+            edge=self._edge(),
         )
 
     def _bridge(self) -> BridgeState:

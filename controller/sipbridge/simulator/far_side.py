@@ -17,6 +17,7 @@ class SimulatedInvite:
         next_hop: a SIP URI; the Request-URI where nothing else is said.
         gateway: the one whose credentials and contact it carries; None without.
         variables: those of the dial string.
+        edge: the edge that it passes on the way to `next_hop`; None without.
     """
 
     request_uri: str
@@ -25,6 +26,7 @@ class SimulatedInvite:
     next_hop: str
     gateway: str | None
     variables: Mapping[str, str]
+    edge: str | None = None
 
 
 def _every_invite(_: SimulatedInvite) -> bool:

@@ -79,11 +79,15 @@ def _invite(
     to_uri = variables.get("sip_invite_to_uri", f"<{destination}>")
     if uri := variables.get("sip_invite_from_uri") or variables.get("sip_from_uri"):
         from_ = uri if uri.startswith("<") else f"<{uri}>"
+    sent_to = variables.get("sip_route_uri", proxy or request_uri)
+    # The edge takes this header off, and sends the INVITE there.
+    behind_edge = variables.get("sip_h_X-Sipbridge-Next-Hop")
     return SimulatedInvite(
         request_uri=request_uri,
         to=variables.get("sip_force_full_to", to_uri),
         from_=variables.get("sip_force_full_from", from_),
-        next_hop=variables.get("sip_route_uri", proxy or request_uri),
+        next_hop=behind_edge or sent_to,
         gateway=gateway,
         variables=variables,
+        edge=sent_to if behind_edge else None,
     )

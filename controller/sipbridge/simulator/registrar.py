@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from sipbridge.simulator.edge import SimulatedEdge
 from sipbridge.simulator.spool import GatewayDefinition
 
 
@@ -67,6 +68,8 @@ class Answer:
     from_network: bool = True
 
 
+# What the edge answers for a gateway that it was not told of.
+_NOT_LOADED = Answer(503, "Account Not Loaded", 1)
 _NO_SUCH_CHALLENGE = Answer(904, "Operation has no matching challenge ", 3, from_network=False)
 
 
@@ -75,20 +78,25 @@ class Registrar:
 
     Attributes:
         rules: in order; change them at any time.
+        edge: what answers challenges for the gateways that register through it.
         bindings: the gateways that calls can reach now.
         register_count: REGISTERs that arrived, unregistering ones not counted.
     """
 
     def __init__(self, rules: Sequence[RegistrarRule] = ()) -> None:
         self.rules = list(rules)
+        self.edge: SimulatedEdge | None = None
         self.bindings: set[str] = set()
         self.register_count = 0
 
     def register(self, gateway: GatewayDefinition) -> Answer | None:
         """Answer a REGISTER; None is silence."""
         self.register_count += 1
+        edge = self._edge_of(gateway)
+        if edge is not None and not edge.knows(gateway):
+            return _NOT_LOADED
         match self.behaviour_for(gateway):
-            case Accept(password) if password is None or password == gateway.password:
+            case Accept(password) if password is None or self._has_password(gateway, password):
                 self.bindings.add(gateway.name)
                 return Answer(200, "OK", 1 if password is None else 2)
             case Accept():
@@ -99,6 +107,13 @@ class Registrar:
                 return Answer(503, "Service Unavailable", 0, from_network=False)
             case Silent():
                 return None
+
+    def _edge_of(self, gateway: GatewayDefinition) -> SimulatedEdge | None:
+        return self.edge if self.edge is not None and self.edge.takes(gateway) else None
+
+    def _has_password(self, gateway: GatewayDefinition, password: str) -> bool:
+        edge = self._edge_of(gateway)
+        return password == gateway.password if edge is None else edge.answers_right(gateway, password)
 
     def unregister(self, gateway: GatewayDefinition) -> None:
         """Drop the binding of a gateway, whichever of two of that name made it."""
