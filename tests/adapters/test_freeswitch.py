@@ -344,13 +344,16 @@ def test_a_rescan_that_is_lost_empties_the_spool_all_the_same(
 def test_the_lease_is_put_off_and_ended(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
     switch.renew_lease()
     switch.end_lease()
-    until(lambda: len(fake.commands) == 5)
+    until(lambda: len(fake.commands) == 8)
     assert fake.commands == [
         "api global_setvar sipbridge_lease=true",
+        "api fsctl resume inbound",
         "api sched_del sipbridge_lease",
         "api sched_api +6 sipbridge_lease global_setvar sipbridge_lease=false",
+        "api sched_api +6 sipbridge_lease fsctl pause inbound",
         "api sched_del sipbridge_lease",
         "api global_setvar sipbridge_lease=false",
+        "api fsctl pause inbound",
     ]
 
 

@@ -25,7 +25,7 @@ def freeswitch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreeSwitch]
     freeswitch = FreeSwitch(tmp_path_factory.mktemp("freeswitch"))
     events = "CHANNEL_PARK CHANNEL_HANGUP_COMPLETE CUSTOM sofia::gateway_state sofia::gateway_delete"
     freeswitch.event_socket.command(f"event json {events}")
-    freeswitch.event_socket.api("global_setvar sipbridge_lease=true")
+    freeswitch.take_calls()
     try:
         yield freeswitch
     finally:

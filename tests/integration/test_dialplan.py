@@ -18,9 +18,10 @@ GATEWAY = "sipbridge.dialplan.4f0c"
 
 @pytest.fixture
 def without_lease(freeswitch: FreeSwitch, request: pytest.FixtureRequest) -> Iterator[None]:
+    """The variable alone: what the dialplan does by itself."""
     freeswitch.event_socket.api(f"global_setvar sipbridge_lease={request.param}")
     yield
-    freeswitch.event_socket.api("global_setvar sipbridge_lease=true")
+    freeswitch.take_calls()
 
 
 @pytest.fixture(scope="module")
@@ -123,5 +124,8 @@ def test_nothing_but_calls_is_accepted(freeswitch: FreeSwitch, caller: SipPeer, 
         assert caller.final_response(request).status == 405
 
 
-def test_proxy_can_ask_whether_we_are_alive(freeswitch: FreeSwitch, caller: SipPeer) -> None:
-    assert caller.final_response(send(caller, "OPTIONS", f"sip:{freeswitch.inside}", freeswitch.inside)).status == 200
+def test_probe_is_answered_as_calls_would_be(freeswitch: FreeSwitch, caller: SipPeer) -> None:
+    for takes_calls, status in ((True, 200), (False, 503), (True, 200)):
+        freeswitch.take_calls(takes_calls)
+        for hostport in (freeswitch.inside, freeswitch.providers):
+            assert caller.final_response(send(caller, "OPTIONS", f"sip:{hostport}", hostport)).status == status

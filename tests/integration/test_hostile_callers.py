@@ -187,7 +187,7 @@ def test_what_is_tried_would_run(target: Target, caller: SipPeer) -> None:
     """The counter-check: in the argument of an application that FreeSWITCH executes, the payload does run."""
     target.bridge.kill()
     target.freeswitch.event_socket.command("event json CHANNEL_PARK")
-    target.freeswitch.event_socket.api("global_setvar sipbridge_lease=true")
+    target.freeswitch.take_calls()
     call = place_call(target.freeswitch, caller)
     target.freeswitch.event_socket.execute(call.uuid, "respond", "488 " + RUN.replace("TRAP", str(target.trap)))
     caller.final_response(call.invite)

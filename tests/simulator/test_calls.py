@@ -192,6 +192,16 @@ def test_without_a_lease_503_at_once(simulator: Simulator, client: Client) -> No
     assert (call.state, call.responses) == (CallState.ENDED, [100, 503])
 
 
+def test_paused_it_refuses_and_tells_nobody(simulator: Simulator, client: Client) -> None:
+    client.command("event json ALL")
+    assert client.api("fsctl pause inbound") == "+OK\n"
+    assert client.api("fsctl pause_check inbound") == "true"
+    assert place(simulator).responses == [100, 503]
+    assert client.api("show channels as json") == '{"row_count": 0}\n'
+    assert client.api("fsctl resume inbound") == "+OK\n"
+    assert place(simulator).state is CallState.PARKED
+
+
 def test_lease_that_nobody_renews_runs_out(simulator: Simulator, client: Client) -> None:
     assert client.api("sched_api +1 sipbridge_lease global_setvar sipbridge_lease=false").startswith("+OK Added: ")
     wait_until(lambda: simulator.switch.variables["sipbridge_lease"] == "false")

@@ -129,6 +129,11 @@ class FreeSwitch:
         """What the controller's lease is now: ``true`` while it lives."""
         return self.event_socket.api("global_getvar sipbridge_lease")
 
+    def take_calls(self, wish: bool = True) -> None:
+        """What the controller does when it takes calls, or none any more, but for good."""
+        self.event_socket.api(f"global_setvar sipbridge_lease={'true' if wish else 'false'}")
+        self.event_socket.api(f"fsctl {'resume' if wish else 'pause'} inbound")
+
     def gateways_up(self) -> set[str]:
         """Names of the gateways that can be called through."""
         answer = self.event_socket.api("sofia profile providers gwlist up")

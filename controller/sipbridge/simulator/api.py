@@ -91,6 +91,17 @@ def _sched_del(switch: Switch, argument: str) -> str:
     return f"+OK Deleted: {switch.schedule.remove(argument)}\n"
 
 
+def _fsctl(switch: Switch, argument: str) -> str:
+    match argument.split():
+        case ["pause" | "resume" as what, "inbound"]:
+            switch.is_paused = what == "pause"
+            return "+OK\n"
+        case ["pause_check", "inbound"]:
+            return "true" if switch.is_paused else "false"
+        case _:
+            return "-ERR Unknown command\n"
+
+
 def _uuid_exists(switch: Switch, argument: str) -> str:
     return "true" if switch.channel(argument) else "false"
 
@@ -209,6 +220,7 @@ _COMMANDS: dict[str, Callable[[Switch, str], str]] = {
     "global_setvar": _global_setvar,
     "sched_api": _sched_api,
     "sched_del": _sched_del,
+    "fsctl": _fsctl,
     "uuid_exists": _uuid_exists,
     "uuid_setvar": _uuid_setvar,
     "uuid_getvar": _uuid_getvar,

@@ -31,6 +31,7 @@ class Switch:
         profiles: those that run now.
         configured_profiles: those, and the ones that are restarting.
         calls: those in progress, by the UUID of their A leg.
+        is_paused: whether the SIP stack refuses new calls.
 
     Args:
         clock: runs what is scheduled; a new run needs a new one.
@@ -62,6 +63,7 @@ class Switch:
         self.session_count = 0
         self.peak_calls = 0
         self.calls: dict[str, SimulatedCall] = {}
+        self.is_paused = False
         self._is_running = False
         self._channels: dict[str, Channel] = {}
         self._leg_owners: dict[str, SimulatedCall] = {}
@@ -112,13 +114,17 @@ class Switch:
     def take_call(self, invite: IncomingInvite) -> SimulatedCall:
         """An INVITE arrives: make its channel and run the dialplan on it.
 
-        When FreeSWITCH, or the profile, is down, nobody answers.
+        When FreeSWITCH, or the profile, is down, nobody answers; when it is paused, there is no channel.
         """
         profile = self.configured_profiles[invite.profile]
         channel = make_incoming_leg(invite, profile, self.session_count + 1)
         call = SimulatedCall(self, channel)
         if not self._is_running or invite.profile not in self.profiles:
             call.responses = [408]
+            call.lose()
+            return call
+        if self.is_paused:
+            call.responses.append(503)
             call.lose()
             return call
         self.calls[channel.uuid] = call

@@ -31,6 +31,9 @@ LEASE_VARIABLE = "sipbridge_lease"
 SALT_VARIABLE = "sipbridge_salt"
 LOST_GATEWAYS_VARIABLE = "sipbridge_lost_gateways"
 _COUNT = re.compile("[0-9]{1,12}")
+# The variable is what the dialplan looks at. The SIP stack is paused along with it: it then answers 503 to OPTIONS as
+# well, by which a proxy finds out where to send calls. Source: mod_sofia, sofia_event_callback.
+_PAUSE, _RESUME = "fsctl pause inbound", "fsctl resume inbound"
 _SALT = re.compile("[0-9a-f]{64}")
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{16}")
 _LONG_TIMEOUT_S = 120.0
@@ -187,14 +190,16 @@ class FreeSwitch:
     def renew_lease(self) -> None:
         """Put the end of the lease off: the old end is taken back and a new one scheduled."""
         self._post(f"api global_setvar {LEASE_VARIABLE}=true", _ignore)
+        self._post(f"api {_RESUME}", _ignore)
         self._post(f"api sched_del {LEASE_VARIABLE}", _ignore)
-        end = f"global_setvar {LEASE_VARIABLE}=false"
-        self._post(f"api sched_api +{self._lease_s} {LEASE_VARIABLE} {end}", _ignore)
+        for end in (f"global_setvar {LEASE_VARIABLE}=false", _PAUSE):
+            self._post(f"api sched_api +{self._lease_s} {LEASE_VARIABLE} {end}", _ignore)
 
     def end_lease(self) -> None:
         """Take the lease back at once."""
         self._post(f"api sched_del {LEASE_VARIABLE}", _ignore)
         self._post(f"api global_setvar {LEASE_VARIABLE}=false", _ignore)
+        self._post(f"api {_PAUSE}", _ignore)
 
     def api(self, command: str, timeout_s: float | None = None) -> str:
         """The answer to an API command.
