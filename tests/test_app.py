@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -115,3 +117,10 @@ def test_a_spool_that_cannot_be_written_leaves_no_socket_behind(tmp_path: Path) 
     with pytest.raises(FileNotFoundError):
         daemon.start()
     assert not list(tmp_path.iterdir())
+
+
+def test_who_has_no_database_starts_without_what_reads_them() -> None:
+    """They take a quarter of a second to import: an eighth of the time to the first call with 20,000 accounts."""
+    script = "import sys, sipbridge.cli.run; print(sorted({'sqlalchemy', 'pymysql', 'redis'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import gevent
 
-from sipbridge.adapters.redis_notifications import RedisNotifications
-from sipbridge.adapters.sql_accounts import SqlAccounts
 from sipbridge.config.load import BridgeConfig
 from sipbridge.config.redis_settings import RedisSettings
 from sipbridge.core.account_notification import AccountNotification
@@ -16,6 +14,10 @@ from sipbridge.core.account_pool import AccountPool, Line
 from sipbridge.core.provider import SqlLoader
 from sipbridge.ports import AccountSource, Clock
 from sipbridge.services.account_sync import AccountSync, SyncState
+
+# SQLAlchemy and Redis take as long to import as everything else together. Who has neither starts without.
+if TYPE_CHECKING:
+    from sipbridge.adapters.redis_notifications import RedisNotifications
 
 _STEP_S = 0.1
 """How often a pool looks for work: a change in the database is in FreeSWITCH well within two seconds."""
@@ -32,6 +34,13 @@ class OpenSource(AccountSource, Protocol):
 
 MakeSource = Callable[[str, SqlLoader], OpenSource]
 """Makes the source of a pool from its name and its loader."""
+
+
+def sql_source(pool_name: str, loader: SqlLoader) -> OpenSource:
+    """The database of a loader."""
+    from sipbridge.adapters.sql_accounts import SqlAccounts
+
+    return SqlAccounts(pool_name, loader)
 
 
 class AccountSyncs:
@@ -54,7 +63,7 @@ class AccountSyncs:
         on_changed: Follow,
         on_removed: Follow,
         on_failed: Callable[[gevent.Greenlet[..., None]], None],
-        make_source: MakeSource = SqlAccounts,
+        make_source: MakeSource = sql_source,
     ) -> None:
         self._clock = clock
         self._on_changed = on_changed
@@ -66,7 +75,7 @@ class AccountSyncs:
         self._syncs: dict[str, AccountSync] = {}
         self._greenlets: dict[str, gevent.Greenlet[..., None]] = {}
         self._is_stopped = False
-        self._redis = RedisNotifications(redis, self) if redis.is_used else None
+        self._redis = self._notifications(redis) if redis.is_used else None
         self.redis_status = "not used" if self._redis is None else "not connected yet"
 
     def start(self, config: BridgeConfig, pools: Mapping[str, AccountPool]) -> None:
@@ -125,6 +134,11 @@ class AccountSyncs:
         """Tell every pool: which of them has the account, only its database knows."""
         for sync in self._syncs.values():
             sync.notify(notification)
+
+    def _notifications(self, settings: RedisSettings) -> RedisNotifications:
+        from sipbridge.adapters.redis_notifications import RedisNotifications
+
+        return RedisNotifications(settings, self)
 
     def _stop_sync(self, name: str) -> None:
         self._greenlets.pop(name).kill()

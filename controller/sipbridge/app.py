@@ -15,7 +15,7 @@ from typing import Any
 import gevent
 import gevent.event
 
-from sipbridge.account_syncs import AccountSyncs, MakeSource
+from sipbridge.account_syncs import AccountSyncs, MakeSource, sql_source
 from sipbridge.adapters.control_socket import ControlServer
 from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
 from sipbridge.adapters.event_socket.link import LinkSettings
@@ -24,7 +24,7 @@ from sipbridge.adapters.greenlets import Greenlets
 from sipbridge.adapters.log_output import LogOutput
 from sipbridge.adapters.netlink import watch_network
 from sipbridge.adapters.spool import Spool
-from sipbridge.adapters.sql_accounts import SqlAccounts
+from sipbridge.config.collector import without_collector
 from sipbridge.config.load import BridgeConfig, LoadResult, load_providers
 from sipbridge.config.routing_table import routing_table
 from sipbridge.config.secrets_in_use import secrets_of_providers
@@ -51,6 +51,7 @@ from sipbridge.settings import Settings
 
 _log = logging.getLogger(__name__)
 
+_BREATH_S = 0.01
 _STEP_S = 0.25
 """How often what is due is looked for; a lease, a pace and a deadline are all coarser."""
 
@@ -79,14 +80,15 @@ class App:
         self,
         settings: Settings,
         config: BridgeConfig,
-        make_source: MakeSource = SqlAccounts,
+        make_source: MakeSource = sql_source,
         log: LogOutput | None = None,
     ) -> None:
         self._settings = settings
         self._log_output = log
         self._learn_secrets(config)
         clock = SystemClock()
-        table = routing_table(config, settings.media_defaults)
+        with without_collector():
+            table = routing_table(config, settings.media_defaults)
         self._spool = Spool(settings.gateways.spool_file, settings.gateways.retry_s)
         self._switch = FreeSwitch(
             _link_settings(settings),
@@ -297,16 +299,13 @@ class App:
         if self._settings.providers_file is None:
             raise CommandError("there is no providers file to read again")
         # As at the start: what was made stays, and looking through it for garbage would hold up calls.
-        collects = gc.isenabled()
-        gc.disable()
-        self._observation.reloading()
-        try:
-            return self._reload.reload(dry_run=dry_run)
-        finally:
-            self._observation.reloaded()
-            gc.freeze()
-            if collects:
-                gc.enable()
+        with without_collector():
+            self._observation.reloading()
+            try:
+                return self._reload.reload(dry_run=dry_run)
+            finally:
+                self._observation.reloaded()
+                gc.freeze()
 
     def _load_providers(self) -> LoadResult:
         settings = self._settings
@@ -324,8 +323,8 @@ class App:
     def _steps(self) -> None:
         while True:
             self._dispatch.step()
-            self._registrar.step()
-            gevent.sleep(_STEP_S)
+            goes_on = self._registrar.step()
+            gevent.sleep(_BREATH_S if goes_on else _STEP_S)
 
     def _network_steps(self) -> None:
         # Apart: they wait for FreeSWITCH while a profile starts, and the lease must not.

@@ -293,6 +293,24 @@ def test_what_is_left_to_remove_keeps_its_pace_over_a_lost_connection() -> None:
     assert removed == [0, 1, 1, 2, 2]
 
 
+def test_gateways_that_do_not_register_are_added_without_a_pause_in_between() -> None:
+    users = [f"user{number}" for number in range(4_500)]
+    services = Services(pool(*users, with_=policy(registration_required=False)), pool("alice", with_=policy("Other")))
+    services.connect()
+    assert [services.registrar.step() for _ in range(4)] == [True, True, False, False]
+    assert len(services.switch.added) == 4_501
+
+
+def test_gateways_that_wait_for_others_to_go_are_not_waited_for_without_a_pause() -> None:
+    services = Services(pool("alice", with_=policy(registration_required=False)))
+    services.connect()
+    services.settle()
+    line = services.line("alice")
+    line.pool.replace(line, account("alice", secret="another"))
+    services.registrar.on_account_changed(line)
+    assert not services.registrar.step()
+
+
 def test_gateways_that_do_not_register_go_at_once() -> None:
     lines = pool(*(f"u{number}" for number in range(100)), with_=policy(registration_required=False))
     services = Services(lines, max_registrations_per_s=1)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sipbridge.config.accounts import PoolConfig, read_pools
+from sipbridge.config.collector import without_collector
 from sipbridge.config.diagnostic import Diagnostic, Report, Severity
 from sipbridge.config.json_reader import parse_json
 from sipbridge.config.providers import edge_of_pool, read_providers
@@ -71,7 +72,8 @@ def load_providers(path: Path, defaults: MediaDefaults = _NO_DEFAULTS, edge: Edg
         content = path.read_bytes()
     except OSError as error:
         return _unreadable(str(path), 1, 1, f"cannot be read: {error.strerror or error}")
-    return parse_providers(content, str(path), defaults, edge)
+    with without_collector():
+        return parse_providers(content, str(path), defaults, edge)
 
 
 def parse_providers(

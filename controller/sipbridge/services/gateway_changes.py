@@ -110,6 +110,12 @@ class GatewayChanges:
         """How many wait to be added, or are being added."""
         return sum(map(len, self._missing.values())) + len(self._adding)
 
+    @property
+    def adds_without_pace(self) -> bool:
+        """Whether gateways wait to be added that do not register."""
+        pools = self._desired.pools
+        return any(missing and not pools[name].policy.registration_required for name, missing in self._missing.items())
+
     def start_from(self, present: set[GatewayName]) -> GatewayPlan:
         """Forget what was under way: these are there.
 

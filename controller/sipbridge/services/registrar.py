@@ -239,14 +239,18 @@ class Registrar:
         # While it was away nothing could be added, and the next try may be far off.
         self._retry.succeeded()
 
-    def step(self) -> None:
+    def step(self) -> bool:
         """Do what is due: remove, add and register again, at most as much as the pools' paces allow.
 
         A failure is logged once and tried again later, at growing intervals.
+
+        Returns:
+            Whether there is more to do at once: gateways that do not register have no pace to keep.
         """
         now = self._clock.monotonic()
         if not self._connected or not self._retry.is_due(now):
-            return
+            return False
+        added = 0
         try:
             if self._reconcile_due:
                 self.reconcile()
@@ -256,8 +260,11 @@ class Registrar:
             # A pool has one pace for both. Who goes first takes what it allows, so they take turns: a pool that is all
             # changed is replaced account by account.
             self._adds_first = not self._adds_first
-            for work in (self._add, self._remove) if self._adds_first else (self._remove, self._add):
-                work(now)
+            if not self._adds_first:
+                self._remove(now)
+            added = self._add(now)
+            if self._adds_first:
+                self._remove(now)
             self._register_again(now)
         except (SwitchLost, CommandRefused, OSError) as error:
             self._retry.failed(now)
@@ -265,6 +272,7 @@ class Registrar:
                 _log.error("gateways cannot be changed: %s", error)
         else:
             self._retry.succeeded()
+        return added > 0 and self._changes.adds_without_pace
 
     def begin_shutdown(self, within_s: float) -> None:
         """No longer want the gateways of the pools that unregister at shutdown; steps remove them.
@@ -309,12 +317,14 @@ class Registrar:
         for name in self._changes.take_registrations(now):
             self._switch.register_gateway(name)
 
-    def _add(self, now: float) -> None:
+    def _add(self, now: float) -> int:
+        """Add what is due; how many that were."""
         batch = self._changes.take_additions(now)
         if not batch:
-            return
+            return 0
         try:
             self._switch.add_gateways(batch)
         except BaseException:
             self._changes.give_up_adding(gateway.name for gateway in batch)
             raise
+        return len(batch)
