@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test bench fuzz lint format docs dist deb clean
+.PHONY: install demo test bench fuzz lint lint-ansible format docs dist deb clean
 
 install: .venv/.installed
 
@@ -34,6 +34,11 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+lint-ansible: install
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[ansible]'
+	$(BIN)/yamllint --strict --config-file ansible/.yamllint ansible
+	cd ansible && PATH="$$PWD/../$(BIN):$$PATH" ansible-lint --offline --strict
 
 format: install
 	$(BIN)/ruff check --fix .
