@@ -1,4 +1,4 @@
-"""Settings, metrics and manuals become pages here. Writes docs/*.md and docs/man; with ``--check`` it only compares."""
+"""Settings, metrics, the schema and manuals become pages here. Writes docs/*.md and docs/man; with ``--check`` it only compares."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from man_pages import man_pages
+from providers_reference import providers_reference
 from settings_reference import setting_tables
 
 from sipbridge.core.metrics import DEFINITIONS
@@ -56,11 +57,20 @@ def settings_reference() -> str:
     return "".join(parts)
 
 
+def configuration_page() -> str:
+    """The page on providers files, with the part made anew that their schema says."""
+    page = (DOCS / "configuration.md").read_text("utf-8")
+    before, begin, rest = page.partition("<!-- Made by docs/generate.py from providers.schema.json: change it there. -->\n")
+    _, end, after = rest.partition("<!-- Made so far. -->")
+    return f"{before}{begin}\n{providers_reference()}\n{end}{after}"
+
+
 def pages() -> Mapping[Path, str]:
     """Everything that is made here, by its file."""
     return {
         DOCS / "settings.md": settings_reference(),
         DOCS / "metrics.md": metrics_reference(),
+        DOCS / "configuration.md": configuration_page(),
         **{DOCS / "man" / name: text for name, text in man_pages().items()},
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from ansible.errors import AnsibleError
 from ansible.plugins.connection.local import Connection as LocalConnection
 
 DOCUMENTATION = """
@@ -26,17 +27,22 @@ class Connection(LocalConnection):
 
     transport = "nsenter"
 
-    def exec_command(self, cmd, in_data=None, sudoable=True):  # noqa: ANN001, ANN201, D102 - as the base class has it
+    def exec_command(self, cmd, in_data=None, sudoable=True):  # as the base class has it
+        return super().exec_command(self._inside(cmd), in_data, sudoable)
+
+    def put_file(self, in_path, out_path):
+        self._copy(f"{self._inside(f'cat > {shlex.quote(out_path)}')} < {shlex.quote(in_path)}", out_path)
+
+    def fetch_file(self, in_path, out_path):
+        self._copy(f"{self._inside(f'cat {shlex.quote(in_path)}')} > {shlex.quote(out_path)}", in_path)
+
+    def _inside(self, cmd: str) -> str:
         enter = ["nsenter", "--target", str(self.get_option("pid")), "--mount", "--pid", "--uts", "--ipc", "--net"]
         # As whoever logs in would have it.
-        clean = ["env", "--ignore-environment", "HOME=/root", "USER=root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"]
-        return super().exec_command(shlex.join([*enter, "--", *clean, "/bin/sh", "-c", cmd]), in_data, sudoable)
+        path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        return shlex.join([*enter, "--", "env", "--ignore-environment", "HOME=/root", "USER=root", path, "sh", "-c", cmd])
 
-    def put_file(self, in_path, out_path):  # noqa: ANN001, ANN201, D102
-        return super().put_file(in_path, self._outside(out_path))
-
-    def fetch_file(self, in_path, out_path):  # noqa: ANN001, ANN201, D102
-        return super().fetch_file(self._outside(in_path), out_path)
-
-    def _outside(self, path: str) -> str:
-        return f"/proc/{self.get_option('pid')}/root{path}"
+    def _copy(self, command: str, what: str) -> None:
+        status, _, stderr = super().exec_command(command)
+        if status:
+            raise AnsibleError(f"{what} could not be copied: {stderr.decode(errors='replace')}")
