@@ -39,8 +39,8 @@ class Connection(LocalConnection):
     def _inside(self, cmd: str) -> str:
         enter = ["nsenter", "--target", str(self.get_option("pid")), "--mount", "--pid", "--uts", "--ipc", "--net"]
         # As whoever logs in would have it.
-        path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        return shlex.join([*enter, "--", "env", "--ignore-environment", "HOME=/root", "USER=root", path, "sh", "-c", cmd])
+        variables = ["HOME=/root", "USER=root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+        return shlex.join([*enter, "--", "env", "--ignore-environment", *variables, "sh", "-c", cmd])
 
     def _copy(self, command: str, what: str) -> None:
         status, _, stderr = super().exec_command(command)
