@@ -1,4 +1,4 @@
-"""Settings, metrics, the schema and manuals become pages here. Writes docs/*.md and docs/man; with ``--check`` it only compares."""
+"""Settings, metrics, schema and manuals become pages. Writes docs/*.md, docs/man; with ``--check`` it only compares."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def settings_reference() -> str:
 def configuration_page() -> str:
     """The page on providers files, with the part made anew that their schema says."""
     page = (DOCS / "configuration.md").read_text("utf-8")
-    before, begin, rest = page.partition("<!-- Made by docs/generate.py from providers.schema.json: change it there. -->\n")
+    before, begin, rest = page.partition(
+        "<!-- Made by docs/generate.py from providers.schema.json: change it there. -->\n"
+    )
     _, end, after = rest.partition("<!-- Made so far. -->")
     return f"{before}{begin}\n{providers_reference()}\n{end}{after}"
 
