@@ -1,0 +1,51 @@
+"""docs/sip-mapping.md says what the real FreeSWITCH does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.freeswitch import FreeSwitch
+from support.parked_call import place_call
+from support.sip_peer import SipPeer
+from support.sip_rule import Reply, replies
+
+PAGE = (Path(__file__).parents[2] / "docs/sip-mapping.md").read_text("utf-8")
+
+
+def causes() -> Iterator[tuple[int, str, str]]:
+    """The rows of the table: SIP status, hangup cause, Reason."""
+    for statuses, cause, reason in re.findall(r"^\| ([0-9, ]+) \| `([A-Z_]+)` \| `([^`]+)` \|$", PAGE, re.MULTILINE):
+        for status in statuses.split(", "):
+            yield int(status), cause, reason
+
+
+def bridge(callee: SipPeer) -> str:
+    return f"{{^^|sip_route_uri=sip:{callee.hostport}|sip_cid_type=none}}sofia/providers/sip:bob@jabiru"
+
+
+@pytest.mark.parametrize(("status", "cause", "reason"), [pytest.param(*row, id=str(row[0])) for row in causes()])
+def test_cause_of_a_failed_call(
+    freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer, status: int, cause: str, reason: str
+) -> None:
+    callee.rule = replies(Reply(status, "As The Callee Says"))
+    call = place_call(freeswitch, caller)
+    call.bridge(bridge(callee))
+    final = call.final_response()
+
+    assert final.status == status
+    assert call.ended()["Hangup-Cause"] == cause
+    assert final["Reason"] == f'{reason};text="{cause}"'
+
+
+def test_reason_of_the_callee_goes_before_that(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
+    callee.rule = replies(Reply(503, "Busy As Never", {"Reason": 'Q.850;cause=34;text="full"', "Retry-After": "30"}))
+    call = place_call(freeswitch, caller)
+    call.bridge(bridge(callee))
+    final = call.final_response()
+
+    assert final["Reason"] == 'Q.850;cause=34;text="NORMAL_CIRCUIT_CONGESTION"'
+    assert "Retry-After" not in final
