@@ -148,6 +148,7 @@ class App:
             redis=lambda: self._account_syncs.redis_status,
             sources=self._account_syncs.states,
             edge=lambda: self._edge.state,
+            network=lambda: self._network.problem,
         )
         self._observation = Observation(
             settings,

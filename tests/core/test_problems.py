@@ -114,6 +114,7 @@ DOWN, WARNING = Severity.DOWN, Severity.WARNING
             'provider "Provider" is drained: its calls are declined',
         ),
         (replace(WELL, redis="Connection refused"), WARNING, Side.REDIS, "Connection refused"),
+        (replace(WELL, network="bound to 192.0.2.10"), DOWN, Side.NETWORK, "bound to 192.0.2.10"),
         (
             with_calls(declined={"lines-taken": 1}),
             WARNING,

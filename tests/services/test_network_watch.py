@@ -114,10 +114,12 @@ def test_an_address_that_was_gone_for_long_is_back(world: World, caplog: pytest.
     world.see(DOWN)
     world.step(600)
     assert world.registered_again == 0
+    assert OLD in world.watch.problem
     assert f"bound to {OLD}, which this host no longer has" in caplog.text
     world.see(BEFORE)
     assert world.registered_again == 1
     assert f"{OLD} is back" in caplog.text
+    assert world.watch.problem == ""
 
 
 @pytest.mark.parametrize(
@@ -149,23 +151,41 @@ def test_nothing_is_done_before_the_network_has_settled(world: World) -> None:
 def test_a_profile_follows_its_configuration_to_the_new_address(world: World) -> None:
     world.see(AFTER)
     assert world.profiles.restarted == ["providers"]
+    assert "restarts" in world.watch.problem
     world.profiles.finish_restart()
     world.step(1)
     world.step(60)
     assert world.profiles.bound["providers"] == NEW
     assert world.profiles.restarted == ["providers"]
+    assert world.watch.problem == ""
     # The registrar adds the gateways of a profile that has started; they need not register twice.
     assert world.registered_again == 0
 
 
-def test_a_profile_that_was_stopped_before_is_left_alone(world: World) -> None:
-    fresh = World()
-    del fresh.profiles.bound["inside"]
-    stopped = NetworkWatch(fresh.profiles, ("inside",), lambda: 0, fresh.clock, STABLE_S)
-    stopped.on_network(AFTER)
-    fresh.clock.advance(STABLE_S)
-    stopped.step()
-    assert fresh.profiles.restarted == []
+def test_a_profile_that_has_never_run_is_left_alone(world: World) -> None:
+    del world.profiles.bound["providers"]
+    watch = NetworkWatch(world.profiles, ("providers",), lambda: 0, world.clock, STABLE_S)
+    watch.on_network(AFTER)
+    world.clock.advance(STABLE_S)
+    watch.step()
+    assert world.profiles.restarted == []
+
+
+def test_a_profile_that_is_stopped_by_somebody_is_left_alone(world: World) -> None:
+    del world.profiles.bound["providers"]
+    world.see(dataclasses.replace(BEFORE, addresses=BEFORE.addresses | {"192.0.2.30"}))
+    assert world.profiles.restarted == []
+    assert world.watch.problem == ""
+
+
+def test_accounts_register_again_once_however_long_the_other_profile_takes(world: World) -> None:
+    world.profiles.bound["inside"] = NEW
+    world.profiles.configured["inside"] = OLD
+    world.see(DOWN, BEFORE)
+    for _ in range(5):
+        world.step(1)
+    assert world.profiles.restarted == ["inside"]
+    assert world.registered_again == 1
 
 
 def test_a_profile_that_gave_up_is_started_when_its_address_is_back(world: World) -> None:
@@ -178,13 +198,14 @@ def test_a_profile_that_gave_up_is_started_when_its_address_is_back(world: World
 
 
 def test_a_restart_that_is_refused_is_tried_again(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    world.profiles.failures.extend([CommandRefused("sofia", "must be up for at least 10 seconds")] * 2)
+    # Both profiles, twice.
+    world.profiles.failures.extend([CommandRefused("sofia", "must be up for at least 10 seconds")] * 4)
     world.see(AFTER)
     world.step(1)
     assert world.profiles.restarted == []
     world.step(1)
     assert world.profiles.restarted == ["providers"]
-    assert caplog.text.count("must be up for at least 10 seconds") == 1
+    assert caplog.text.count("must be up for at least 10 seconds") == 2
 
 
 def test_a_restart_is_given_time_and_then_tried_again(world: World) -> None:

@@ -32,6 +32,7 @@ class Side(Enum):
     LINES = "lines"
     DATABASE = "database"
     REDIS = "Redis"
+    NETWORK = "network"
     CONFIGURATION = "config"
     OPERATOR = "operator"
 
@@ -69,6 +70,14 @@ def _switch(snapshot: Snapshot) -> Iterator[Problem]:
     elif not switch.has_lease:
         advice = "New calls get 503 until it has told which calls and gateways it has; that takes seconds."
         yield Problem(Severity.DOWN, Side.SWITCH, "connected, but not asked out yet", advice)
+
+
+def _network(snapshot: Snapshot) -> Iterator[Problem]:
+    if snapshot.network:
+        advice = (
+            "Is the cable in, is the address still ours? `sipbridge doctor` looks further; it is followed by itself."
+        )
+        yield Problem(Severity.DOWN, Side.NETWORK, snapshot.network, advice)
 
 
 def _switch_load(snapshot: Snapshot) -> Iterator[Problem]:
@@ -173,6 +182,7 @@ def _failed(snapshot: Snapshot) -> Iterator[Problem]:
 
 _RULES: tuple[Callable[[Snapshot], Iterator[Problem]], ...] = (
     _switch,
+    _network,
     _registrations,
     _sources,
     _lines,

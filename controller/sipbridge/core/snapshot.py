@@ -260,6 +260,7 @@ class Snapshot:
     Attributes:
         redis: ``OK``, ``not used``, or why no notifications come.
         edge: None when there is none.
+        network: what keeps a profile from being bound to an address of this host; empty when nothing does.
     """
 
     bridge: BridgeState
@@ -270,3 +271,4 @@ class Snapshot:
     redis: str = "not used"
     accounts: AccountPage = AccountPage()
     edge: EdgeState | None = None
+    network: str = ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from sipbridge.core.network import HostNetwork
 from sipbridge.ports import Clock, CommandRefused, SofiaProfiles, SwitchLost
@@ -20,6 +21,21 @@ _RETRY_S = 1.0
 """FreeSWITCH refuses to restart a profile that has been up for less than ten seconds."""
 _START_S = 15.0
 """How long a profile that is told to restart may take to be bound again: it waits for its calls to end."""
+
+
+class _Outcome(NamedTuple):
+    """What came of following the network with a profile.
+
+    Attributes:
+        is_done: whether there is nothing more to do before it changes again.
+        problem: what keeps the profile from carrying calls.
+    """
+
+    is_done: bool
+    problem: str = ""
+
+
+_DONE = _Outcome(True)
 
 
 class NetworkWatch:
@@ -46,12 +62,18 @@ class NetworkWatch:
         self._stable_s = stable_s
         self._network = HostNetwork()
         self._settled: HostNetwork | None = None
+        self._renewed: HostNetwork | None = None
         # Addresses that were gone for a moment since then.
         self._lost: set[str] = set()
         self._due_at: float | None = None
         self._bound: dict[str, str] = {}
         self._restarting: dict[str, float] = {}
-        self._problem = ""
+        self._problems: list[str] = []
+
+    @property
+    def problem(self) -> str:
+        """What keeps a profile from carrying calls now; empty when nothing does."""
+        return "; ".join(self._problems)
 
     def on_network(self, network: HostNetwork) -> None:
         """Note how the network is."""
@@ -69,69 +91,85 @@ class NetworkWatch:
         self._due_at = None
         network = self._network
         try:
-            # All of them are asked, whatever comes of the first.
-            pending = [name for name in self._names if not self._follow(name, network)]
+            # All of them, whatever comes of the first.
+            outcomes = [self._try_to_follow(name, network) for name in self._names]
         except SwitchLost:
-            pending = list(self._names)
-        except CommandRefused as error:
-            pending = list(self._names)
-            self._say(f"a profile cannot follow the network yet: {error}")
+            self._due_at = now + _RETRY_S
+            return
+        self._tell([outcome.problem for outcome in outcomes if outcome.problem])
         if self._network is not network:
             # It changed again while the switch was asked: that is due later.
             return
-        if pending:
+        if not all(outcome.is_done for outcome in outcomes):
             self._due_at = now + _RETRY_S
             return
         self._settled = network
         self._lost.clear()
 
-    def _follow(self, profile: str, network: HostNetwork) -> bool:
-        """Have a profile bound to an address of the host; whether there is nothing more to do about it for now."""
-        bound = self._profiles.address(profile)
-        if bound is None and profile not in self._bound:
-            # It has never run, as far as we know: that is not about the network.
-            return True
-        if bound is None or not network.has(bound):
-            return self._bind(profile, bound or self._bound[profile], network)
-        self._bound[profile] = bound
-        restarted = self._restarting.pop(profile, None) is not None
-        if profile == self._names[0] and not restarted and (reason := self._why_again(bound, network)):
-            self._problem = ""
-            count = self._register_again()
-            _log.warning("%s: %d accounts of sofia profile %s register again", reason, count, profile)
-        return True
+    def _try_to_follow(self, profile: str, network: HostNetwork) -> _Outcome:
+        try:
+            return self._follow(profile, network)
+        except CommandRefused as error:
+            return _Outcome(False, f"sofia profile {profile} cannot follow the network yet: {error}")
+
+    def _follow(self, profile: str, network: HostNetwork) -> _Outcome:
+        """Have a profile bound to an address of the host."""
+        address = self._profiles.address(profile)
+        known = address or self._bound.get(profile)
+        if known is None or (address is None and not self._was_lost(known, network)):
+            # It does not run, as far as we know for another reason.
+            return _DONE
+        if address is None or not network.has(address):
+            return self._bind(profile, known, network)
+        self._bound[profile] = address
+        if self._restarting.pop(profile, None) is None and profile == self._names[0]:
+            self._renew(profile, address, network)
+        return _DONE
+
+    def _renew(self, profile: str, bound: str, network: HostNetwork) -> None:
+        """Have the accounts register again, if they have to, once for each change."""
+        if network is self._renewed or not (reason := self._why_again(bound, network)):
+            return
+        self._renewed = network
+        count = self._register_again()
+        _log.warning("%s: %d accounts of sofia profile %s register again", reason, count, profile)
 
     def _why_again(self, bound: str, network: HostNetwork) -> str:
         """Why the far sides may no longer reach us as they did; empty when they do."""
         if self._settled is None:
             return ""
-        if bound in self._lost or not self._settled.has(bound):
+        if self._was_lost(bound, network):
             return f"{bound} is back"
         family = "inet6 " if ":" in bound else "inet "
         gained = sorted(network.default_routes - self._settled.default_routes)
         return "; ".join(f"default route {route} is new" for route in gained if route.startswith(family))
 
-    def _bind(self, profile: str, gone: str, network: HostNetwork) -> bool:
+    def _was_lost(self, address: str, network: HostNetwork) -> bool:
+        """Whether it is gone, or was at some moment since the network was settled."""
+        before = self._settled or network
+        return address in self._lost or not before.has(address) or not network.has(address)
+
+    def _bind(self, profile: str, gone: str, network: HostNetwork) -> _Outcome:
         """Restart a profile that is bound to an address of the past, if its configuration has another one now."""
         now = self._clock.monotonic()
+        restarts = _Outcome(False, f"sofia profile {profile} restarts: this host no longer has {gone}")
         if now < self._restarting.get(profile, now):
-            return False
+            return restarts
         self._profiles.follow_host(network, gone)
         configured = self._profiles.configured_address(profile)
         if configured is None or not network.has(configured):
-            self._say(
+            return _Outcome(
+                True,
                 f"sofia profile {profile} is bound to {gone}, which this host no longer has, and configured for "
-                f"{configured or 'what FreeSWITCH finds'}: it carries no calls until that is back"
+                f"{configured or 'what FreeSWITCH finds'}: it carries no calls until that is back",
             )
-            return True
         self._profiles.restart(profile)
         self._restarting[profile] = now + _START_S
-        self._problem = ""
-        _log.warning("sofia profile %s restarts: this host no longer has %s, but %s", profile, gone, configured)
-        return False
+        return restarts
 
-    def _say(self, problem: str) -> None:
-        """Log a problem once, not at each attempt."""
-        if problem != self._problem:
-            self._problem = problem
-            _log.error("%s", problem)
+    def _tell(self, problems: list[str]) -> None:
+        """Log what is new, and not the same at each attempt."""
+        for problem in problems:
+            if problem not in self._problems:
+                _log.error("%s", problem)
+        self._problems = problems

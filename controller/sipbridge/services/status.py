@@ -46,6 +46,7 @@ class Status:
         redis: how it is with the notifications: ``OK``, ``not used``, or why none come.
         sources: how each pool gets on with its database.
         edge: how the edge is doing; None when there is none.
+        network: what keeps a profile from being bound to an address of this host; empty when nothing does.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Status:
         redis: Callable[[], str],
         sources: Callable[[], Mapping[str, SyncState]],
         edge: Callable[[], EdgeState | None] = lambda: None,
+        network: Callable[[], str] = lambda: "",
     ) -> None:
         self._version = version
         self._clock = clock
@@ -74,6 +76,7 @@ class Status:
         self._redis = redis
         self._sources = sources
         self._edge = edge
+        self._network = network
         self._started = clock.monotonic()
 
     def snapshot(self, query: AccountQuery) -> Snapshot:
@@ -87,6 +90,7 @@ class Status:
             providers=self._providers(),
             pools=self._pools(),
             redis=self._redis(),
+            network=self._network(),
             accounts=accounts,
             edge=self._edge(),
         )
