@@ -113,7 +113,7 @@ class Bridge:
         """Wait until the status of an account begins so."""
         wait_until(
             f"{address} is {status}",
-            lambda: self.accounts()[address]["status"].startswith(status),
+            lambda: self.accounts().get(address, {"status": ""})["status"].startswith(status),
             timeout_s=timeout_s,
         )
 
