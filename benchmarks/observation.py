@@ -30,6 +30,7 @@ def measure(quick: bool) -> Report:
     figures = [
         Figure("a scrape, 1 account", f"{few['scrape_ms']:.1f} ms"),
         at_most(f"a scrape, {_ACCOUNTS:,} accounts", many["scrape_ms"] / few["scrape_ms"], _AIM_FLAT, "{:.2f} x"),
+        Figure("longest pause of the event loop, nobody scraping", f"{many['idle_ms']:.1f} ms"),
         at_most("longest pause of the event loop meanwhile", many["pause_ms"], _AIM_PAUSE_MS, "{:.1f} ms"),
         *(Figure(f"a call's {name}", f"{us:.1f} µs") for name, us in costs.items()),
         at_most("a call, all of it", sum(costs.values()), _AIM_CALL_US, "{:.0f} µs"),

@@ -39,6 +39,7 @@ from support.processes import free_tcp_port  # noqa: E402
 
 _ROUNDS = 5
 _TICK_S = 0.001
+_IDLE_S = 2.0
 
 
 def providers(accounts: int) -> str:
@@ -81,10 +82,12 @@ def scrape(accounts: int, scrapes: int) -> dict[str, float]:
         app.start()
         pauses: list[float] = []
         watch = gevent.spawn(_watch, pauses)
+        gevent.sleep(_IDLE_S)
+        idle, pauses[:] = max(pauses), []
         took = ThreadPool(1).apply(_scrape, (f"http://127.0.0.1:{port}/metrics", scrapes))
         watch.kill()
         app.stop()
-    return {"scrape_ms": 1000 * statistics.median(took), "pause_ms": 1000 * max(pauses)}
+    return {"scrape_ms": 1000 * statistics.median(took), "idle_ms": 1000 * idle, "pause_ms": 1000 * max(pauses)}
 
 
 def _watch(pauses: list[float]) -> None:

@@ -42,7 +42,7 @@ def test_a_line_for_people_has_its_fields_as_key_and_value() -> None:
     (line,) = logged("log.warning('call declined: %s', 'lines-taken', extra={'call_id': 'a@b', 'provider': 'The one'})")
     time, _, rest = line.partition(" ")
     assert time.endswith("Z")
-    assert rest == ("[warning  ] call declined: lines-taken [sipbridge.a.module] call_id=a@b provider='The one'")
+    assert rest == ("[warning  ] call declined: lines-taken [a.module] call_id=a@b provider='The one'")
 
 
 def test_a_line_for_machines_is_an_object() -> None:

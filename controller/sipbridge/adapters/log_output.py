@@ -128,7 +128,11 @@ def _console_renderer(colours: bool) -> Callable[..., str]:
     )
 
     def render(logger: Any, method: str, event: _EventDict) -> str:
-        return console(logger, method, {name: _printable(value) for name, value in event.items()})
+        shown = {name: _printable(value) for name, value in event.items()}
+        # Milliseconds are enough to read, and all of it is ours.
+        shown["timestamp"] = f"{shown['timestamp'][:23]}Z"
+        shown["logger"] = shown["logger"].removeprefix("sipbridge.")
+        return console(logger, method, shown)
 
     return render
 
