@@ -1,30 +1,23 @@
-"""Log records become lines: key=value for people, JSON for machines, both without secrets. Writes to standard error.
+"""The log goes to standard error, without secrets, from a native thread: who logs never waits for who reads.
 
-Every module logs by `logging`; structlog renders what it logs, and fields (``extra``) stay fields.
+Every module logs by `logging`; `log_line` makes lines of that.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import gevent
-import orjson
-import structlog
 
 from sipbridge.adapters.line_writer import LineWriter, StreamTarget
+from sipbridge.adapters.log_line import RenderLine, console_line, json_line
 from sipbridge.core import metrics
 from sipbridge.core.metric import Metric
 from sipbridge.core.redaction import Redactor
-
-_PRIORITIES = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>", "critical": "<2>"}
-"""What journald reads at the beginning of a line. Source: sd-daemon(3)."""
-
-_EventDict = MutableMapping[str, Any]
 
 
 class LogOutput:
@@ -38,15 +31,12 @@ class LogOutput:
 
     def __init__(self, level: str, as_json: bool | None, secrets: Iterable[str] = ()) -> None:
         journal = is_journal(os.environ.get("JOURNAL_STREAM", ""), sys.stderr.fileno())
-        render = (
-            _json_renderer(journal)
-            if (journal if as_json is None else as_json)
-            else _console_renderer(colours=sys.stderr.isatty())
-        )
+        colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        json = journal if as_json is None else as_json
+        render = json_line(for_journal=journal) if json else console_line(colours=colours)
         self._writer = LineWriter(StreamTarget(sys.stderr.fileno()))
         self._redactor = Redactor(secrets)
-        self._handler = _Handler(self._writer, self._redactor)
-        self._handler.setFormatter(_formatter(render))
+        self._handler = _Handler(render, self._redactor, self._writer)
         self._level = level
 
     def start(self) -> None:
@@ -73,14 +63,15 @@ _log = logging.getLogger("sipbridge")
 
 
 class _Handler(logging.Handler):
-    def __init__(self, writer: LineWriter, redactor: Redactor) -> None:
+    def __init__(self, render: RenderLine, redactor: Redactor, writer: LineWriter) -> None:
         super().__init__()
-        self._writer = writer
+        self._render = render
         self._redactor = redactor
+        self._writer = writer
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            line = self._redactor.redact(self.format(record))
+            line = self._redactor.redact(self._render(record))
         except Exception as error:  # noqa: BLE001 - a record that cannot be rendered must not cost what logged it
             line = f"a log record of {record.pathname}:{record.lineno} cannot be shown: {type(error).__name__}"
         self._writer.write(line.encode("utf-8", "backslashreplace"))
@@ -100,59 +91,3 @@ def is_journal(journal_stream: str, fd: int) -> bool:
     device, _, inode = journal_stream.partition(":")
     status = os.fstat(fd)
     return (device, inode) == (str(status.st_dev), str(status.st_ino))
-
-
-def _formatter(render: Callable[..., str]) -> structlog.stdlib.ProcessorFormatter:
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[
-            structlog.stdlib.add_log_level,
-            structlog.stdlib.add_logger_name,
-            structlog.stdlib.ExtraAdder(),
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-        ],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _without_nothing, render],
-    )
-
-
-def _without_nothing(_logger: Any, _method: str, event: _EventDict) -> _EventDict:
-    """A field that says nothing is left out."""
-    return {name: value for name, value in event.items() if value is not None and value != ""}
-
-
-def _console_renderer(colours: bool) -> Callable[..., str]:
-    console = structlog.dev.ConsoleRenderer(
-        colors=colours and not os.environ.get("NO_COLOR"),
-        pad_event_to=0,
-        # Not the one with the values of local variables.
-        exception_formatter=structlog.dev.plain_traceback,
-    )
-
-    def render(logger: Any, method: str, event: _EventDict) -> str:
-        shown = {name: _printable(value) for name, value in event.items()}
-        # Milliseconds are enough to read, and all of it is ours.
-        shown["timestamp"] = f"{shown['timestamp'][:23]}Z"
-        shown["logger"] = shown["logger"].removeprefix("sipbridge.")
-        return console(logger, method, shown)
-
-    return render
-
-
-def _printable(value: Any) -> Any:
-    """A text that cannot make another line, or colours: callers choose some of it."""
-    return _escaped(value) if isinstance(value, str) else value
-
-
-def _escaped(text: str) -> str:
-    r"""With ``\n``, ``\u2028`` and the like in the place of what cannot be printed, as JSON has them."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
-
-
-def _json_renderer(for_journal: bool) -> Callable[..., str]:
-    def render(logger: Any, method: str, event: _EventDict) -> str:
-        event = structlog.processors.format_exc_info(logger, method, event)
-        text = _escaped(orjson.dumps(event, default=str).decode())
-        return _PRIORITIES.get(event["level"], "") + text if for_journal else text
-
-    return render
