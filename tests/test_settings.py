@@ -327,6 +327,10 @@ class TestPassword:
         (found,) = faults(write('[event_socket]\npassword = "Mellon"\npassword_file = "password"'))
         assert found == "sipbridge.toml:3:17: error: the password itself is set too: keep one of the two"
 
+    def test_file_is_left_alone_by_who_needs_no_password(self, write: Write) -> None:
+        path = write('[event_socket]\npassword_file = "not there"')
+        assert load_settings(path, {}, passwords=False).event_socket.password == ""
+
     def test_environment_replaces_the_file_in_the_settings_file(self, write: Write) -> None:
         path = write('[event_socket]\npassword_file = "none"')
         settings = load_settings(path, {"SIPBRIDGE_EVENT_SOCKET__PASSWORD": "Mellon"})

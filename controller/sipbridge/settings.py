@@ -386,13 +386,16 @@ class SettingsError(SipBridgeError):
         super().__init__("\n".join(map(str, self.diagnostics)))
 
 
-def load_settings(path: Path | None, environ: Mapping[str, str], *, for_run: bool = False) -> Settings:
+def load_settings(
+    path: Path | None, environ: Mapping[str, str], *, for_run: bool = False, passwords: bool = True
+) -> Settings:
     """Read the settings; the environment goes before the file.
 
     Args:
         path: the TOML file; None for the environment and the defaults alone.
         environ: such as `os.environ`.
         for_run: whether everything that the daemon cannot do without has to be there.
+        passwords: whether the files that hold one are read; not everyone who may use the control socket may do that.
 
     Raises:
         SettingsError: with everything that is wrong.
@@ -405,7 +408,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str], *, for_run: boo
         if environ.keys() & map(sources.variable, password_and_file):
             sources.drop(*password_and_file)
     sources.read_environment(environ, ignored=FILE_VARIABLE)
-    for password, file in _PASSWORDS:
+    for password, file in _PASSWORDS if passwords else ():
         read_password_file(sources, password, file)
     _check_together(sources, for_run)
     found = tuple(sorted(sources.diagnostics, key=lambda one: (one.line == 0, one.line, one.column)))

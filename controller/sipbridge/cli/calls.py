@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from sipbridge.adapters.control_socket import ControlError, ask_on
-from sipbridge.cli.common import Failed, ask_daemon, settings_from, settings_option
+from sipbridge.cli.common import Failed, ask_daemon, control_socket, settings_option
 from sipbridge.core.call_news import CallNews, CallsInProgress, NewsKind
 from sipbridge.core.snapshot_json import from_json
 from sipbridge.viewer.calls import calls_table, news_lines
@@ -51,7 +51,7 @@ def calls(
         _print_calls(ask_daemon(settings_file, "calls", query, timeout_s=_TIMEOUT_S), as_json)
         return
     try:
-        for told in ask_on(_socket(settings_file), "follow", {"limit": 10 if limit is None else limit}):
+        for told in ask_on(control_socket(settings_file), "follow", {"limit": 10 if limit is None else limit}):
             news = from_json(CallNews, told)
             if _is_wanted(news, declined, match.lower(), provider):
                 _print_news(news, told, as_json)
@@ -60,10 +60,6 @@ def calls(
     except KeyboardInterrupt:
         return
     raise Failed("sipbridge: error: the bridge has stopped")
-
-
-def _socket(settings_file: Path | None) -> Path:
-    return settings_from(settings_file).control.socket
 
 
 def _print_calls(told: Any, as_json: bool) -> None:

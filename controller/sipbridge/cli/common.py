@@ -69,12 +69,21 @@ def settings_to_check_with(file: Path | None, *, no_edge: bool) -> tuple[Setting
     environ = dict(os.environ)
     if no_edge or is_assumed:
         environ[_EDGE_ENABLED] = "false" if no_edge else "true"
-    return _load(path, environ), is_assumed
+    return _load(path, environ, passwords=False), is_assumed
 
 
-def _load(path: Path | None, environ: Mapping[str, str], *, for_run: bool = False) -> Settings:
+def control_socket(file: Path | None) -> Path:
+    """Where the daemon with these settings is reached.
+
+    Raises:
+        Failed: they cannot be used.
+    """
+    return _load(settings_path(file), os.environ, passwords=False).control.socket
+
+
+def _load(path: Path | None, environ: Mapping[str, str], *, for_run: bool = False, passwords: bool = True) -> Settings:
     try:
-        return load_settings(path, environ, for_run=for_run)
+        return load_settings(path, environ, for_run=for_run, passwords=passwords)
     except SipBridgeError as error:
         raise Failed(str(error)) from error
 
@@ -88,7 +97,7 @@ def ask_daemon(
         Failed: there is none, or it refuses.
     """
     try:
-        return ask(settings_from(settings_file).control.socket, command, arguments, timeout_s=timeout_s)
+        return ask(control_socket(settings_file), command, arguments, timeout_s=timeout_s)
     except ControlError as error:
         raise Failed(f"sipbridge: error: {error}") from error
 

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from sipbridge.adapters.control_socket import ask
-from sipbridge.cli.common import Failed, ask_daemon, settings_from, settings_option
+from sipbridge.cli.common import Failed, ask_daemon, control_socket, settings_option
 from sipbridge.core.problems import find_problems
 from sipbridge.core.snapshot import AccountOrder, AccountQuery, Snapshot
 from sipbridge.core.snapshot_json import from_json, to_json
@@ -88,7 +88,7 @@ def _watch(settings_file: Path | None, query: AccountQuery, first: Snapshot, int
     console = Console()
     if not (console.is_terminal and sys.stdin.isatty()):
         raise Failed("sipbridge: error: --watch needs a terminal; without one, leave it out, or use --json")
-    socket = settings_from(settings_file).control.socket
+    socket = control_socket(settings_file)
 
     def fetch(wanted: AccountQuery) -> Snapshot:
         told = ask(socket, "status", {"accounts": to_json(wanted)})
