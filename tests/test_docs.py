@@ -29,9 +29,22 @@ def test_the_man_pages_are_well_formed() -> None:
     assert [line for line in run.stdout.splitlines() if "missing date" not in line] == []
 
 
+def headings(page: Path) -> set[str]:
+    """The anchors of a page, as they are made of its headings."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 def test_every_link_of_the_documentation_leads_somewhere() -> None:
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"), *ROOT.glob("freeswitch/*.md")]
-    links = [(page, target) for page in pages for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8"))]
+    folders = ("", "docs/", "freeswitch/", "freeswitch/edge/", "ansible/")
+    pages = [page for folder in folders for page in ROOT.glob(f"{folder}*.md")]
+    links = [
+        (page, page.parent / target if target else page, anchor)
+        for page in pages
+        for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", page.read_text("utf-8"))
+    ]
 
     assert links
-    assert [(page.name, target) for page, target in links if not (page.parent / target).exists()] == []
+    assert [(page.name, target) for page, target, _ in links if not target.exists()] == []
+    wrong = [(page.name, anchor) for page, target, anchor in links if anchor and anchor not in headings(target)]
+    assert wrong == []
