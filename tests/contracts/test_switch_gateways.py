@@ -68,6 +68,23 @@ def test_gateway_registers_and_unregisters(world: World, switch: FreeSwitch, lis
     remove(switch, listener, gateway.name)
 
 
+def test_registered_gateway_registers_again_and_can_be_called_meanwhile(
+    world: World, switch: FreeSwitch, listener: Listener
+) -> None:
+    gateway = alice(world, switch, registers=True)
+    switch.add_gateways([gateway])
+
+    def registered_times() -> int:
+        return sum(one.name == gateway.name and one.state == "REGED" for one in listener.of(GatewayStateChanged))
+
+    eventually("registered", lambda: registered_times() == 1, 15)
+    switch.register_gateway(gateway.name)
+    assert gateway.name in switch.gateways()[0]
+    eventually("registered again", lambda: registered_times() == 2, 15)
+    assert registration(listener, gateway.name).status is RegistrationStatus.REGISTERED
+    remove(switch, listener, gateway.name)
+
+
 def test_wrong_password_fails_with_its_reason(world: World, switch: FreeSwitch, listener: Listener) -> None:
     gateway = alice(world, switch, registers=True, password="wrong")
 

@@ -8,7 +8,16 @@ from pathlib import Path
 from sipbridge.core.network import HostNetwork, Route
 from sipbridge.core.uri import parse_sip_uri
 from sipbridge.doctor.check_switch import NEEDED_MODULES
-from sipbridge.doctor.facts import FileFacts, HopFacts, HostFacts, ProcessFacts, ProfileFacts, SwitchFacts, UserFacts
+from sipbridge.doctor.facts import (
+    Exit,
+    FileFacts,
+    HopFacts,
+    HostFacts,
+    ProcessFacts,
+    ProfileFacts,
+    SwitchFacts,
+    UserFacts,
+)
 from sipbridge.doctor.finding import Finding, Verdict
 
 OURS, LOOPBACK = "192.0.2.10", "127.0.0.1"
@@ -81,7 +90,7 @@ def host(**differing: object) -> HostFacts:
 def hop(uri: str = "sip:proxy.example.net", **differing: object) -> HopFacts:
     address = "198.51.100.7"
     usual = HopFacts(
-        parse_sip_uri(uri), ("pool One",), True, (address,), "", {address: Route(OURS, "eth0", "192.0.2.1")}
+        parse_sip_uri(uri), ("pool One",), Exit.GATEWAYS, (address,), "", {address: Route(OURS, "eth0", "192.0.2.1")}
     )
     return dataclasses.replace(usual, **differing)  # type: ignore[arg-type]
 

@@ -9,7 +9,7 @@ from doctor_examples import NETWORK, OURS, hop, profile, told
 
 from sipbridge.core.network import HostNetwork, Route
 from sipbridge.doctor.check_network import check_hops
-from sipbridge.doctor.facts import HopFacts, ProfileFacts
+from sipbridge.doctor.facts import Exit, HopFacts, ProfileFacts
 from sipbridge.doctor.finding import Verdict
 
 WARN, FAIL, SKIP = Verdict.WARN, Verdict.FAIL, Verdict.SKIP
@@ -75,9 +75,15 @@ def test_a_proxy_that_cannot_be_reached(
 
 def test_a_call_to_a_proxy_may_leave_from_either_profile() -> None:
     inside = dataclasses.replace(INSIDE, bound=OURS)
-    override = hop(by_gateways=False)
-    assert check(override, LOCAL, inside)[0] == []
-    assert check(dataclasses.replace(override, by_gateways=True), LOCAL, inside)[0] != []
+    assert check(hop(exit=Exit.EITHER_PROFILE), LOCAL, inside)[0] == []
+    assert check(hop(exit=Exit.GATEWAYS), LOCAL, inside)[0] != []
+
+
+def test_what_goes_through_the_edge_is_not_the_profiles_way() -> None:
+    behind = hop("sips:proxy.example.net", exit=Exit.EDGE)
+    assert check(behind, LOCAL)[0] == []
+    assert check(dataclasses.replace(behind, routes={}), LOCAL)[0] == [(f"proxy.{behind.uri.text}.edge", FAIL)]
+    assert check(dataclasses.replace(behind, problem="no address", addresses=()), LOCAL)[0] != []
 
 
 def test_those_that_were_left_out_are_counted() -> None:

@@ -18,12 +18,20 @@ import pytest
 
 from sipbridge.config.load import BridgeConfig, parse_providers
 from sipbridge.config.redis_settings import RedisSettings
+from sipbridge.core import edge as core_edge
+from sipbridge.core.edge import EdgeReason
 from sipbridge.core.network import Route
-from sipbridge.doctor.facts import HopFacts
+from sipbridge.core.uri import parse_sip_uri
+from sipbridge.doctor.check_edge import check_edge
+from sipbridge.doctor.facts import Exit, HopFacts
+from sipbridge.doctor.finding import Verdict
 from sipbridge.doctor.gather_accounts import gather_accounts
+from sipbridge.doctor.gather_edge import gather_edge
 from sipbridge.doctor.gather_host import controller_user, gather_host, user_of
 from sipbridge.doctor.gather_network import look_at, next_hops
-from sipbridge.settings import Settings, load_settings
+from sipbridge.settings import EdgeSettings, Settings, load_settings
+from support.edge import PROGRAM as KAMAILIO
+from support.edge import Edge
 from support.redis_server import PROGRAM as REDIS
 from support.redis_server import RedisServer
 
@@ -43,9 +51,11 @@ def provider(pool: str, **differing: object) -> dict[str, object]:
     return usual | differing
 
 
-def config(pools: dict[str, dict[str, object]], *providers: dict[str, object]) -> BridgeConfig:
+def config(
+    pools: dict[str, dict[str, object]], *providers: dict[str, object], edge: core_edge.Edge | None = None
+) -> BridgeConfig:
     text = json.dumps({"schemaVersion": 2, "providers": list(providers), "accountPools": pools})
-    result = parse_providers(text, "providers.json")
+    result = parse_providers(text, "providers.json", edge=edge)
     assert result.config is not None, result.diagnostics
     return result.config
 
@@ -133,14 +143,30 @@ def test_what_leads_to_the_same_place_is_one_hop() -> None:
         provider("Two", outgoingInvite=INVITE),
     )
     gathered = gather_accounts(given, RedisSettings(), connect=False)
-    hops, left_out = next_hops(given, gathered.own_hops)
-    assert [(hop.uri.hostport, hop.used_by, hop.by_gateways) for hop in hops] == [
-        ("127.0.0.1:5070", ("pool One", "pool Two"), True),
-        ("registrar.example", ("pool Two",), True),
-        ("own.example", ("accounts of pool One",), True),
-        ("proxy.example.org", ("provider through Two",), False),
+    hops, left_out = next_hops(given, gathered)
+    assert [(hop.uri.hostport, hop.used_by, hop.exit) for hop in hops] == [
+        ("127.0.0.1:5070", ("pool One", "pool Two"), Exit.GATEWAYS),
+        ("registrar.example", ("pool Two",), Exit.GATEWAYS),
+        ("own.example", ("accounts of pool One",), Exit.GATEWAYS),
+        ("proxy.example.org", ("provider through Two",), Exit.EITHER_PROFILE),
     ]
     assert left_out == 0
+
+
+@pytest.mark.parametrize(
+    ("takes_all", "exits"),
+    [(None, [Exit.GATEWAYS, Exit.EDGE]), (EdgeReason.ALL, [Exit.EDGE])],
+    ids=["what needs it", "all"],
+)
+def test_what_goes_through_the_edge_is_told_apart(takes_all: EdgeReason | None, exits: list[Exit]) -> None:
+    accounts = [
+        {"uri": "sip:alice@a.example", "secretType": "clrtxt", "secret": "x"},
+        {"uri": "sip:bob@a.example", "secretType": "ha1", "secret": "0" * 32},
+    ]
+    edge = core_edge.Edge(parse_sip_uri("sip:127.0.0.1:5090"), takes_all)
+    given = config({"One": {**POOL, "loader": accounts}}, provider("One"), edge=edge)
+    hops, _ = next_hops(given, gather_accounts(given, RedisSettings(), connect=False))
+    assert sorted((hop.exit for hop in hops), key=exits.index) == exits
 
 
 def test_hundreds_of_hops_are_not_looked_at() -> None:
@@ -149,13 +175,13 @@ def test_hundreds_of_hops_are_not_looked_at() -> None:
         for n in range(200)
     ]
     given = config({"One": {**POOL, "loader": accounts}}, provider("One"))
-    hops, left_out = next_hops(given, gather_accounts(given, RedisSettings(), connect=False).own_hops)
+    hops, left_out = next_hops(given, gather_accounts(given, RedisSettings(), connect=False))
     assert (len(hops), left_out) == (50, 151)
 
 
 def looked_at(proxy: str) -> HopFacts:
     given = config({"One": {**POOL, "outboundProxy": proxy, "loader": []}}, provider("One"))
-    hops, _ = next_hops(given, ())
+    hops, _ = next_hops(given, gather_accounts(given, RedisSettings(), connect=False))
     (hop,) = look_at(hops)
     return hop
 
@@ -264,3 +290,27 @@ def test_redis_is_subscribed_to(tmp_path: Path) -> None:
         server.kill()
     (source,) = gather_accounts(nobody, asked, connect=False).sources
     assert len(source.problems) == 1
+
+
+# The edge
+
+
+@pytest.mark.skipif(KAMAILIO is None, reason="no kamailio on the PATH")
+def test_the_edge_is_asked(tmp_path: Path) -> None:
+    assert gather_edge(EdgeSettings()) is None
+    given, file = settings(tmp_path)
+    with Edge(tmp_path / "edge", "127.0.0.1:5080") as running:
+        enabled = EdgeSettings(enabled=True, address=running.inside, rpc_socket=running.rpc_socket)
+        running.set_account("sipbridge.alice.1", "md5", "sip:proxy.example.org", "0" * 32)
+        edge = gather_edge(enabled)
+        host = gather_host(given, file, None, None)
+        assert edge is not None
+        assert (edge.problem, edge.has_owner) == ("", False)
+        assert [one.verdict for one in check_edge(edge, host)] == [Verdict.PASS, Verdict.PASS]
+    edge = gather_edge(enabled)
+    host = gather_host(given, file, None, None)
+    assert edge is not None
+    assert [(one.id, one.verdict) for one in check_edge(edge, host)] == [
+        ("edge-rpc", Verdict.FAIL),
+        ("edge-address", Verdict.FAIL),
+    ]

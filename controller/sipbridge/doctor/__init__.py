@@ -7,12 +7,14 @@ from pathlib import Path
 
 from sipbridge.config.load import load_providers
 from sipbridge.doctor.check_accounts import check_providers_file, check_sources
+from sipbridge.doctor.check_edge import check_edge
 from sipbridge.doctor.check_host import check_host
 from sipbridge.doctor.check_network import check_hops
 from sipbridge.doctor.check_spool import check_spool
 from sipbridge.doctor.check_switch import check_event_socket, check_switch
 from sipbridge.doctor.finding import Finding, Section, Verdict
 from sipbridge.doctor.gather_accounts import gather_accounts
+from sipbridge.doctor.gather_edge import gather_edge
 from sipbridge.doctor.gather_host import controller_user, gather_host
 from sipbridge.doctor.gather_network import look_at, next_hops
 from sipbridge.doctor.gather_switch import gather_switch, profiles_of
@@ -41,9 +43,12 @@ def examine(settings: Settings, settings_file: Path | None, *, connect: bool) ->
     if switch is not None:
         yield from check_switch(switch, host)
     yield from check_spool(settings.gateways.spool_file, host, controller_user(host), switch)
+    edge = gather_edge(settings.edge)
+    if edge is not None:
+        yield from check_edge(edge, host)
     if config is not None:
         gathered = gather_accounts(config, settings.redis, connect=connect)
-        hops, left_out = next_hops(config, gathered.own_hops)
+        hops, left_out = next_hops(config, gathered)
         profiles = profiles_of(switch)
         yield from check_hops(look_at(hops), left_out, profiles, settings.sofia.provider_profile, host.network)
         yield from check_sources(gathered.sources, gathered.unread)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from sipbridge.core.network import HostNetwork, Route
-from sipbridge.doctor.facts import HopFacts, ProfileFacts
+from sipbridge.doctor.facts import Exit, HopFacts, ProfileFacts
 from sipbridge.doctor.finding import Finding, Section, Verdict
 
 MOST_HOPS = 50
@@ -27,7 +27,10 @@ def check_hops(
         left_out: how many more there are.
     """
     for hop in hops:
-        candidates = [one for one in profiles if one.name == provider_profile or not hop.by_gateways]
+        if hop.exit is Exit.EDGE:
+            yield _check_behind_edge(hop)
+            continue
+        candidates = [one for one in profiles if one.name == provider_profile or hop.exit is Exit.EITHER_PROFILE]
         findings = [_check_hop(hop, one, network) for one in candidates if one.bound is not None]
         # Either profile may do where it is not about gateways: the better finding is the true one.
         yield min(findings, key=lambda one: _RANK[one.verdict], default=_unchecked(hop))
@@ -39,7 +42,7 @@ _RANK = {Verdict.PASS: 0, Verdict.WARN: 1, Verdict.SKIP: 2, Verdict.FAIL: 3}
 
 
 def _id(hop: HopFacts) -> str:
-    return f"proxy.{hop.uri.text}"
+    return f"proxy.{hop.uri.text}{'.edge' if hop.exit is Exit.EDGE else ''}"
 
 
 def _named(hop: HopFacts) -> str:
@@ -79,16 +82,31 @@ def _check_hop(hop: HopFacts, profile: ProfileFacts, network: HostNetwork | None
     return _check_route(hop, profile, bound, reachable)
 
 
+def _check_behind_edge(hop: HopFacts) -> Finding:
+    """The edge is bound to addresses of its own, which only its configuration tells."""
+    if hop.problem:
+        return _unresolved(hop)
+    for address in hop.addresses:
+        route = hop.routes.get(address)
+        if route is not None:
+            return _NETWORK.passed(_id(hop), f"{_named(hop)}: {address}, {route}, through the edge")
+    return _no_route(hop, hop.addresses[0])
+
+
+def _no_route(hop: HopFacts, address: str) -> Finding:
+    return _NETWORK.failed(
+        _id(hop),
+        f"{_named(hop)} is {address}, and there is no route to it",
+        f"see: ip route get {address}; is the interface up, is there a default route?",
+    )
+
+
 def _check_route(hop: HopFacts, profile: ProfileFacts, bound: str, addresses: Sequence[str]) -> Finding:
     id_, named = _id(hop), _named(hop)
     for address in addresses:
         route = hop.routes.get(address)
         if route is None:
-            return _NETWORK.failed(
-                id_,
-                f"{named} is {address}, and there is no route to it",
-                f"see: ip route get {address}; is the interface up, is there a default route?",
-            )
+            return _no_route(hop, address)
         if route.source != bound and not (_is_loopback(bound) and _is_loopback(address)):
             return _wrong_source(hop, profile, bound, address, route)
     first = addresses[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 from sipbridge.core.network import HostNetwork, Route
@@ -133,13 +134,20 @@ class HostFacts:
     udp_buffer: int
 
 
+class Exit(Enum):
+    """Where requests leave."""
+
+    GATEWAYS = "the provider profile"
+    EITHER_PROFILE = "the profile that the call did not come in on"
+    EDGE = "the edge"
+
+
 @dataclass(frozen=True, slots=True)
 class HopFacts:
     """Where requests go next: an outbound proxy or a registrar.
 
     Attributes:
         used_by: what uses it: pools and providers, in words.
-        by_gateways: whether gateways use it, which belong to the provider profile; otherwise either profile may.
         addresses: what its name comes to.
         problem: why it comes to nothing.
         routes: how each address is reached; None where it is not.
@@ -147,10 +155,31 @@ class HopFacts:
 
     uri: SipUri
     used_by: tuple[str, ...]
-    by_gateways: bool = True
+    exit: Exit = Exit.GATEWAYS
     addresses: tuple[str, ...] = ()
     problem: str = ""
     routes: Mapping[str, Route | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeFacts:
+    """The Kamailio beside FreeSWITCH.
+
+    Attributes:
+        host: where it takes requests from FreeSWITCH.
+        port: likewise.
+        rpc_socket: by which it is told its accounts.
+        problem: why it is not; empty when it answers.
+        accounts: how many it knows.
+        has_owner: whether a controller keeps its table.
+    """
+
+    host: str
+    port: int
+    rpc_socket: FileFacts
+    problem: str = ""
+    accounts: int = 0
+    has_owner: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ class Section(Enum):
     FREESWITCH = "FreeSWITCH"
     PROFILES = "SIP profiles and dialplan"
     SPOOL = "Spool"
+    EDGE = "Edge"
     NETWORK = "Way to the providers"
     ACCOUNTS = "Accounts"
     HOST = "Host"

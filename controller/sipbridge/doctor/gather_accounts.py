@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sipbridge.adapters.redis_connection import RedisLost
@@ -11,8 +12,9 @@ from sipbridge.adapters.sql_accounts import SqlAccounts
 from sipbridge.config.load import BridgeConfig
 from sipbridge.config.redis_settings import RedisSettings
 from sipbridge.core.account import Account
+from sipbridge.core.edge import Edge, edge_reason
 from sipbridge.core.provider import SqlLoader
-from sipbridge.doctor.facts import SourceFacts
+from sipbridge.doctor.facts import Exit, SourceFacts
 from sipbridge.ports import SourceError, SourceUnavailable
 
 
@@ -22,49 +24,75 @@ class Gathered:
 
     Attributes:
         own_hops: accounts that do not go where their pool goes, each with its pool.
+        exits: where requests of a pool's accounts leave.
         unread: pools whose databases were not asked.
     """
 
     sources: tuple[SourceFacts, ...]
     own_hops: tuple[tuple[str, Account], ...]
+    exits: Mapping[str, frozenset[Exit]]
     unread: tuple[str, ...]
 
 
 def gather_accounts(config: BridgeConfig, redis: RedisSettings, *, connect: bool) -> Gathered:
     """Ask the databases, if they are to be connected to, and Redis, if it is used."""
+    pools = {name: _Pool(name, pool.policy.edge) for name, pool in config.pools.items()}
     sources: list[SourceFacts] = []
-    own_hops: list[tuple[str, Account]] = []
     unread: list[str] = []
     for name, pool in config.pools.items():
         if not isinstance(pool.loader, SqlLoader):
-            own_hops += [(name, account) for account in pool.loader if _has_own_hop(account)]
+            pools[name].add(pool.loader)
         elif connect:
-            sources.append(_read_database(name, pool.loader, own_hops))
+            sources.append(_read_database(pools[name], pool.loader))
         else:
             unread.append(f"pool {name}")
     if redis.is_used:
         sources.append(_ask_redis(redis))
-    return Gathered(tuple(sources), tuple(own_hops), tuple(unread))
+    own_hops = tuple((name, account) for name, pool in pools.items() for account in pool.own_hops)
+    return Gathered(tuple(sources), own_hops, {name: pool.exits for name, pool in pools.items()}, tuple(unread))
 
 
-def _read_database(name: str, loader: SqlLoader, own_hops: list[tuple[str, Account]]) -> SourceFacts:
+def exit_of(account: Account, edge: Edge | None) -> Exit:
+    """Where requests of an account leave."""
+    return Exit.GATEWAYS if edge_reason(account, edge) is None else Exit.EDGE
+
+
+class _Pool:
+    """What is found out about the accounts of a pool, as they come."""
+
+    def __init__(self, name: str, edge: Edge | None) -> None:
+        self.name = name
+        self.own_hops: list[Account] = []
+        self._edge = edge
+        self._exits: set[Exit] = set()
+
+    def add(self, accounts: Iterable[Account]) -> None:
+        for account in accounts:
+            self._exits.add(exit_of(account, self._edge))
+            if account.outbound_proxy is not None or account.registrar is not None:
+                self.own_hops.append(account)
+
+    @property
+    def exits(self) -> frozenset[Exit]:
+        """Of accounts that nobody has read, what most pools' have."""
+        takes_all = self._edge is not None and self._edge.takes_all is not None
+        return frozenset(self._exits) or frozenset({Exit.EDGE if takes_all else Exit.GATEWAYS})
+
+
+def _read_database(pool: _Pool, loader: SqlLoader) -> SourceFacts:
     read = skipped = 0
     problems: list[str] = []
-    with contextlib.closing(SqlAccounts(name, loader)) as source:
+    with contextlib.closing(SqlAccounts(pool.name, loader)) as source:
         try:
             for batch in source.load_all():
                 read += len(batch.accounts)
                 skipped += batch.skipped
-                own_hops += [(name, account) for account in batch.accounts if _has_own_hop(account)]
+                pool.add(batch.accounts)
         except (SourceUnavailable, SourceError) as error:
             problems.append(str(error))
     if skipped:
         problems.append(f"{skipped} rows are no accounts")
-    return SourceFacts(f"pool {name}", f"{read} accounts in its database", tuple(problems))
-
-
-def _has_own_hop(account: Account) -> bool:
-    return account.outbound_proxy is not None or account.registrar is not None
+    return SourceFacts(f"pool {pool.name}", f"{read} accounts in its database", tuple(problems))
 
 
 def _ask_redis(settings: RedisSettings) -> SourceFacts:

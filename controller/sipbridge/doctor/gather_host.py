@@ -33,7 +33,7 @@ def gather_host(
         clock_synchronized=_is_clock_synchronized(),
         files=tuple(_files(settings, settings_file, config)),
         spool_path=tuple(
-            _file(folder, "spool folder") for folder in reversed((settings.gateways.spool_file / "x").parents[1:])
+            file_facts(folder, "spool folder") for folder in reversed((settings.gateways.spool_file / "x").parents[1:])
         ),
         daemon=_daemon(settings.control.socket),
         freeswitch=_process(freeswitch_pid) if freeswitch_pid else None,
@@ -86,7 +86,7 @@ def _files(settings: Settings, settings_file: Path | None, config: BridgeConfig 
         (settings.redis.key_file, "Redis key file", True),
         (settings.gateways.spool_file, "spool file", True),
     ]
-    return [_file(path, what, holds_secret=secret) for path, what, secret in named if path is not None]
+    return [file_facts(path, what, holds_secret=secret) for path, what, secret in named if path is not None]
 
 
 def _holds_secret(config: BridgeConfig) -> bool:
@@ -97,7 +97,8 @@ def _holds_secret(config: BridgeConfig) -> bool:
     )
 
 
-def _file(path: Path, what: str, *, holds_secret: bool = False) -> FileFacts:
+def file_facts(path: Path, what: str, *, holds_secret: bool = False) -> FileFacts:
+    """A file, as far as it may be looked at."""
     try:
         found = path.stat()
     except OSError:

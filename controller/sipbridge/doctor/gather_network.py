@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import gevent.pool
@@ -13,42 +13,40 @@ from dns.resolver import NXDOMAIN, NoAnswer, resolve
 
 from sipbridge.adapters.netlink import NetworkUnknown, route_to
 from sipbridge.config.load import BridgeConfig
-from sipbridge.core.account import Account
 from sipbridge.core.network import Route
 from sipbridge.core.provider import PoolPolicy
 from sipbridge.core.uri import SipUri
 from sipbridge.doctor.check_network import MOST_HOPS
-from sipbridge.doctor.facts import HopFacts
+from sipbridge.doctor.facts import Exit, HopFacts
+from sipbridge.doctor.gather_accounts import Gathered, exit_of
 
 _LOOKUPS_AT_A_TIME = 10
 _LOOKUP_S = 5.0
 _SERVICES = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}
 
 
-def next_hops(config: BridgeConfig, accounts: Iterable[tuple[str, Account]]) -> tuple[list[HopFacts], int]:
-    """The distinct places that requests go to, not looked at yet, and how many more there are.
-
-    Args:
-        accounts: those that may have places of their own, each with its pool.
-    """
-    used: dict[tuple[str, bool], tuple[SipUri, dict[str, None]]] = {}
-    for uri, user, by_gateways in _uses(config, accounts):
+def next_hops(config: BridgeConfig, gathered: Gathered) -> tuple[list[HopFacts], int]:
+    """The distinct places that requests go to, not looked at yet, and how many more there are."""
+    used: dict[tuple[str, Exit], tuple[SipUri, dict[str, None]]] = {}
+    for uri, user, exit_ in _uses(config, gathered):
         # What is told apart is where it leads.
-        key = (f"{uri.hostport.lower()};{uri.transport}", by_gateways)
+        key = (f"{uri.hostport.lower()};{uri.transport}", exit_)
         used.setdefault(key, (uri, {}))[1][user] = None
-    hops = [HopFacts(uri, _named(list(users)), by) for (_, by), (uri, users) in used.items()]
+    hops = [HopFacts(uri, _named(list(users)), exit_) for (_, exit_), (uri, users) in used.items()]
     return hops[:MOST_HOPS], max(0, len(hops) - MOST_HOPS)
 
 
-def _uses(config: BridgeConfig, accounts: Iterable[tuple[str, Account]]) -> Iterator[tuple[SipUri, str, bool]]:
+def _uses(config: BridgeConfig, gathered: Gathered) -> Iterator[tuple[SipUri, str, Exit]]:
     for name, pool in config.pools.items():
-        yield from ((uri, f"pool {name}", True) for uri in _of_pool(pool.policy))
-    for name, account in accounts:
+        for exit_ in sorted(gathered.exits[name], key=lambda one: one.value):
+            yield from ((uri, f"pool {name}", exit_) for uri in _of_pool(pool.policy))
+    for name, account in gathered.own_hops:
+        exit_ = exit_of(account, config.pools[name].policy.edge)
         own = (account.outbound_proxy, account.registrar)
-        yield from ((uri, f"accounts of pool {name}", True) for uri in own if uri is not None)
+        yield from ((uri, f"accounts of pool {name}", exit_) for uri in own if uri is not None)
     for provider in config.providers:
         if uri := provider.outgoing_invite.outbound_proxy:
-            yield uri, f"provider {provider.name}", False
+            yield uri, f"provider {provider.name}", Exit.EITHER_PROFILE
 
 
 def _of_pool(policy: PoolPolicy) -> Iterator[SipUri]:
