@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from operator import attrgetter
 from typing import TypeVar, assert_never
 
@@ -66,10 +66,8 @@ def _in_order(
     query: AccountQuery, pools: Sequence[AccountPool], busy: Iterable[Line], breathe: _Breather
 ) -> Iterator[Line]:
     failed = [list(pool.tally.failed.values()) for pool in pools]
-    if query.only_failed:
-        everybody = [line for of_pool in failed for line in of_pool]
-    else:
-        everybody = [line for pool in pools for line in pool]
+    # A list of each pool, made when its turn comes: accounts may come and go meanwhile.
+    everybody = chain.from_iterable(failed if query.only_failed else map(list, pools))
     match query.order:
         case AccountOrder.ADDRESS:
             return _by_address(everybody, breathe)
@@ -102,11 +100,11 @@ def _once(first: Iterable[Line], then: Iterable[Line], others: Iterable[Line]) -
             yield line
 
 
-def _by_address(lines: Sequence[Line], breathe: _Breather) -> Iterator[Line]:
+def _by_address(lines: Iterator[Line], breathe: _Breather) -> Iterator[Line]:
     """Sorted in slices, which are then merged: no sort holds up anybody for long."""
     slices = []
-    for start in range(0, len(lines), _SLICE):
-        slices.append(sorted(lines[start : start + _SLICE], key=_address))
+    while slice_ := sorted(islice(lines, _SLICE), key=_address):
+        slices.append(slice_)
         breathe.now()
     return breathe.each(heapq.merge(*slices, key=_address))
 
