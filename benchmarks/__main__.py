@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 from rich.console import Console
 
-from benchmarks import accounts, calls, edge, events, gateways, observation, routing
+from benchmarks import accounts, calls, edge, events, gateways, observation, routing, viewer
 from benchmarks.figures import Report
 
 _BENCHMARKS: dict[str, Callable[[bool], Report]] = {
@@ -21,6 +21,7 @@ _BENCHMARKS: dict[str, Callable[[bool], Report]] = {
     "gateways": gateways.measure,
     "edge": edge.measure,
     "observation": observation.measure,
+    "viewer": viewer.measure,
 }
 
 
@@ -28,7 +29,7 @@ _BENCHMARKS: dict[str, Callable[[bool], Report]] = {
 @click.argument("names", nargs=-1, type=click.Choice(tuple(_BENCHMARKS)))
 @click.option("--quick", is_flag=True, help="Fewer and shorter rounds: five minutes instead of fifteen.")
 def main(names: tuple[str, ...], quick: bool) -> None:
-    """Measure routing, events, calls, accounts, gateways, the edge and being observed: all of them, or those named.
+    """Measure all of these, or those named: what the bridge costs and how far it goes, or what looks at it costs.
 
     The machine should have nothing else to do meanwhile.
     """

@@ -33,6 +33,11 @@ class Stage:
         return cls(settings, None, None)
 
     @property
+    def control_socket(self) -> Path:
+        """Where the daemon is asked."""
+        return self.settings.with_name("control.sock")
+
+    @property
     def daemon(self) -> Program:
         """``sipbridge run``."""
         assert self._daemon is not None
@@ -104,7 +109,8 @@ def stage(folder: Path, providers: Mapping[str, Any], more_settings: str = "") -
     assert switch.stdout is not None
     try:
         settings = folder / "sipbridge.toml"
-        settings.write_text(_settings(int(switch.stdout.readline()), spool, folder / "control.sock") + more_settings)
+        port = int(switch.stdout.readline())
+        settings.write_text(_settings(port, spool, settings.with_name("control.sock")) + more_settings)
         settings.chmod(0o600)
         daemon = Program([sys.executable, "-m", "sipbridge", "run", "--settings", str(settings)], folder / "log.txt")
         shown = Stage(settings, switch, daemon)

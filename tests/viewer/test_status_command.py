@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import pty
-import select
-import struct
-import subprocess
-import termios
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +12,7 @@ import pytest
 
 from support.processes import wait_until
 from support.stage import Stage, stage, two_providers
+from support.terminal import Terminal
 
 ESCAPE = "\x1b"
 
@@ -36,64 +29,6 @@ def shown() -> Iterator[Stage]:
         made.happen("call alice zoe")
         wait_until("both calls are decided", lambda: made.status()["traffic"]["total"]["declined"])
         yield made
-
-
-class Terminal:
-    """A command in a terminal of its own.
-
-    Attributes:
-        shown: all that it wrote to the terminal.
-    """
-
-    def __init__(self, command: list[str], size: tuple[int, int], environment: Mapping[str, str]) -> None:
-        self._near, far = pty.openpty()
-        self.resize(*size)
-        self._process = subprocess.Popen(
-            command,
-            stdin=far,
-            stdout=far,
-            stderr=far,
-            start_new_session=True,
-            # Its own terminal, so that Ctrl-C and a change of its size are signals to it.
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-            env={**os.environ, "TERM": "xterm-256color", **environment},
-        )
-        os.close(far)
-        self.shown = ""
-
-    def resize(self, columns: int, lines: int) -> None:
-        fcntl.ioctl(self._near, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-
-    def type(self, keys: str) -> None:
-        os.write(self._near, keys.encode())
-
-    def wait_for(self, *texts: str, timeout_s: float = 30.0) -> str:
-        """What is written from now on, as soon as all of these are in it."""
-        return self._read(lambda new: all(text in new for text in texts), f"{texts} in", timeout_s)
-
-    def wait(self, timeout_s: float = 30.0) -> int:
-        """Its exit status."""
-        self._read(lambda _: self._process.poll() is not None, "the end after", timeout_s)
-        return self._process.wait()
-
-    def close(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        os.close(self._near)
-
-    def _read(self, is_enough: Callable[[str], bool], what: str, timeout_s: float) -> str:
-        start = len(self.shown)
-        deadline = time.monotonic() + timeout_s
-        while not is_enough(self.shown[start:]):
-            assert time.monotonic() < deadline, f"waited in vain for {what} {self.shown[start:][-2_000:]!r}"
-            if select.select([self._near], [], [], 0.1)[0]:
-                try:
-                    self.shown += os.read(self._near, 65_536).decode(errors="replace")
-                except OSError:
-                    # The other side has closed the terminal.
-                    break
-        return self.shown[start:]
 
 
 @contextmanager
@@ -207,7 +142,7 @@ def test_without_a_bridge_it_says_so_in_one_line(tmp_path: Path) -> None:
 def test_a_bridge_that_stops_is_waited_for() -> None:
     with TemporaryDirectory(prefix="sipbridge-") as folder:
         with stage(Path(folder), two_providers(["alice"])) as made:
-            watching = Terminal(made.command_line("status", "--watch", "--interval", "0.5"), (120, 30), {})
+            watching = Terminal(made.command_line("status", "--watch", "--interval", "0.5"), (120, 30))
             watching.wait_for("q quit")
         try:
             watching.wait_for("no sipbridge listens on", "old")
