@@ -114,6 +114,7 @@ class Secretive:
         self.folder = folder
         self.simulator = simulator
         self.seen: dict[str, str] = {}
+        self._lines = self._counted_to = 0
         self.http_port = free_tcp_port()
         self.settings = folder / "sipbridge.toml"
         self.providers_file = folder / "providers.json"
@@ -196,7 +197,11 @@ level = "debug"
 
     def log_lines(self) -> int:
         with self.program.output.open("rb") as file:
-            return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+            file.seek(self._counted_to)
+            for block in iter(lambda: file.read(1 << 20), b""):
+                self._lines += block.count(b"\n")
+            self._counted_to = file.tell()
+        return self._lines
 
     def wait_for_log(self, text: str) -> None:
         self.wait_until(lambda: text in self.log())
@@ -217,7 +222,7 @@ level = "debug"
 def secretive(tmp_path: Path) -> Iterator[Secretive]:
     spool = tmp_path / "gateways.xml"
     spool.write_text("<include>\n</include>\n")
-    with Simulator(secret("esl"), spool_file=spool, tick_s=0.05, time_scale=0.05) as simulator:
+    with Simulator(secret("esl"), spool_file=spool, tick_s=0.05) as simulator:
         simulator.registrar.rules.append(RegistrarRule(Refuse(), lambda it: it.username == "refused"))
         made = Secretive(tmp_path, simulator)
         try:
@@ -352,7 +357,7 @@ def make_calls(secretive: Secretive) -> None:
             gevent.sleep(0)
         for call in list(secretive.simulator.switch.calls.values()):
             call.hang_up()
-        gevent.sleep(0.2)
+        gevent.sleep(0.05)
 
 
 def context(text: str) -> str:
