@@ -190,7 +190,7 @@ def test_every_reason_to_decline_has_a_status() -> None:
             "[calls]\nenable_avpf = true", "2:15: error: FreeSWITCH offers AVPF only together with DTLS", id="media"
         ),
         pytest.param(
-            "[calls]\nmedia_encryption = 'zrtp'\nenable_avpf = true", "3:15: error: with ZRTP, media passes", id="zrtp"
+            "[calls]\nmedia_encryption = 'zrtp'\nenable_avpf = true", "3:15: error: with ZRTP, media goes", id="zrtp"
         ),
         pytest.param("[edge]\naddress = 'localhost:5090'", '2:11: error: "address" must be an IP', id="no address"),
         pytest.param("[edge]\naddress = '127.0.0.1'", "must be an IP address and a port", id="no port"),

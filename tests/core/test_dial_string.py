@@ -83,12 +83,12 @@ def test_past_the_gateway_the_edge_is_reached_as_it_listens() -> None:
     assert MEDIA_HEADER not in text
 
 
-def test_zrtp_passes_through_the_a_leg_too() -> None:
+def test_zrtp_goes_past_freeswitch_on_both_legs() -> None:
     media = media_offer(MediaEncryption.ZRTP, None, has_edge=False)
     assert media is not None
     text = format_dial_string(bridge()._replace(media=media), GATEWAY, "providers")
-    assert text.startswith(f"%[sip_bridge_account={LINE.id},proxy_media=true]{{")
-    assert split_scope(text)[0] == {"sip_bridge_account": LINE.id, "proxy_media": "true"}
+    assert text.startswith(f"%[sip_bridge_account={LINE.id},bypass_media=true]{{")
+    assert split_scope(text)[0] == {"sip_bridge_account": LINE.id, "bypass_media": "true"}
 
 
 def test_profile_form() -> None:

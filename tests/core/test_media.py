@@ -50,7 +50,7 @@ def test_every_combination_is_offered_or_refused(encryption: MediaEncryption, en
         (NONE, "leave enableAvpf out or set it to false, or enable [edge]"),
         (SDES, "leave enableAvpf out or set it to false, or enable [edge]"),
         (DTLS, "leave enableAvpf out or set it to true, or enable [edge]"),
-        (ZRTP, "AVPF cannot be added to it: leave enableAvpf out or set it to false"),
+        (ZRTP, "AVPF cannot be added: leave enableAvpf out or set it to false"),
     ],
     ids=str,
 )

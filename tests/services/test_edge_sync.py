@@ -193,6 +193,7 @@ def test_a_restarted_edge_is_told_everything_within_two_seconds(world: World, ca
     for _ in range(40):
         world.step()
     assert caplog.messages.count(f"the edge cannot be told its accounts: {DOWN}") == 1
+    assert world.sync.state == EdgeState(str(DOWN), accounts=2, known=0)
 
     world.edge.problem = None
     waited = 0.0

@@ -39,10 +39,10 @@ class Kamailio:
 
     Args:
         path: of the socket; ``dgram_socket`` of jsonrpcs.
-        timeout_s: longest time for an answer.
+        timeout_s: longest time for an answer. Short: one that has just been started may never see the first question.
     """
 
-    def __init__(self, path: Path, timeout_s: float = 2.0) -> None:
+    def __init__(self, path: Path, timeout_s: float = 1.0) -> None:
         self._path = path
         self._timeout_s = timeout_s
         self._socket: socket.socket | None = None

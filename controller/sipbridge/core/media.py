@@ -25,7 +25,7 @@ class MediaOffer:
     Attributes:
         variables: channel variables of FreeSWITCH's B leg.
         edge: what the edge makes of the plain RTP/AVP that FreeSWITCH offers it; None for nothing.
-        passes_through: whether caller and callee get each other's SDP and RTP as they are.
+        passes_through: whether caller and callee get each other's SDP as it is, and RTP goes between them alone.
     """
 
     variables: tuple[tuple[str, str], ...] = ()
@@ -36,7 +36,7 @@ class MediaOffer:
 _PLAIN = (("rtp_secure_media", "forbidden"),)
 
 # (encryption, AVPF) → offer. The SDES suite is pinned because an unpinned offer ends with one that does not
-# authenticate. FreeSWITCH has no ZRTP of its own since 1.10.9, but caller and callee can do it through it.
+# authenticate. FreeSWITCH has no ZRTP of its own since 1.10.9, but caller and callee can do it without it.
 # Source: mod_sofia and switch_core_media.c, seen on the wire; what the edge makes: rtpengine, likewise.
 _OFFERS: dict[tuple[MediaEncryption, bool | None], MediaOffer] = {
     (MediaEncryption.NONE, False): MediaOffer(_PLAIN),
@@ -59,7 +59,7 @@ _NOT_OFFERED = {
         f"FreeSWITCH offers DTLS-SRTP only with AVPF: leave enableAvpf out or set it to true{_OR_EDGE}"
     ),
     MediaEncryption.ZRTP: (
-        "with ZRTP, media passes through untouched, and AVPF cannot be added to it: leave enableAvpf out or set it to"
+        "with ZRTP, media goes from caller to callee as it is, and AVPF cannot be added: leave enableAvpf out or set it to"
         " false"
     ),
 }

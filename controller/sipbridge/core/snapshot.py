@@ -171,7 +171,7 @@ class EdgeState:
     Attributes:
         problem: why it cannot be told its accounts; ``""`` when it can.
         accounts: how many go through it.
-        known: how many of these it knows; the others cannot register or call.
+        known: how many of these it is sure to know; the others cannot register or call.
     """
 
     problem: str

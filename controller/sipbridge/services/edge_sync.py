@@ -64,7 +64,9 @@ class EdgeSync:
     @property
     def state(self) -> EdgeState:
         """How the edge is doing."""
-        return EdgeState(self._problem, len(self._table), self._table.held)
+        # While it cannot be asked, it may have been started anew.
+        known = 0 if self._problem else self._table.held
+        return EdgeState(self._problem, len(self._table), known)
 
     def step(self) -> None:
         """Do what is due; waits for the edge. A failure is logged once and tried again, at growing intervals."""
