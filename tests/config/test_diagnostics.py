@@ -336,8 +336,8 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     "AVPF with ZRTP": (
         ('"mediaEncryption": "sdes"', '"enableAvpf": true, "mediaEncryption": ▲"zrtp"'),
         [
-            "error: with ZRTP, media goes from caller to callee as it is, and AVPF cannot be added: leave enableAvpf out"
-            " or set it to false"
+            "error: with ZRTP, media goes from caller to callee as it is, and AVPF cannot be added: leave enableAvpf"
+            " out or set it to false"
         ],
     ),
     "AVPF without DTLS": (

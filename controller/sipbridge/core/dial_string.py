@@ -11,8 +11,8 @@ name, and this module makes sure that neither can mean anything but itself:
 - ``,`` separates variables, and is legal in a user part: ``|`` is made the separator instead.
 - ``:_:`` separates enterprise originates and is legal in a parameter: its underscore is written ``%5F``.
 - ``%[…]`` at the beginning sets variables of the A leg for as long as the application runs: the account, by which the
-  line of a call in progress is found again, and whether media goes past FreeSWITCH. Not through it (``proxy_media``): it
-  gives every packet another SSRC and sequence number, which the checksums of ZRTP and SRTP do not survive.
+  line of a call in progress is found again, and whether media goes past FreeSWITCH. (Passing through, ``proxy_media``,
+  it gets another SSRC and other sequence numbers, which the checksums of ZRTP and SRTP do not survive.)
 - ``sip_h_…`` in the braces is a header of this one B leg: what the edge takes off before the INVITE goes on.
 - ``?`` headers have no place in Request-URI, To and From (RFC 3261 §19.1.1): they are left out.
 

@@ -59,8 +59,8 @@ _NOT_OFFERED = {
         f"FreeSWITCH offers DTLS-SRTP only with AVPF: leave enableAvpf out or set it to true{_OR_EDGE}"
     ),
     MediaEncryption.ZRTP: (
-        "with ZRTP, media goes from caller to callee as it is, and AVPF cannot be added: leave enableAvpf out or set it to"
-        " false"
+        "with ZRTP, media goes from caller to callee as it is, and AVPF cannot be added: leave enableAvpf out or set it"
+        " to false"
     ),
 }
 
