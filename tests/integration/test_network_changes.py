@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -111,7 +112,10 @@ def test_a_cable_is_pulled_and_plugged_in(link: Link, start: Start) -> None:
     began = time.monotonic()
     _wait_until_registered(domains, link.address)
     _log.info("registered again %.1f s after the cable was plugged in", time.monotonic() - began)
-    assert f"{link.address} is back: 3 accounts of sofia profile providers register again" in domains.bridge.log()
+    assert (
+        f"{link.address} is back: the accounts of 3 gateways of sofia profile providers register again"
+        in domains.bridge.log()
+    )
     assert domains.call_out("bob").answer.status == 200
     call.hang_up()
     domains.bridge.wait_for_free_slots(ACCOUNTS[0], 20)
@@ -157,12 +161,29 @@ def test_an_address_goes_and_comes_back(link: Link, start: Start) -> None:
     domains = start(link.address)
     link.change_address(NEW_ADDRESS)
     wait_until("it is noticed", lambda: "this host no longer has" in domains.bridge.log(), timeout_s=DEADLINE_S)
+    assert f"bound to {link.address}, which this host no longer has" in _network_problem(domains.bridge)
+    assert _failed(link, domains.bridge) == ["profile-address.providers"]
     domains.provider.bindings.clear()
     link.change_address(link.address)
     _wait_until_registered(domains, link.address)
     assert domains.call_out("carol").answer.status == 200
+    assert _network_problem(domains.bridge) == ""
+    assert _failed(link, domains.bridge) == []
 
 
 def _uptime_s(freeswitch: FreeSwitch) -> float:
     """Seconds since FreeSWITCH has started."""
     return float(freeswitch.event_socket.api("uptime"))
+
+
+def _network_problem(bridge: Bridge) -> str:
+    """What `sipbridge status` says of the network."""
+    problem: str = json.loads(bridge.command("status", "--json").stdout)["network"]
+    return problem
+
+
+def _failed(link: Link, bridge: Bridge) -> list[str]:
+    """What `sipbridge doctor` finds in the server's network; permissions are those of a test."""
+    with link.server.inside():
+        findings = json.loads(bridge.command("doctor", "--json").stdout)
+    return [one["id"] for one in findings if one["verdict"] == "fail" and one["id"] != "file-modes"]

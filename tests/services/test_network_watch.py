@@ -107,7 +107,7 @@ def test_accounts_register_again(world: World, changes: list[HostNetwork], caplo
     world.step(60)
     assert world.registered_again == 1
     assert world.profiles.restarted == []
-    assert "3 accounts of sofia profile providers register again" in caplog.text
+    assert "the accounts of 3 gateways of sofia profile providers register again" in caplog.text
 
 
 def test_an_address_that_was_gone_for_long_is_back(world: World, caplog: pytest.LogCaptureFixture) -> None:

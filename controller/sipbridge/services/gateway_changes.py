@@ -13,6 +13,7 @@ from sipbridge.core.provider import PoolPolicy
 from sipbridge.services.desired_gateways import DesiredGateways
 from sipbridge.services.leaving_gateways import NO_POOL, LeavingGateways
 from sipbridge.services.pace import Pace
+from sipbridge.services.registering_again import RegisteringAgain
 
 _BATCH = 2_000
 """Gateways in one rescan at most: some 70 ms of FreeSWITCH's time."""
@@ -41,8 +42,7 @@ class GatewayChanges:
         # What was asked for and not confirmed yet, and until when to wait for that; in the order of asking.
         self._adding: dict[GatewayName, float] = {}
         self._leaving = LeavingGateways()
-        # Those to register once more, by pool.
-        self._again: dict[str, dict[GatewayName, None]] = {}
+        self._again = RegisteringAgain(desired)
         self._paces = {NO_POOL: Pace(self._shortest_interval_s)}
         for pool in desired.pools.values():
             self.use_pool(pool.policy)
@@ -78,17 +78,13 @@ class GatewayChanges:
 
     def remove(self, name: GatewayName, pool: str = NO_POOL) -> None:
         """Let a gateway be removed if it is there."""
-        self._again.get(pool, {}).pop(name, None)
         if name in self._present:
             self._leaving.add(name, pool)
 
     def register_again(self) -> int:
-        """Let all that are there register once more; how many they are."""
-        self._again = {}
-        for line in self._desired.lines():
-            if line.pool.policy.registration_required and line.gateway in self._present:
-                self._again.setdefault(line.pool.policy.name, {})[line.gateway] = None
-        return sum(map(len, self._again.values()))
+        """Let all that are there register once more, those that do; how many are there."""
+        self._again.start(self._present)
+        return len(self._present)
 
     # What the switch has.
 
@@ -168,15 +164,7 @@ class GatewayChanges:
 
     def take_registrations(self, now: float) -> Iterator[GatewayName]:
         """Those to register once more now; each counts as asked for when it is taken."""
-        for pool, again in self._again.items():
-            while again:
-                name = next(iter(again))
-                # One that is gone is added again, and registers with that.
-                if name in self._present:
-                    if not self._paces[pool].take(now):
-                        break
-                    yield name
-                again.pop(name, None)
+        return self._again.due(self._is_staying, lambda pool: self._paces[pool].take(now))
 
     def give_up_adding(self, names: Iterable[GatewayName]) -> None:
         """Asking for them came to nothing."""
@@ -207,11 +195,14 @@ class GatewayChanges:
         for name, pool in withdrawn:
             self.remove(name, pool)
         self._miss_none()
-        self._again = {}
+        self._again.start(())
         for pool, count in self._leaving.waiting().items():
             longest_s = within_s * _SHUTDOWN_ASKS / count
             if longest_s < self._paces[pool].interval_s:
                 self._paces[pool] = Pace(longest_s)
+
+    def _is_staying(self, name: GatewayName) -> bool:
+        return name in self._present and name not in self._leaving
 
     def _miss_no_longer(self, name: GatewayName, pool: str) -> None:
         missing = self._missing[pool]

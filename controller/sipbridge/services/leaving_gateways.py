@@ -30,6 +30,9 @@ class LeavingGateways:
     def __len__(self) -> int:
         return len(self._pool_of)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._pool_of
+
     def hold_back(self, name: GatewayName) -> bool:
         """Whether a gateway has to wait, because one that it may replace is still there."""
         return _stem(name) in self._stems

@@ -43,7 +43,8 @@ class NetworkWatch:
 
     Args:
         names: the profiles that are used; the first one has the gateways.
-        register_again: lets every account register once more, at the pace of its pool; gives back how many they are.
+        register_again: lets every account register once more, at the pace of its pool; gives back how many gateways
+            there are.
         stable_s: how long the network has to stay as it is before anything is done about it.
     """
 
@@ -132,7 +133,7 @@ class NetworkWatch:
             return
         self._renewed = network
         count = self._register_again()
-        _log.warning("%s: %d accounts of sofia profile %s register again", reason, count, profile)
+        _log.warning("%s: the accounts of %d gateways of sofia profile %s register again", reason, count, profile)
 
     def _why_again(self, bound: str, network: HostNetwork) -> str:
         """Why the far sides may no longer reach us as they did; empty when they do."""

@@ -135,7 +135,7 @@ class Registrar:
         return None if at is None else max(0.0, at - self._clock.monotonic())
 
     def register_again(self) -> int:
-        """Have steps let every account register once more: its binding may be worth nothing. How many they are."""
+        """Have steps let every account register once more: bindings may be worth nothing; the count of gateways."""
         return self._changes.register_again()
 
     @property
