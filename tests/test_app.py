@@ -45,7 +45,7 @@ PROVIDERS = {
 }
 
 
-def app(folder: Path, spool: str = "gateways.xml", http_port: int = 0) -> App:
+def app(folder: Path, spool: str = "gateways.xml", http_port: int = 0, **more: str) -> App:
     settings = load_settings(
         None,
         {
@@ -56,6 +56,7 @@ def app(folder: Path, spool: str = "gateways.xml", http_port: int = 0) -> App:
             "SIPBRIDGE_CONTROL__SOCKET": str(folder / "control.sock"),
             "SIPBRIDGE_HTTP__PORT": str(http_port),
             "SIPBRIDGE_CDR__FILE": str(folder / "cdr.jsonl"),
+            **more,
         },
     )
     config = parse_providers(json.dumps(PROVIDERS).encode(), "providers.json", settings.media_defaults).config
@@ -86,8 +87,21 @@ def test_all_metrics_are_exported_and_no_others(tmp_path: Path) -> None:
         daemon.stop()
     names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE sipbridge_")}
     only_with = {metrics.REDIS_UP, metrics.LOG_DROPPED, metrics.SESSIONS, metrics.SESSIONS_LIMIT}
+    only_with |= {metrics.EDGE_UP, metrics.EDGE_ACCOUNTS, metrics.EDGE_KNOWN}
     assert names == {definition.name for definition in metrics.DEFINITIONS if definition not in only_with}
     assert 'sipbridge_ready_condition{condition="event_socket"} 0.0' in text
+
+
+def test_an_edge_that_is_not_there_is_seen(tmp_path: Path) -> None:
+    port = free_tcp_port()
+    rpc = str(tmp_path / "nobody.sock")
+    daemon = app(tmp_path, http_port=port, SIPBRIDGE_EDGE__ENABLED="true", SIPBRIDGE_EDGE__RPC_SOCKET=rpc)
+    daemon.start()
+    try:
+        text = ThreadPool(1).apply(_get, (f"http://127.0.0.1:{port}/metrics",))
+    finally:
+        daemon.stop()
+    assert "\nsipbridge_edge_up 0.0\n" in text
 
 
 def _get(url: str) -> str:

@@ -160,6 +160,7 @@ class App:
             self._journal,
             self._registrar,
             self._account_syncs,
+            lambda: self._edge.state,
         )
         pages = CallPages(self._switch, self._calls, self._journal, clock)
         onlookers = OnlookerCommands(status, pages, feed)

@@ -21,6 +21,7 @@ from sipbridge.core import metrics
 from sipbridge.core.gateway import RegistrationStatus
 from sipbridge.core.metric import Metric
 from sipbridge.core.readiness import Condition, Readiness, loaded_condition, registered_condition
+from sipbridge.core.snapshot import EdgeState
 from sipbridge.ports import SwitchListener
 from sipbridge.services.account_metrics import AccountMetrics
 from sipbridge.services.account_sync import SourceStatus
@@ -45,6 +46,7 @@ class Observation:
         environ: such as `os.environ`: says how to tell systemd.
         journal: of the calls.
         dispatch: told what the switch tells, after it has been counted.
+        edge: how the edge is doing; None when there is none.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class Observation:
         journal: CallJournal,
         registrar: Registrar,
         syncs: AccountSyncs,
+        edge: Callable[[], EdgeState | None],
     ) -> None:
         self._settings = settings
         self._manager = ServiceManager(environ)
         self._dispatch = dispatch
         self._calls = calls
         self._syncs = syncs
+        self._edge = edge
         self._switch_tally = SwitchTally(dispatch)
         self._hub_watch = HubWatch(self._on_tick)
         call_tally = CallTally(lambda: [provider.name for provider in calls.table.providers])
@@ -169,6 +173,10 @@ class Observation:
         yield metrics.CALLS_IN_PROGRESS.one(self._calls.calls_in_progress)
         yield metrics.CALLS_WAITING.one(self._dispatch.calls_waiting)
         yield metrics.LEASE_HELD.one(self._dispatch.has_lease)
+        if (edge := self._edge()) is not None:
+            yield metrics.EDGE_UP.one(not edge.problem)
+            yield metrics.EDGE_ACCOUNTS.one(edge.accounts)
+            yield metrics.EDGE_KNOWN.one(edge.known)
         if (heartbeat := self._dispatch.heartbeat) is not None:
             yield metrics.SESSIONS.one(heartbeat.sessions)
             yield metrics.SESSIONS_LIMIT.one(heartbeat.max_sessions)

@@ -85,6 +85,11 @@ SOURCE_SKIPPED = _define("source_skipped_rows", _GAUGE, "Rows of the last full l
 SOURCE_PENDING = _define("source_notifications_pending", _GAUGE, "Accounts that are still to be asked for.", "pool")
 REDIS_UP = _define("redis_up", _GAUGE, "1 while notifications come through Redis; absent where it is not used.")
 
+# The edge
+EDGE_UP = _define("edge_up", _GAUGE, "1 while the edge can be told its accounts; absent where there is none.")
+EDGE_ACCOUNTS = _define("edge_accounts", _GAUGE, "Accounts that go through the edge; absent where there is none.")
+EDGE_KNOWN = _define("edge_accounts_known", _GAUGE, "Those of them that it knows; the others cannot register or call.")
+
 # The way to FreeSWITCH
 SWITCH_UP = _define("switch_up", _GAUGE, "1 while both Event Socket connections stand.")
 LEASE_HELD = _define("lease_held", _GAUGE, "1 while FreeSWITCH is told to take calls.")
