@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import shutil
-import socket
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from support.json_rpc import json_rpc
 from support.processes import Program, wait_until
 
 CONFIGURATION = Path(__file__).parents[2] / "freeswitch/edge"
@@ -132,15 +131,7 @@ class Edge:
         Raises:
             LookupError: it was refused, with the reason.
         """
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
-            client.settimeout(timeout_s)
-            client.bind("")  # an abstract name: there is nothing to remove afterwards
-            client.connect(str(self.rpc_socket))
-            client.send(json.dumps({"jsonrpc": "2.0", "method": method, "params": params, "id": 1}).encode())
-            answer = json.loads(client.recv(65_536))
-        if "error" in answer:
-            raise LookupError(answer["error"])
-        return answer["result"]
+        return json_rpc(self.rpc_socket, method, *params, timeout_s=timeout_s)
 
     def _answers(self) -> bool:
         if not self._program.is_running:

@@ -141,7 +141,7 @@ class SipPeer:
         return SipMessage(
             f"{method} {request_uri} SIP/2.0",
             (
-                ("Via", self._via(transport)),
+                ("Via", self.new_via(transport)),
                 ("Max-Forwards", "70"),
                 ("From", f"{from_};tag=caller{serial}"),
                 ("To", to),
@@ -176,7 +176,7 @@ class SipPeer:
         return SipMessage(
             f"{method} {target} SIP/2.0",
             (
-                ("Via", invite["Via"] if same_transaction else self._via(transport)),
+                ("Via", invite["Via"] if same_transaction else self.new_via(transport)),
                 ("Max-Forwards", "70"),
                 ("From", invite["From"]),
                 ("To", invite["To"] if method == "CANCEL" else final["To"]),
@@ -203,7 +203,7 @@ class SipPeer:
         message = SipMessage(
             f"{method} {target} SIP/2.0",
             (
-                ("Via", self._via(invite.transport)),
+                ("Via", self.new_via(invite.transport)),
                 ("Max-Forwards", "70"),
                 ("From", f"{invite['To']};tag=callee"),
                 ("To", invite["From"]),
@@ -230,7 +230,8 @@ class SipPeer:
 
     # Sockets.
 
-    def _via(self, transport: str) -> str:
+    def new_via(self, transport: str = "udp") -> str:
+        """The Via of a new transaction."""
         return f"SIP/2.0/{transport.upper()} {self.hostport};branch=z9hG4bK{next(_serial)};rport"
 
     def _handle(self, raw: bytes, transport: str, reply_path: Callable[[bytes], object]) -> None:

@@ -1,0 +1,176 @@
+"""The Kamailio in front of the bridges, without a FreeSWITCH: who may do what, and which bridge a call goes to.
+
+Bridges are peers on addresses of their own, as in earnest.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support import kamailio
+from support.edge import some_ip
+from support.front import DOMAIN, Front, Phone
+from support.processes import wait_until
+from support.sip_message import SipMessage, sdp
+from support.sip_peer import SipPeer
+from support.sip_rule import Reply, Rule, answers
+
+pytestmark = pytest.mark.skipif(kamailio.PROGRAM is None, reason="no kamailio on the PATH")
+
+NUMBER = f"sip:+33612345678@{DOMAIN};user=phone"
+
+
+@pytest.fixture
+def bridges() -> Iterator[list[SipPeer]]:
+    with SipPeer(ip=some_ip()) as one, SipPeer(ip=some_ip()) as two:
+        yield [one, two]
+
+
+@pytest.fixture
+def front(bridges: list[SipPeer], tmp_path: Path) -> Iterator[Front]:
+    front = Front(tmp_path / "front", [bridge.hostport for bridge in bridges], ["alice", "bob"])
+    try:
+        front.wait_for_bridges(*(bridge.hostport for bridge in bridges))
+        yield front
+    finally:
+        front.kill()
+
+
+@pytest.fixture
+def alice(front: Front) -> Iterator[Phone]:
+    with Phone(front, "alice") as phone:
+        yield phone
+
+
+@pytest.fixture
+def bob(front: Front) -> Iterator[Phone]:
+    with Phone(front, "bob") as phone:
+        yield phone
+
+
+def probed_only(request: SipMessage) -> Iterable[Reply]:
+    """A bridge that says it takes calls, and then says nothing."""
+    return [Reply(200, "OK")] if request.method == "OPTIONS" else []
+
+
+def refuses_calls(request: SipMessage) -> Iterable[Reply]:
+    """A bridge that has been drained since it was asked."""
+    return [Reply(200, "OK") if request.method == "OPTIONS" else Reply(503, "Service Unavailable")]
+
+
+def drained(_request: SipMessage) -> Iterable[Reply]:
+    """A bridge that takes no calls, and says so."""
+    return [Reply(503, "Maximum Calls In Progress")]
+
+
+def calls_to(bridge: SipPeer) -> list[str]:
+    return [one.request_uri for one in bridge.received if one.method == "INVITE"]
+
+
+def test_configuration_as_it_comes_is_accepted(tmp_path: Path) -> None:
+    file = Path(__file__).parents[1] / "freeswitch/front/kamailio.cfg"
+    done = subprocess.run(
+        [kamailio.PROGRAM or "kamailio", "-c", "-f", str(file), "-Y", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+
+
+def test_bridges_take_turns(front: Front, bridges: list[SipPeer], bob: Phone) -> None:
+    assert [bob.outcome(bob.call(NUMBER)).status for _ in range(4)] == [200] * 4
+    assert [calls_to(bridge) for bridge in bridges] == [[NUMBER] * 2] * 2
+
+
+def test_drained_bridge_gets_no_calls_until_it_takes_some_again(
+    front: Front, bridges: list[SipPeer], bob: Phone
+) -> None:
+    bridges[0].rule = drained
+    front.wait_for_bridges(bridges[1].hostport)
+    assert [bob.outcome(bob.call(NUMBER)).status for _ in range(3)] == [200] * 3
+    assert [len(calls_to(bridge)) for bridge in bridges] == [0, 3]
+    bridges[0].rule = answers()
+    front.wait_for_bridges(*(bridge.hostport for bridge in bridges))
+    assert [bob.outcome(bob.call(NUMBER)).status for _ in range(2)] == [200] * 2
+    assert [len(calls_to(bridge)) for bridge in bridges] == [1, 4]
+
+
+@pytest.mark.parametrize("rule", [refuses_calls, probed_only], ids=["503", "silence"])
+def test_call_goes_to_the_other_bridge(front: Front, bridges: list[SipPeer], bob: Phone, rule: Rule) -> None:
+    bridges[0].rule = rule
+    assert [bob.outcome(bob.call(NUMBER)).status for _ in range(2)] == [200] * 2
+    assert len(calls_to(bridges[1])) == 2
+    assert len(calls_to(bridges[0])) > 0
+
+
+def test_what_the_provider_says_is_no_reason_to_try_another(front: Front, bridges: list[SipPeer], bob: Phone) -> None:
+    for bridge in bridges:
+        bridge.rule = lambda request: [Reply(200, "OK") if request.method == "OPTIONS" else Reply(486, "Busy Here")]
+    assert bob.outcome(bob.call(NUMBER)).status == 486
+    assert sum(len(calls_to(bridge)) for bridge in bridges) == 1
+
+
+def test_no_bridge_left_is_503(front: Front, bridges: list[SipPeer], bob: Phone) -> None:
+    for bridge in bridges:
+        bridge.rule = drained
+    front.wait_for_bridges()
+    assert bob.outcome(bob.call(NUMBER)).status == 503
+
+
+def test_call_from_a_bridge_reaches_the_phone_and_never_a_number(
+    front: Front, bridges: list[SipPeer], alice: Phone
+) -> None:
+    assert alice.register(f"<sip:alice@{alice.hostport}>;q=1", f"<{NUMBER}>;q=0.1") == 200
+    alice.rule = lambda _: [Reply(486, "Busy Here")]
+    bridge = bridges[0]
+    for to, status in ((alice.address, 480), (NUMBER, 403)):
+        invite = bridge.new_request("INVITE", to, from_="<sip:+33199999999@pstn>", to=f"<{to}>", body=sdp())
+        bridge.send(invite, front.hostport)
+        assert bridge.final_response(invite, timeout_s=20).status == status
+    assert len(calls_to(alice)) == 1
+    assert [calls_to(bridge) for bridge in bridges] == [[], []]
+
+
+# Who may do what
+
+
+def test_wrong_password_registers_nothing_and_calls_nobody(front: Front, bridges: list[SipPeer], bob: Phone) -> None:
+    assert bob.register(password="another") == 401
+    assert bob.final_response(bob.call(NUMBER, password="another"), timeout_s=20).status == 407
+    assert [calls_to(bridge) for bridge in bridges] == [[], []]
+
+
+def test_user_is_nobody_else(front: Front, bob: Phone) -> None:
+    bob.address = f"sip:alice@{DOMAIN}"
+    assert bob.register() == 403
+    assert bob.final_response(bob.call(NUMBER), timeout_s=20).status == 403
+
+
+@pytest.mark.parametrize(
+    "request_uri", ["sip:carol@elsewhere.example.org", "sip:+336@elsewhere.example.org;user=phone"]
+)
+def test_nothing_is_relayed_to_other_domains(front: Front, bob: Phone, request_uri: str) -> None:
+    assert bob.final_response(bob.call(request_uri), timeout_s=20).status == 403
+
+
+def test_stranger_calls_nobody(front: Front, bridges: list[SipPeer], bob: Phone) -> None:
+    bob.address = "sip:bob@elsewhere.example.org"
+    assert bob.final_response(bob.call(NUMBER), timeout_s=20).status == 403
+    assert [calls_to(bridge) for bridge in bridges] == [[], []]
+
+
+def test_caller_gives_up_and_the_bridge_is_told(front: Front, bridges: list[SipPeer], bob: Phone) -> None:
+    for bridge in bridges:
+        bridge.rule = lambda request: [Reply(180, "Ringing") if request.method == "INVITE" else Reply(200, "OK")]
+    invite = bob.call(NUMBER)
+    ringing = bob.response(invite, 180, timeout_s=20)
+    cseq = int(invite["CSeq"].partition(" ")[0])
+    bob.send(bob.within_dialog("CANCEL", invite, ringing, cseq=cseq), front.hostport)
+    wait_until("CANCEL", lambda: [one for bridge in bridges for one in bridge.received if one.method == "CANCEL"])
