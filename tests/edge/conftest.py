@@ -41,6 +41,9 @@ def edge(freeswitch: SipPeer, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with Edge(tmp_path_factory.mktemp("edge"), freeswitch.hostport) as edge:
         edge.rpc("htable.sets", "account", "sipbridge.epoch", "of a test")
         yield edge
+        # One test sends where nobody is.
+        errors = [line for line in edge.log().splitlines() if " ERROR: " in line or " CRITICAL: " in line]
+        assert [line for line in errors if "core/tcp_" not in line and " tm [" not in line] == []
 
 
 @pytest.fixture

@@ -46,9 +46,7 @@ def far_rtpengine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rtpengin
 
 @pytest.fixture(scope="module")
 def edge(freeswitch: SipPeer, rtpengine: Rtpengine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    with Edge(
-        tmp_path_factory.mktemp("edge"), freeswitch.hostport, definitions={"RTPENGINE": rtpengine.control}
-    ) as edge:
+    with Edge(tmp_path_factory.mktemp("edge"), freeswitch.hostport, rtpengine=rtpengine.control) as edge:
         yield edge
 
 

@@ -159,6 +159,17 @@ def test_request_without_a_next_hop_stays(gateway: GatewayMaker, provider: SipPe
     assert [one.method for one in provider.received] == ["REGISTER"]
 
 
+def test_request_of_no_dialog_of_ours_stays(gateway: GatewayMaker, provider: SipPeer) -> None:
+    made = gateway("none")
+    call = made.call(made.invite(f"sip:{provider.hostport}"))
+    ack = made.freeswitch.within_dialog("ACK", call.request, call.final)
+    bye = made.freeswitch.within_dialog("BYE", call.request, call.final, cseq=2)
+    for request in (ack, bye):
+        made.send(request)
+    assert made.freeswitch.final_response(bye).start_line == "SIP/2.0 404 No Such Dialog"
+    assert [one.method for one in provider.received if one.method != "ACK"] == ["INVITE"]
+
+
 def test_empty_table_refuses_callers_for_a_while_only(freeswitch: SipPeer, edge: Edge, mallory: SipPeer) -> None:
     """Just after a start: 503, so that the provider tries again."""
     edge.rpc("htable.delete", "account", "sipbridge.epoch")

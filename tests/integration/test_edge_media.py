@@ -46,7 +46,7 @@ def far_rtpengine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rtpengin
 @pytest.fixture(scope="module")
 def edge(freeswitch: FreeSwitch, rtpengine: Rtpengine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     directory = tmp_path_factory.mktemp("edge")
-    with Edge(directory, freeswitch.providers, definitions={"RTPENGINE": rtpengine.control}) as edge:
+    with Edge(directory, freeswitch.providers, rtpengine=rtpengine.control) as edge:
         yield edge
 
 

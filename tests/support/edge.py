@@ -33,6 +33,7 @@ class Edge:
         directory: for its files; made if it is not there.
         freeswitch: ``ip:port`` of the profile whose calls it takes out.
         ip: where all of its ports are; an address of its own by default.
+        rtpengine: its control port, ``udp:ip:port``; without, no media is changed.
         definitions: more lines of local.cfg, by name.
         tls: where the server's certificate and key, and the certificates to trust, are: ``cert.pem``, ``key.pem``.
 
@@ -50,6 +51,7 @@ class Edge:
         *,
         ip: str = "",
         tls: Path | None = None,
+        rtpengine: str = "",
         definitions: dict[str, str] | None = None,
     ) -> None:
         directory.mkdir(exist_ok=True)
@@ -68,6 +70,7 @@ class Edge:
             "ADVERTISED_IP": self.ip,
             "RPC_SOCKET": str(self.rpc_socket),
             "WORKERS": "2",
+            **({"RTPENGINE": rtpengine} if rtpengine else {}),
             **(definitions or {}),
         }
         self._configure(tls)
@@ -82,6 +85,8 @@ class Edge:
     def _configure(self, tls: Path | None) -> None:
         shutil.copy(CONFIGURATION / "kamailio.cfg", self.directory)
         text = (CONFIGURATION / "local.cfg").read_text()
+        if "RTPENGINE" not in self._definitions:
+            text = text.replace("#!define EDGE_WITH_RTPENGINE\n", "")
         if tls is not None:
             text = text.replace("# #!define EDGE_WITH_TLS", "#!define EDGE_WITH_TLS")
             self._definitions["TLS_CONFIGURATION"] = str(self.directory / "tls.cfg")
