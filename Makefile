@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test bench fuzz lint lint-ansible format docs dist deb clean
+.PHONY: install demo test bench fuzz lint lint-ansible format docs screens dist deb clean
 
 install: .venv/.installed
 
@@ -46,6 +46,10 @@ format: install
 
 docs: install
 	$(BIN)/python docs/generate.py
+
+# What the commands show, in docs/screens.md; a real FreeSWITCH on the PATH is one of what they are shown with.
+screens: install
+	PYTHONPATH=tests $(BIN)/python docs/screens.py
 
 dist: install
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

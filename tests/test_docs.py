@@ -35,6 +35,13 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+def test_screens_show_nothing_of_the_machine_that_they_were_made_on() -> None:
+    screens = (ROOT / "docs/screens.md").read_text("utf-8")
+
+    assert "$ sipbridge status --watch" in screens
+    assert [word for word in ("/tmp", "/root", "/home", "\x1b") if word in screens] == []
+
+
 def test_every_link_of_the_documentation_leads_somewhere() -> None:
     folders = ("", "docs/", "freeswitch/", "freeswitch/edge/", "ansible/")
     pages = [page for folder in folders for page in ROOT.glob(f"{folder}*.md")]

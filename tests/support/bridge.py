@@ -80,6 +80,11 @@ class Bridge:
         command = [sys.executable, "-m", "sipbridge", *arguments, "--settings", str(self.settings_file)]
         return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
+    def start_command(self, output: Path, *arguments: str) -> Program:
+        """Start one that goes on."""
+        command = [sys.executable, "-m", "sipbridge", *arguments, "--settings", str(self.settings_file)]
+        return Program(command, output)
+
     @property
     def pid(self) -> int:
         """Its process id."""

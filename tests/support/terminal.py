@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
@@ -41,6 +42,7 @@ class Terminal:
         )
         os.close(far)
         self.shown = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     @property
     def pid(self) -> int:
@@ -84,7 +86,7 @@ class Terminal:
             assert time.monotonic() < deadline, f"waited in vain for {what} {self.shown[start:][-2_000:]!r}"
             if select.select([self._near], [], [], 0.1)[0]:
                 try:
-                    self.shown += os.read(self._near, 65_536).decode(errors="replace")
+                    self.shown += self._decoder.decode(os.read(self._near, 65_536))
                 except OSError:
                     # The other side has closed the terminal.
                     break

@@ -62,7 +62,7 @@ def _switch(snapshot: Snapshot) -> Iterator[Problem]:
     switch, bridge = snapshot.switch, snapshot.bridge
     if not switch.is_connected:
         what = f"not connected: {switch.problem}"
-        advice = "New calls get 503, those in progress go on. Is FreeSWITCH running? `sipbridge doctor` looks further."
+        advice = "New calls are refused. Is FreeSWITCH running? `sipbridge doctor` looks further."
         yield Problem(Severity.DOWN, Side.SWITCH, what, advice)
     elif bridge.is_drained:
         advice = "`sipbridge drain --undo` takes calls again, unless the bridge is stopping."
