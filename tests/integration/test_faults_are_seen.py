@@ -34,6 +34,8 @@ SETTINGS = """
 [redis]
 url = "redis://127.0.0.1:{redis_port}"
 backoff_max_s = 0.5
+[cdr]
+file = "cdr.jsonl"
 """
 
 
@@ -70,6 +72,11 @@ class Observed:
     def pool(self, name: str) -> dict[str, Any]:
         """A pool, as the status shows it."""
         return next(pool for pool in self.bridge.status()["pools"] if pool["name"] == name)
+
+    def records(self) -> list[dict[str, Any]]:
+        """The call detail records so far."""
+        file = self.folder / "cdr.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
     def wait_for_log(self, text: str) -> None:
         wait_until(f"the log has {text!r}", lambda: text in self.bridge.log())
@@ -153,6 +160,12 @@ def test_a_pool_without_a_free_line(observed: Observed) -> None:
     call.hang_up()
     wait_until("the line is free", lambda: observed.metric("sipbridge_lines_used", pool="Good") == 0)
     observed.check_alerts(SipbridgePoolFull=False, SipbridgeNotReady=True)
+    declined, answered = wait_until("both are recorded", lambda: len(observed.records()) == 2 and observed.records())
+    assert (declined["outcome"], declined["reason"], declined["sip_status"]) == ("declined", "lines-taken", 488)
+    assert (answered["outcome"], answered["sip_status"], answered["account"]) == ("answered", 200, jabiru.ALICE)
+    assert answered["call_id"] == call.invite["Call-ID"]
+    assert answered["received"] <= answered["progress"] <= answered["answered"] <= answered["ended"]
+    assert answered["duration_s"] > 0
 
 
 def test_a_redis_that_is_lost(observed: Observed) -> None:
