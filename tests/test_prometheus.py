@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from sipbridge.core.call_record import CallOutcome
 from sipbridge.core.metric import MetricKind
 from sipbridge.core.metrics import DEFINITIONS
+from sipbridge.core.routing import DeclineReason
 from support.promtool import ALERTS, PROGRAM, promtool
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -93,9 +95,14 @@ def test_every_alert_tells_what_to_do() -> None:
     assert len(names) == len(set(names)) >= 15
     for name in names:
         assert f"runbook_url: docs/observability.md#{name.lower()}\n" in text
-        assert f"\n## {name}\n" in runbook
-    sections = re.findall(r"^## (Sipbridge\w+)$", runbook, re.MULTILINE)
+        assert f"\n### {name}\n" in runbook
+    sections = re.findall(r"^### (Sipbridge\w+)$", runbook, re.MULTILINE)
     assert sorted(sections) == sorted(names)
+
+
+def test_every_outcome_and_reason_of_a_call_is_explained() -> None:
+    text = (DOCS / "observability.md").read_text()
+    assert [each.value for each in (*CallOutcome, *DeclineReason) if f"`{each.value}`" not in text] == []
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="no promtool on the PATH")
