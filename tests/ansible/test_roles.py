@@ -117,6 +117,12 @@ def test_example_inventory_is_one_that_check_accepts(tmp_path: Path) -> None:
     assert (run.returncode, run.stderr) == (0, "")
 
 
+def test_prometheus_gets_every_bridge(tmp_path: Path) -> None:
+    text = rendered(tmp_path, "prometheus-targets.yml.j2", {"sipbridge_prometheus_group": "all"})
+
+    assert yaml.safe_load(text) == [{"targets": ["localhost:9461"]}]
+
+
 def test_example_names_only_variables_that_there_are() -> None:
     group = ANSIBLE / "inventories/example/group_vars/sipbridge"
     known = set(re.findall(r'data="(sipbridge_\w+)=', (ROOT / "freeswitch/vars.xml").read_text("utf-8")))
