@@ -57,9 +57,9 @@ def nobody(freeswitch: SipPeer, edge: Edge) -> EdgeGateway:
 
 
 @pytest.fixture
-def caller() -> Iterator[RtpPeer]:
-    """What FreeSWITCH sends and gets."""
-    with RtpPeer() as peer:
+def caller(freeswitch: SipPeer) -> Iterator[RtpPeer]:
+    """What FreeSWITCH sends and gets, at the address of its SIP, whatever its SDP says."""
+    with RtpPeer(freeswitch.hostport.partition(":")[0]) as peer:
         yield peer
 
 

@@ -22,9 +22,9 @@ class RtpPeer:
         port: where it listens.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ip: str = "127.0.0.1") -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind((ip, 0))
         self.port: int = self._socket.getsockname()[1]
         self._is_silent = threading.Event()
 
