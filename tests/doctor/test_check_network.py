@@ -90,3 +90,19 @@ def test_those_that_were_left_out_are_counted() -> None:
     findings = list(check_hops([hop()], 7, (PROVIDERS,), "providers", NETWORK))
     assert told(findings) == [("proxy", SKIP)]
     assert "7 more" in findings[1].text
+
+
+@pytest.mark.parametrize(
+    ("proxy", "external", "warns"),
+    [
+        pytest.param("8.8.8.8", "10.0.0.5", True, id="a private address for a public proxy"),
+        pytest.param("8.8.8.8", "9.9.9.9", False, id="a public one"),
+        pytest.param("8.8.8.8", "stun:stun.example.org", False, id="what FreeSWITCH finds"),
+        pytest.param("10.1.1.1", "10.0.0.5", False, id="a private proxy"),
+    ],
+)
+def test_nat(proxy: str, external: str, warns: bool) -> None:
+    inside_out = profile("providers", bound="10.0.0.5", parameters={"ext-sip-ip": external, "tls": "false"})
+    network = HostNetwork(frozenset({"10.0.0.5"}))
+    one = hop(addresses=(proxy,), routes={proxy: Route("10.0.0.5", "eth0")})
+    assert check(one, inside_out, network=network)[0] == ([("nat.providers", WARN)] if warns else [])

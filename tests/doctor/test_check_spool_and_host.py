@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,11 @@ def test_spool(
             host(files=(file("settings file", 0o100666),)),
             [("file-modes", FAIL), ("file-modes", FAIL)],
             id="settings for everybody",
+        ),
+        pytest.param(
+            host(files=(dataclasses.replace(file("providers file", 0o100644), others_reach=False),)),
+            [],
+            id="in a closed folder",
         ),
         pytest.param(host(files=(file("spool file", None),)), [], id="a file that is not there"),
         pytest.param(

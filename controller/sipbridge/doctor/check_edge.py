@@ -27,7 +27,7 @@ def check_edge(edge: EdgeFacts, host: HostFacts) -> Iterator[Finding]:
         )
     else:
         yield _EDGE.passed("edge-rpc", f"the edge answers on {socket.path} and knows {edge.accounts} accounts")
-    if socket.mode is not None and socket.mode & 0o006:
+    if socket.mode is not None and socket.mode & 0o006 and socket.others_reach:
         yield _EDGE.failed(
             "edge-rpc-mode",
             f"everybody may read and set secrets of accounts through {socket.path}",

@@ -47,7 +47,7 @@ def check_files(files: tuple[FileFacts, ...]) -> Iterator[Finding]:
     """Whether secrets are readable, and settings writable, by those only who should."""
     good = True
     for file in files:
-        if file.mode is None:
+        if file.mode is None or not file.others_reach:
             continue
         if file.mode & 0o002:
             good = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import ip_address
 
 from sipbridge.core.network import HostNetwork, Route
 from sipbridge.doctor.facts import Exit, HopFacts, ProfileFacts
@@ -36,6 +37,9 @@ def check_hops(
         yield min(findings, key=lambda one: _RANK[one.verdict], default=_unchecked(hop))
     if left_out:
         yield _NETWORK.skipped("proxy", f"{left_out} more proxies and registrars: not looked at")
+    for profile in profiles:
+        if profile.name == provider_profile:
+            yield from _check_nat(profile, hops)
 
 
 _RANK = {Verdict.PASS: 0, Verdict.WARN: 1, Verdict.SKIP: 2, Verdict.FAIL: 3}
@@ -128,6 +132,28 @@ def _wrong_source(hop: HopFacts, profile: ProfileFacts, bound: str, address: str
         "answers may not find back",
         f"set {setting} in freeswitch/local/ to {route.source}, or add a route with src {bound}",
     )
+
+
+def _check_nat(profile: ProfileFacts, hops: Sequence[HopFacts]) -> Iterator[Finding]:
+    """Whether public proxies are told an address that they can send to."""
+    told = profile.parameters.get("ext-sip-ip") or profile.bound
+    public = [one for hop in hops if hop.exit is Exit.GATEWAYS for one in hop.addresses if ip_address(one).is_global]
+    if told is None or not public or not _is_private(told):
+        return
+    yield _NETWORK.warned(
+        f"nat.{profile.name}",
+        f"sofia profile {profile.name} tells {public[0]}, which is public, to answer to {told}, which is private",
+        f"set sipbridge_{profile.name}_external_ip in freeswitch/local/ to the address that the Internet sees, unless "
+        "the provider does without",
+    )
+
+
+def _is_private(address: str) -> bool:
+    try:
+        return ip_address(address).is_private
+    except ValueError:
+        # A host name, or a way for FreeSWITCH to find out: auto-nat.
+        return False
 
 
 def _is_loopback(address: str) -> bool:

@@ -9,7 +9,7 @@ from sipbridge.doctor.facts import HostFacts, SwitchFacts, UserFacts
 from sipbridge.doctor.finding import Finding, Section
 
 _SPOOL = Section.SPOOL
-_READ, _WRITE, _ENTER = 4, 2, 1
+_WRITE, _ENTER = 2, 1
 
 
 def check_spool(file: Path, host: HostFacts, user: UserFacts, switch: SwitchFacts | None) -> Iterator[Finding]:
@@ -28,7 +28,7 @@ def check_spool(file: Path, host: HostFacts, user: UserFacts, switch: SwitchFact
     if not folder.may(user, _WRITE | _ENTER) or not all(one.may(user, _ENTER) for one in host.spool_path):
         advice = _make(folder.path, user.name)
         yield _SPOOL.failed("spool-folder", f"{user.name} cannot write to {folder.path}: {_NO_ACCOUNT}", advice)
-    elif folder.mode is not None and folder.mode & 0o007:
+    elif folder.mode is not None and folder.mode & 0o007 and folder.others_reach:
         yield _SPOOL.warned(
             "spool-folder",
             f"everybody may look into {folder.path}, where passwords are for moments",

@@ -63,6 +63,7 @@ class FileFacts:
         what: what it is for us: ``settings file``.
         mode: permissions and kind; None where it does not exist, or cannot be looked at.
         holds_secret: whether there is a password in it.
+        others_reach: whether everybody may enter the folders that it is in.
     """
 
     path: Path
@@ -71,6 +72,7 @@ class FileFacts:
     uid: int = 0
     gid: int = 0
     holds_secret: bool = False
+    others_reach: bool = True
 
     def may(self, user: UserFacts, rights: int) -> bool:
         """Whether a user has these rights (4 read, 2 write, 1 enter), as far as permissions tell."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import grp
 import os
 import pwd
 import socket
+import stat
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,14 +61,6 @@ def user_of(uid: int) -> UserFacts:
     return UserFacts(entry.pw_name, uid, frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid)))
 
 
-def group_name(gid: int) -> str:
-    """A group's name, or its number where it has none."""
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)
-
-
 def _network() -> HostNetwork | None:
     try:
         return read_network()
@@ -103,7 +95,8 @@ def file_facts(path: Path, what: str, *, holds_secret: bool = False) -> FileFact
         found = path.stat()
     except OSError:
         return FileFacts(path, what, None, holds_secret=holds_secret)
-    return FileFacts(path, what, found.st_mode, found.st_uid, found.st_gid, holds_secret)
+    others_reach = all(folder.stat().st_mode & stat.S_IXOTH for folder in path.absolute().parents)
+    return FileFacts(path, what, found.st_mode, found.st_uid, found.st_gid, holds_secret, others_reach)
 
 
 def _daemon(control_socket: Path) -> ProcessFacts | None:
