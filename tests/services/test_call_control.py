@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 import pytest
-from services_examples import Services, account, ended, outbound, parked, policy, pool
+from services_examples import Services, account, outbound, parked, policy, pool
 
 from sipbridge.core.call import ChannelUuid
 from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchLost, Unconfirmed
@@ -55,7 +55,6 @@ def test_a_full_line_declines_and_takes_nothing(services: Services) -> None:
     services.end("call-1")
     services.park("call-4")
     assert services.bridged()[-1] == "call-4"
-    assert services.calls.outcomes == {"lines-taken": 1, "answered": 1}
 
 
 def test_an_unregistered_account_declines(services: Services) -> None:
@@ -141,15 +140,6 @@ def test_a_line_is_given_back_once(
 def test_the_end_of_a_call_that_held_no_line_changes_nothing(services: Services) -> None:
     services.end("call-1")
     assert services.calls.calls_in_progress == 0
-    assert not services.calls.outcomes
-
-
-def test_why_calls_ended_is_counted(services: Services) -> None:
-    services.park("call-1")
-    services.park("call-2")
-    services.dispatch.on_switch_event(ended("call-1", "USER_BUSY", answered=False))
-    services.end("call-2")
-    assert services.calls.outcomes == {"USER_BUSY": 1, "answered": 1}
 
 
 def test_a_call_that_is_parked_again_gives_its_first_line_back(services: Services) -> None:

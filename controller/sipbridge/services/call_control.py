@@ -6,7 +6,6 @@ Deciding and taking the line happen in one go, with nothing in between that coul
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import assert_never
@@ -39,7 +38,6 @@ class CallControl:
 
     Attributes:
         table: what calls are decided by. Another one holds from the next call on; those in progress keep their lines.
-        outcomes: how many calls ended how.
     """
 
     def __init__(
@@ -67,7 +65,6 @@ class CallControl:
         self._usage = LineUsage()
         # Calls that ended while a reconciliation was asking which are in progress.
         self._ended_meanwhile: set[ChannelUuid] | None = None
-        self.outcomes: Counter[str] = Counter()
 
     @property
     def calls_in_progress(self) -> int:
@@ -108,8 +105,6 @@ class CallControl:
         if self._ended_meanwhile is not None:
             self._ended_meanwhile.add(ended.channel_uuid)
         line = self._usage.give_back(ended.channel_uuid)
-        if line is not None:
-            self.outcomes["answered" if ended.answered else ended.hangup_cause] += 1
         self._journal.ended(ended, line)
 
     def reconcile(self) -> tuple[int, int]:
@@ -178,7 +173,6 @@ class CallControl:
 
     def _decline(self, call: CallParked, decline: Decline, status_line: str) -> None:
         self._switch.respond(call.channel_uuid, status_line, partial(_log_undeclined, call.channel_uuid))
-        self.outcomes[decline.reason.value] += 1
 
 
 def _log_undeclined(channel: ChannelUuid, outcome: Outcome) -> None:

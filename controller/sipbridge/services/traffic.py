@@ -53,7 +53,9 @@ class Traffic:
             self._count(_Kind(provider, _Happened.DECLINED, decision.reason.value))
 
     def on_call_over(self, record: CallRecord) -> None:
-        """Count how a bridged call ended; a declined one has been counted."""
+        """Count how a bridged call ended; a declined one has been counted, and one without a line is none of ours."""
+        if record.line is None:
+            return
         provider = record.provider or ""
         if record.outcome is CallOutcome.ANSWERED:
             self._count(_Kind(provider, _Happened.ANSWERED))
