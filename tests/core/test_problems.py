@@ -10,6 +10,7 @@ from sipbridge.core.problems import Problem, Severity, Side, find_problems
 from sipbridge.core.snapshot import (
     BridgeState,
     CallCounts,
+    EdgeState,
     PoolState,
     ProviderState,
     Snapshot,
@@ -114,6 +115,14 @@ DOWN, WARNING = Severity.DOWN, Severity.WARNING
             'provider "Provider" is drained: its calls are declined',
         ),
         (replace(WELL, redis="Connection refused"), WARNING, Side.REDIS, "Connection refused"),
+        (
+            replace(WELL, edge=EdgeState("no Kamailio listens", 1_200, 0)),
+            DOWN,
+            Side.EDGE,
+            "1,200 accounts go through it and cannot register or call: no Kamailio listens",
+        ),
+        (replace(WELL, edge=EdgeState("no Kamailio listens", 0, 0)), WARNING, Side.EDGE, "no Kamailio listens"),
+        (replace(WELL, edge=EdgeState("", 1_200, 500)), WARNING, Side.EDGE, "it knows 500 of 1,200"),
         (replace(WELL, network="bound to 192.0.2.10"), DOWN, Side.NETWORK, "bound to 192.0.2.10"),
         (
             with_calls(declined={"lines-taken": 1}),
@@ -148,6 +157,7 @@ def test_problems(snapshot: Snapshot, severity: Severity, side: Side, what: str)
     [
         WELL,
         replace(WELL, redis="OK"),
+        replace(WELL, edge=EdgeState("", 1_200, 1_200)),
         with_calls(bridged=100, answered=60, failed={"USER_BUSY": 40}),
         with_calls(bridged=100, failed={"NORMAL_TEMPORARY_FAILURE": 9}),
         with_calls(bridged=4, failed={"NORMAL_TEMPORARY_FAILURE": 2}),

@@ -32,6 +32,7 @@ class Side(Enum):
     LINES = "lines"
     DATABASE = "database"
     REDIS = "Redis"
+    EDGE = "edge"
     NETWORK = "network"
     CONFIGURATION = "config"
     OPERATOR = "operator"
@@ -124,6 +125,20 @@ def _redis(snapshot: Snapshot) -> Iterator[Problem]:
         yield Problem(Severity.WARNING, Side.REDIS, snapshot.redis, advice)
 
 
+def _edge(snapshot: Snapshot) -> Iterator[Problem]:
+    edge = snapshot.edge
+    if edge is None:
+        return
+    if edge.problem:
+        severity = Severity.DOWN if edge.accounts else Severity.WARNING
+        what = f"{edge.accounts:,} accounts go through it and cannot register or call: {edge.problem}"
+        advice = "Is Kamailio running? Accounts that do without it are not touched. `sipbridge doctor` looks further."
+        yield Problem(severity, Side.EDGE, what, advice)
+    elif edge.known < edge.accounts:
+        what = f"is told its accounts: it knows {edge.known:,} of {edge.accounts:,}"
+        yield Problem(Severity.WARNING, Side.EDGE, what, "It takes a second for tens of thousands.")
+
+
 def _registrations(snapshot: Snapshot) -> Iterator[Problem]:
     for pool in snapshot.pools:
         kinds: Counter[_Kind] = Counter()
@@ -183,6 +198,7 @@ def _failed(snapshot: Snapshot) -> Iterator[Problem]:
 _RULES: tuple[Callable[[Snapshot], Iterator[Problem]], ...] = (
     _switch,
     _network,
+    _edge,
     _registrations,
     _sources,
     _lines,
