@@ -56,6 +56,10 @@ def test_a_checklist_for_the_eye(bridge: Bridge) -> None:
     assert "✓ api-expansion is off" in run.stdout
     assert "0 failed" not in run.stdout
     assert "passed" in run.stdout.splitlines()[-1]
+    quiet = bridge.command("doctor", "--quiet").stdout
+    assert "✓" not in quiet
+    assert "passed" in quiet.splitlines()[-1]
+    assert not any(secret in run.stdout + quiet for secret in jabiru.PASSWORDS.values())
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,10 @@ _COUNTED = {Verdict.PASS: "passed", Verdict.WARN: "to look at", Verdict.FAIL: "f
 
 @click.command()
 @click.option("--connect", is_flag=True, help="Read the databases too, and look at the proxies in them.")
+@click.option("-q", "--quiet", is_flag=True, help="Leave out what is as it should be.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @settings_option
-def doctor(connect: bool, as_json: bool, settings_file: Path | None) -> None:
+def doctor(connect: bool, quiet: bool, as_json: bool, settings_file: Path | None) -> None:
     """Look for what keeps the bridge from working, and tell what to do about it.
 
     Looks at FreeSWITCH (Event Socket, version, modules, dialplan, profiles), the spool, the way to every proxy and
@@ -39,9 +40,10 @@ def doctor(connect: bool, as_json: bool, settings_file: Path | None) -> None:
     settings = settings_from(settings_file)
     findings = list(examine(settings, settings_path(settings_file), connect=connect))
     if as_json:
-        click.echo(json.dumps([_as_json(found) for found in findings], indent=2, ensure_ascii=False))
+        told = [_as_json(found) for found in findings if not (quiet and found.verdict is Verdict.PASS)]
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
-        _print(findings)
+        _print(findings, quiet=quiet)
     if any(found.verdict is Verdict.FAIL for found in findings):
         sys.exit(1)
 
@@ -56,10 +58,10 @@ def _as_json(found: Finding) -> dict[str, str]:
     }
 
 
-def _print(findings: Sequence[Finding]) -> None:
+def _print(findings: Sequence[Finding], *, quiet: bool) -> None:
     console = Console(highlight=False)
     for section in Section:
-        here = [found for found in findings if found.section is section]
+        here = [one for one in findings if one.section is section and not (quiet and one.verdict is Verdict.PASS)]
         if not here:
             continue
         console.print(Text(section.value, "bold"))

@@ -84,6 +84,7 @@ MANUALS: Mapping[str, Manual] = {
         examples=(
             ("Look at everything but the databases", "sipbridge doctor"),
             ("Look at the databases too, and at the proxies in them", "sipbridge doctor --connect"),
+            ("Only what is not as it should be", "sipbridge doctor --quiet"),
             ("What failed, for a script", "sipbridge doctor --json | jq -r '.[] | select(.verdict == \"fail\") | .id'"),
         ),
         exit_statuses=(

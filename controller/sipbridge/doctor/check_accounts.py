@@ -34,8 +34,8 @@ def check_providers_file(file: Path | None, result: LoadResult | None) -> Findin
         )
     pools = result.config.pools.values()
     accounts = sum(len(pool.loader) for pool in pools if isinstance(pool.loader, tuple))
-    counts = f"providers {len(result.config.providers)}, account pools {len(pools)}, accounts in it {accounts}"
-    return section.passed(id_, f"{file} can be used: {counts}")
+    counts = f"providers: {len(result.config.providers)}, pools: {len(pools)}, accounts in the file: {accounts}"
+    return section.passed(id_, f"{file} can be used; {counts}")
 
 
 def check_sources(sources: Iterable[SourceFacts], unread: Sequence[str]) -> Iterator[Finding]:
