@@ -95,7 +95,11 @@ class Testbed:
     def bridge(self) -> Iterator[Bridge]:
         """A running sipbridge whose gateways are all in FreeSWITCH."""
         bridge = Bridge(
-            self._directory / "bridge", self._freeswitch, providers_file(f"{self._ip}:{_CALLEE_PORT}", self._accounts)
+            self._directory / "bridge",
+            self._freeswitch,
+            providers_file(f"{self._ip}:{_CALLEE_PORT}", self._accounts),
+            # What is carried is measured here, not what is let in.
+            more_settings="[calls]\nmax_calls_per_s = 10000",
         )
         try:
             wait_until("all gateways are up", lambda: len(self._freeswitch.gateways_up()) == self._accounts)

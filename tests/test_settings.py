@@ -142,7 +142,7 @@ def test_with_an_edge_the_settings_may_ask_for_its_media() -> None:
 
 def test_every_reason_to_decline_has_a_status() -> None:
     expected = dict.fromkeys(DeclineReason, "488 Not Acceptable Here")
-    expected[DeclineReason.DRAINING] = "503 Service Unavailable"
+    expected[DeclineReason.DRAINING] = expected[DeclineReason.OVERLOAD] = "503 Service Unavailable"
     assert dict(CallSettings().status_lines) == expected
     distinct = {field.name: f"{400 + n} X" for n, field in enumerate(dataclasses.fields(DeclineSettings))}
     lines = CallSettings(decline=DeclineSettings(**distinct)).status_lines

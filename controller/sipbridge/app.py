@@ -33,6 +33,7 @@ from sipbridge.core.routing import RoutingTable
 from sipbridge.edge_link import EdgeLink
 from sipbridge.observation import Observation
 from sipbridge.ports import NotificationListener
+from sipbridge.services.admission import Admission
 from sipbridge.services.call_control import CallControl
 from sipbridge.services.call_feed import CallFeed
 from sipbridge.services.call_journal import CallJournal
@@ -117,8 +118,9 @@ class App:
             sides=(settings.sofia.inside_profile, settings.sofia.provider_profile),
             random_below=secrets.randbelow,
         )
+        admission = Admission(self._switch, clock, settings.calls.max_calls_per_s)
         self._dispatch = Dispatch(
-            self._switch, self._calls, self._registrar, clock, lease_renewal_s=settings.calls.lease_s / 3
+            self._switch, self._calls, self._registrar, admission, clock, lease_renewal_s=settings.calls.lease_s / 3
         )
         self._account_syncs = AccountSyncs(
             settings.redis,
@@ -156,6 +158,7 @@ class App:
             os.environ,
             self._switch,
             self._dispatch,
+            admission,
             self._calls,
             self._journal,
             self._registrar,

@@ -25,6 +25,7 @@ from sipbridge.core.snapshot import EdgeState
 from sipbridge.ports import SwitchListener
 from sipbridge.services.account_metrics import AccountMetrics
 from sipbridge.services.account_sync import SourceStatus
+from sipbridge.services.admission import Admission
 from sipbridge.services.call_control import CallControl
 from sipbridge.services.call_journal import CallJournal
 from sipbridge.services.call_log import CallLog
@@ -56,6 +57,7 @@ class Observation:
         environ: Mapping[str, str],
         switch: FreeSwitch,
         dispatch: Dispatch,
+        admission: Admission,
         calls: CallControl,
         journal: CallJournal,
         registrar: Registrar,
@@ -83,6 +85,7 @@ class Observation:
             call_tally.metrics,
             accounts.metrics,
             switch.metrics,
+            admission.metrics,
             self._switch_tally.metrics,
             self._hub_watch.metrics,
             *((self._records.metrics,) if self._records else ()),

@@ -56,8 +56,14 @@ class Switch(Protocol):
     def bridge(self, channel: ChannelUuid, dial_string: str, on_done: Callable[[Outcome], None]) -> None:
         """Connect a parked call."""
 
-    def respond(self, channel: ChannelUuid, status_line: str, on_done: Callable[[Outcome], None]) -> None:
-        """Decline a parked call: ``488 Not Acceptable Here``."""
+    def respond(
+        self,
+        channel: ChannelUuid,
+        status_line: str,
+        on_done: Callable[[Outcome], None],
+        retry_after_s: int | None = None,
+    ) -> None:
+        """Decline a parked call: ``488 Not Acceptable Here``, with a Retry-After if that is given."""
 
     def channels(self) -> Sequence[ChannelUuid]:
         """The calls in progress: their A legs, from a table that may lag behind by a second."""
@@ -88,6 +94,12 @@ class Switch(Protocol):
 
     def register_gateway(self, name: GatewayName) -> None:
         """Have a gateway register now, whether it has registered before or waits to try again."""
+
+    def hold_calls(self) -> None:
+        """Have the switch refuse new calls by itself, until they are released or the lease is renewed."""
+
+    def release_calls(self) -> None:
+        """Have it take new calls again."""
 
     def renew_lease(self) -> None:
         """Let the switch take calls for some seconds more."""

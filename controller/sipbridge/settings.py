@@ -156,8 +156,8 @@ class GatewaySettings:
 class DeclineSettings:
     """``[calls.decline]``: the SIP status of a declined call, by reason.
 
-    All but the last are 488 unless set, as in the reference. A proxy in front that tries other ways on 5xx wants other
-    ones.
+    All but the last two are 488 unless set, as in the reference. A proxy in front that tries other ways on 5xx wants
+    other ones.
     """
 
     no_provider: _SipStatus = "488 Not Acceptable Here"
@@ -181,6 +181,10 @@ class DeclineSettings:
     draining: _SipStatus = "503 Service Unavailable"
     """The provider or the account is drained (``sipbridge drain``). 503, so that the proxy in front goes elsewhere."""
 
+    overload: _SipStatus = "503 Service Unavailable"
+    """There are more calls than `max_calls_per_s`. The few that FreeSWITCH has taken before it is told to refuse them
+    itself, always with 503, get this one."""
+
 
 @dataclass(frozen=True, slots=True)
 class CallSettings:
@@ -194,6 +198,12 @@ class CallSettings:
     """How long FreeSWITCH goes on parking calls after the last sign of life of the controller; then it answers 503
     itself. Renewed three times in this span. Shorter refuses calls after a short pause, longer lets calls wait in
     vain."""
+
+    max_calls_per_s: Annotated[float, Between(1, 10_000)] = 100.0
+    """New calls that are let in each second, from both sides together, and as many at once after a rest. While there
+    are more, FreeSWITCH answers the excess with 503 and Retry-After before it costs anything, so that those that were
+    let in are carried as well as ever. A FreeSWITCH with two cores carries about 150 a second: beyond what it can carry
+    it takes twice as long for every call, and all callers wait."""
 
     drain_timeout_s: Annotated[float, Between(0, 86400)] = 0.0
     """Longest time that stopping waits for calls to end, while new ones get 503. None by default: calls go on in

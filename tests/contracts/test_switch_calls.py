@@ -211,6 +211,30 @@ def test_calls_get_503_at_once_without_a_lease(world: World, switch: FreeSwitch,
     assert listener.of(CallParked) == []
 
 
+def test_held_calls_get_503_and_nobody_hears_of_them(world: World, switch: FreeSwitch, listener: Listener) -> None:
+    switch.hold_calls()
+    switch.channels()  # answered after calls are held
+
+    held = world.call("sip:a@inside.example.org", "<sip:b@inside.example.org>", "<sip:a@inside.example.org>")
+
+    assert eventually("a response", held.statuses) == [503]
+    switch.release_calls()
+    switch.channels()
+    parked, _ = park(world, listener)
+    assert listener.of(CallParked) == [parked]
+    switch.respond(parked.channel_uuid, "488 Not Acceptable Here", lambda _: None)
+    listener.wait_for(CallEnded)
+
+
+def test_declined_with_retry_after(world: World, switch: FreeSwitch, listener: Listener) -> None:
+    parked, call = park(world, listener)
+
+    switch.respond(parked.channel_uuid, "503 Service Unavailable", lambda _: None, retry_after_s=5)
+
+    assert eventually("a response", call.statuses) == [503]
+    assert not listener.wait_for(CallEnded).answered
+
+
 def test_call_that_nobody_decides_gets_503(world: World, switch: FreeSwitch, listener: Listener) -> None:
     parked, call = park(world, listener)
 

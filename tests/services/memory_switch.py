@@ -80,6 +80,7 @@ class Responded:
     channel: ChannelUuid
     status_line: str
     on_done: Callable[[Outcome], None] = field(repr=False)
+    retry_after_s: int | None = None
 
 
 class MemorySwitch:
@@ -150,9 +151,15 @@ class MemorySwitch:
         self.log.append("bridge")
         self.bridged.append(Bridged(channel, dial_string, on_done))
 
-    def respond(self, channel: ChannelUuid, status_line: str, on_done: Callable[[Outcome], None]) -> None:
+    def respond(
+        self,
+        channel: ChannelUuid,
+        status_line: str,
+        on_done: Callable[[Outcome], None],
+        retry_after_s: int | None = None,
+    ) -> None:
         self.log.append("respond")
-        self.responded.append(Responded(channel, status_line, on_done))
+        self.responded.append(Responded(channel, status_line, on_done, retry_after_s))
 
     def channels(self) -> Sequence[ChannelUuid]:
         answer = list(self.table)
@@ -203,6 +210,12 @@ class MemorySwitch:
     def register_gateway(self, name: GatewayName) -> None:
         self.log.append("register_gateway")
         self.registered.append(name)
+
+    def hold_calls(self) -> None:
+        self.log.append("hold_calls")
+
+    def release_calls(self) -> None:
+        self.log.append("release_calls")
 
     def renew_lease(self) -> None:
         self.log.append("renew_lease")

@@ -16,6 +16,7 @@ from sipbridge.core.routing import DeclineReason, RoutingTable
 from sipbridge.core.template import TemplateScope, parse_template
 from sipbridge.core.uri import parse_sip_uri
 from sipbridge.services.account_sync import SyncState
+from sipbridge.services.admission import Admission
 from sipbridge.services.call_control import CallControl
 from sipbridge.services.call_journal import CallJournal
 from sipbridge.services.call_log import CallLog
@@ -88,6 +89,7 @@ class Services:
         providers: tuple[Provider, ...] | None = None,
         switch: MemorySwitch | None = None,
         max_registrations_per_s: int = 1_000,
+        max_calls_per_s: float = 10_000,
         random_below: Callable[[int], int] = lambda _: 0,
     ) -> None:
         self.clock = FakeClock()
@@ -112,7 +114,8 @@ class Services:
             sides=("inside", "providers"),
             random_below=random_below,
         )
-        self.dispatch = Dispatch(self.switch, self.calls, self.registrar, self.clock, LEASE_RENEWAL_S)
+        self.admission = Admission(self.switch, self.clock, max_calls_per_s)
+        self.dispatch = Dispatch(self.switch, self.calls, self.registrar, self.admission, self.clock, LEASE_RENEWAL_S)
         self.switch.listener = self.dispatch
         self.sync_states: dict[str, SyncState] = {}
         self.status = Status(

@@ -200,6 +200,7 @@ def bridge(folder: Path, database: MemoryDatabase) -> Iterator[tuple[Simulator, 
                 "SIPBRIDGE_GATEWAYS__MAX_REGISTRATIONS_PER_S": "2000",
                 "SIPBRIDGE_CONTROL__SOCKET": str(control),
                 "SIPBRIDGE_HTTP__PORT": "0",
+                "SIPBRIDGE_CALLS__MAX_CALLS_PER_S": "10000",
             },
         )
         config = parse_providers(json.dumps(_PROVIDERS).encode(), "providers.json", settings.media_defaults).config

@@ -44,9 +44,16 @@ class Program:
     Args:
         output: the file that gets its standard output and error.
         environment: added to ours.
+        directory: where it runs.
     """
 
-    def __init__(self, command: Sequence[str], output: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        output: Path,
+        environment: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+    ) -> None:
         self.output = output
         with output.open("ab") as file:
             self._process = subprocess.Popen(
@@ -55,6 +62,7 @@ class Program:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                cwd=directory,
                 env={**os.environ, **(environment or {})},
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 import subprocess
 from pathlib import Path
@@ -24,6 +25,7 @@ class Sipp:
         calls: how many; then it ends.
         rate: calls started in a second.
         keys: for ``[name]`` in the scenario.
+        has_timers: whether the scenario measures response times.
 
     Attributes:
         hostport: where it listens.
@@ -39,6 +41,7 @@ class Sipp:
         calls: int = 0,
         rate: int = 10,
         keys: dict[str, str] | None = None,
+        has_timers: bool = False,
     ) -> None:
         with SipPeer() as free:
             self.hostport = free.hostport
@@ -50,10 +53,14 @@ class Sipp:
             command += ["-m", str(calls)]
         for name, value in (keys or {}).items():
             command += ["-key", name, value]
+        if has_timers:
+            command += ["-trace_rtt", "-rtt_freq", "1"]
         if remote:
             command.append(remote)
+        self._directory, self._name = directory, scenario.stem
         self._errors = directory / f"{scenario.stem}.errors"
-        self._program = Program(command, directory / f"{scenario.stem}.txt")
+        # It leaves its response times where it is started.
+        self._program = Program(command, directory / f"{scenario.stem}.txt", directory=directory)
 
     def wait(self, timeout_s: float = 60.0) -> None:
         """Wait until all its calls are over, and make sure that all went as the scenario says.
@@ -68,6 +75,13 @@ class Sipp:
         if status != 0:
             errors = self._errors.read_text(errors="replace") if self._errors.exists() else ""
             raise AssertionError(f"sipp ended with {status}: {errors}{self._program.text()[-3000:]}")
+
+    def times_ms(self, timer: int) -> list[float]:
+        """What the scenario's timer measured, of every call that got so far."""
+        (file,) = self._directory.glob(f"{self._name}_*_rtt.csv")
+        with file.open(newline="") as lines:
+            rows = csv.DictReader(lines, delimiter=";")
+            return [float(row["response_time_ms"]) for row in rows if row["rtd_no"] == str(timer)]
 
     def kill(self) -> None:
         """End it."""

@@ -28,6 +28,12 @@ HUB_LATENCY = _define(
 )
 
 # Calls
+CALL_STORM = _define("call_storm", _GAUGE, "1 while more calls come than `max_calls_per_s`; the excess gets 503.")
+CALLS_HELD = _define(
+    "calls_held_total",
+    _COUNTER,
+    "How often FreeSWITCH was told to refuse calls by itself for a moment. How many it refused, it does not tell.",
+)
 CALLS = _define(
     "calls_total",
     _COUNTER,

@@ -48,6 +48,7 @@ class DeclineReason(Enum):
     BAD_ADDRESS = "bad-address"
     MEDIA_NOT_OFFERED = "media-not-offered"
     DRAINING = "draining"
+    OVERLOAD = "overload"
 
 
 class Bridge(NamedTuple):

@@ -55,7 +55,7 @@ def run_demo(calls: int, rate: float) -> bool:
         Whether every one of them ended as it should, and every line was given back.
     """
     console = Console()
-    with _bridge() as (simulator, app, control_socket):
+    with _bridge(rate) as (simulator, app, control_socket):
         console.print("[bold]sipbridge demo[/]: the real controller, calls through a simulated FreeSWITCH\n")
         if not _wait(lambda: _is_settled(app), _REGISTRATION_TIMEOUT_S):
             console.print("[red]the accounts did not register[/]")
@@ -70,7 +70,7 @@ def run_demo(calls: int, rate: float) -> bool:
 
 
 @contextmanager
-def _bridge() -> Iterator[tuple[Simulator, App, Path]]:
+def _bridge(rate: float) -> Iterator[tuple[Simulator, App, Path]]:
     """A simulated switch and a daemon that is connected to it, in a folder of their own."""
     with tempfile.TemporaryDirectory(prefix="sipbridge-demo-") as folder:
         spool_file, control_socket = Path(folder, "gateways.xml"), Path(folder, "control.sock")
@@ -85,6 +85,8 @@ def _bridge() -> Iterator[tuple[Simulator, App, Path]]:
                     "SIPBRIDGE_GATEWAYS__SPOOL_FILE": str(spool_file),
                     "SIPBRIDGE_CONTROL__SOCKET": str(control_socket),
                     "SIPBRIDGE_HTTP__PORT": "0",
+                    # Whatever rate is asked for; half as much again, because calls do not come evenly.
+                    "SIPBRIDGE_CALLS__MAX_CALLS_PER_S": str(max(1.0, rate * 1.5)),
                 },
             )
             text = resources.files("sipbridge.demo").joinpath(_PROVIDERS).read_bytes()

@@ -25,6 +25,11 @@ from sipbridge.services.call_journal import CallJournal
 _log = logging.getLogger(__name__)
 
 
+_NOT_ADMITTED = Decline(DeclineReason.OVERLOAD, "more calls a second than are let in", None, None, ())
+_RETRY_AFTER_S = 5
+"""When the proxy in front may try this bridge again; short, since most storms are."""
+
+
 class CallControl:
     """Decides every call of one switch.
 
@@ -80,15 +85,18 @@ class CallControl:
         """The line of an account; None when no pool has it (any more)."""
         return next((line for pool in self.table.pools.values() if (line := pool.get(account))), None)
 
-    def on_call_parked(self, call: CallParked) -> None:
+    def on_call_parked(self, call: CallParked, *, is_admitted: bool = True) -> None:
         """Decide a call and tell the switch.
+
+        Args:
+            is_admitted: whether there is room for it; else it is declined, whatever it wants.
 
         A call that was transferred is parked again: its B leg is gone, so it holds no line any more.
         """
         began = self._clock.monotonic()
         self._usage.give_back(call.channel_uuid)
         request = self._as_dialled(call)
-        decision = self._decide(request)
+        decision = self._decide(request) if is_admitted else _NOT_ADMITTED
         match decision:
             case Bridge():
                 status_line = ""
@@ -172,7 +180,9 @@ class CallControl:
             _log.info("call %s ended before it was bridged: %s", channel, outcome.reply.strip())
 
     def _decline(self, call: CallParked, decline: Decline, status_line: str) -> None:
-        self._switch.respond(call.channel_uuid, status_line, partial(_log_undeclined, call.channel_uuid))
+        retry_after_s = _RETRY_AFTER_S if decline is _NOT_ADMITTED else None
+        on_done = partial(_log_undeclined, call.channel_uuid)
+        self._switch.respond(call.channel_uuid, status_line, on_done, retry_after_s)
 
 
 def _log_undeclined(channel: ChannelUuid, outcome: Outcome) -> None:

@@ -15,6 +15,9 @@ _DECISION_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.0
 _SETUP_S = (0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 12, 20, 30, 60)
 _TALK_S = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200)
 
+_WITHOUT_PROVIDER = (DeclineReason.NO_PROVIDER, DeclineReason.OVERLOAD)
+"""Why a call is declined before it is any provider's."""
+
 
 class _PerProvider(dict[tuple[str, ...], Histogram]):
     """A histogram for each provider, made when it is first needed."""
@@ -71,11 +74,12 @@ class CallTally:
 
     def _expected(self) -> Iterator[tuple[str, ...]]:
         """What alerts wait for. Prometheus does not see a count grow that was not there before."""
-        yield "", CallOutcome.DECLINED.value, DeclineReason.NO_PROVIDER.value
+        for reason in _WITHOUT_PROVIDER:
+            yield "", CallOutcome.DECLINED.value, reason.value
         yield "", CallOutcome.UNDECIDED.value, "NORMAL_TEMPORARY_FAILURE"
         for provider in self._providers():
             yield provider, CallOutcome.ANSWERED.value, "NORMAL_CLEARING"
             yield provider, CallOutcome.LOST.value, ""
             for reason in DeclineReason:
-                if reason is not DeclineReason.NO_PROVIDER:
+                if reason not in _WITHOUT_PROVIDER:
                     yield provider, CallOutcome.DECLINED.value, reason.value

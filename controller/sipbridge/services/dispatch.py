@@ -22,6 +22,7 @@ from sipbridge.core.events import (
     SwitchEvent,
 )
 from sipbridge.ports import Clock, CommandRefused, Switch, SwitchLost
+from sipbridge.services.admission import Admission
 from sipbridge.services.call_control import CallControl
 from sipbridge.services.registrar import Registrar
 
@@ -48,12 +49,14 @@ class Dispatch:
         switch: Switch,
         calls: CallControl,
         registrar: Registrar,
+        admission: Admission,
         clock: Clock,
         lease_renewal_s: float,
     ) -> None:
         self._switch = switch
         self._calls = calls
         self._registrar = registrar
+        self._admission = admission
         self._clock = clock
         self._lease_renewal_s = lease_renewal_s
         self._is_ready = False
@@ -125,6 +128,7 @@ class Dispatch:
             self.since = self._clock.monotonic()
         self.problem = reason
         self._waiting.clear()
+        self._admission.forget()
         self._registrar.disconnect()
 
     def on_switch_event(self, event: SwitchEvent) -> None:
@@ -148,11 +152,14 @@ class Dispatch:
                 assert_never(unknown)
 
     def step(self) -> None:
-        """Renew the lease, and hold the counts against the switch, when it is time to."""
+        """Let calls in again, renew the lease, and hold the counts against the switch, when it is time to."""
         if not self._is_ready:
             return
+        if self._takes_calls:
+            self._admission.step()
         now = self._clock.monotonic()
-        if self._takes_calls and now >= self._renew_at:
+        # To renew the lease opens the door, too.
+        if self._takes_calls and now >= self._renew_at and not self._admission.is_shut:
             self._renew_at = now + self._lease_renewal_s
             self._switch.renew_lease()
         if now >= self._audit_at:
@@ -164,6 +171,7 @@ class Dispatch:
     def stop_taking_calls(self) -> None:
         """Let FreeSWITCH answer new calls with 503; those in progress go on."""
         self._takes_calls = False
+        self._admission.forget()
         self._switch.end_lease()
 
     def take_calls_again(self) -> None:
@@ -174,7 +182,7 @@ class Dispatch:
 
     def _decide(self, call: CallParked) -> None:
         try:
-            self._calls.on_call_parked(call)
+            self._calls.on_call_parked(call, is_admitted=self._admission.admits())
         except Exception:  # noqa: BLE001 - one call that we fail at must not cost the others; FreeSWITCH ends it
             _log.exception("deciding call %s (%s) failed", call.channel_uuid, call.call_id)
 

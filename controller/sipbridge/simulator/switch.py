@@ -124,6 +124,7 @@ class Switch:
             call.lose()
             return call
         if self.is_paused:
+            # Before there is a session, so that no event tells of it.
             call.responses.append(503)
             call.lose()
             return call

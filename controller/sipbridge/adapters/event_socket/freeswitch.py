@@ -106,9 +106,16 @@ class FreeSwitch:
         """Execute ``bridge`` on the A leg."""
         self._post(_execute(channel, "bridge"), on_done, dial_string)
 
-    def respond(self, channel: ChannelUuid, status_line: str, on_done: Callable[[Outcome], None]) -> None:
-        """Execute ``respond`` on the A leg."""
-        self._post(_execute(channel, "respond"), on_done, status_line)
+    def respond(
+        self,
+        channel: ChannelUuid,
+        status_line: str,
+        on_done: Callable[[Outcome], None],
+        retry_after_s: int | None = None,
+    ) -> None:
+        """Execute ``respond`` on the A leg; ``sip_rh_…`` is a header of the response."""
+        header = "" if retry_after_s is None else f"%[sip_rh_Retry-After={retry_after_s}]"
+        self._post(_execute(channel, "respond"), on_done, header + status_line)
 
     def channels(self) -> Sequence[ChannelUuid]:
         """``show channels``: inbound ones are A legs."""
@@ -186,6 +193,14 @@ class FreeSwitch:
     def register_gateway(self, name: GatewayName) -> None:
         """``register``: the next tick sends a REGISTER."""
         self._post(f"api sofia profile {self._profile} register {name}", _ignore)
+
+    def hold_calls(self) -> None:
+        """``fsctl pause inbound``: sofia answers an INVITE with 503 and Retry-After before it makes a session of it."""
+        self._post(f"api {_PAUSE}", _ignore)
+
+    def release_calls(self) -> None:
+        """``fsctl resume inbound``."""
+        self._post(f"api {_RESUME}", _ignore)
 
     def renew_lease(self) -> None:
         """Put the end of the lease off: the old end is taken back and a new one scheduled."""
