@@ -29,6 +29,7 @@ from sipbridge.core.gateway import RegistrationStatus
 from sipbridge.demo.scenarios import SCENARIOS, TALK_S, Scenario, occupy_the_line, script
 from sipbridge.settings import load_settings
 from sipbridge.simulator.call import CallState, SimulatedCall
+from sipbridge.simulator.edge import SimulatedEdge
 from sipbridge.simulator.simulator import Simulator
 
 _REGISTRATION_TIMEOUT_S = 10.0
@@ -74,8 +75,10 @@ def _bridge(rate: float) -> Iterator[tuple[Simulator, App, Path]]:
     """A simulated switch and a daemon that is connected to it, in a folder of their own."""
     with tempfile.TemporaryDirectory(prefix="sipbridge-demo-") as folder:
         spool_file, control_socket = Path(folder, "gateways.xml"), Path(folder, "control.sock")
+        rpc_socket = Path(folder, "edge.sock")
         spool_file.write_text("<include>\n</include>\n")
-        with Simulator(spool_file=spool_file, tick_s=_TICK_S) as simulator:
+        with Simulator(spool_file=spool_file, tick_s=_TICK_S) as simulator, SimulatedEdge(rpc_socket) as edge:
+            simulator.registrar.edge = edge
             script(simulator)
             settings = load_settings(
                 None,
@@ -84,13 +87,16 @@ def _bridge(rate: float) -> Iterator[tuple[Simulator, App, Path]]:
                     "SIPBRIDGE_EVENT_SOCKET__PASSWORD": simulator.password,
                     "SIPBRIDGE_GATEWAYS__SPOOL_FILE": str(spool_file),
                     "SIPBRIDGE_CONTROL__SOCKET": str(control_socket),
+                    "SIPBRIDGE_EDGE__ENABLED": "true",
+                    "SIPBRIDGE_EDGE__ADDRESS": edge.address,
+                    "SIPBRIDGE_EDGE__RPC_SOCKET": str(rpc_socket),
                     "SIPBRIDGE_HTTP__PORT": "0",
                     # Whatever rate is asked for; half as much again, because calls do not come evenly.
                     "SIPBRIDGE_CALLS__MAX_CALLS_PER_S": str(max(1.0, rate * 1.5)),
                 },
             )
             text = resources.files("sipbridge.demo").joinpath(_PROVIDERS).read_bytes()
-            config = parse_providers(text, _PROVIDERS, settings.media_defaults).config
+            config = parse_providers(text, _PROVIDERS, settings.media_defaults, settings.edge.edge).config
             if config is None:
                 raise AssertionError(f"{_PROVIDERS} is not valid")
             app = App(settings, config)

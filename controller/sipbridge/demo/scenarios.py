@@ -25,6 +25,7 @@ class Scenario:
         place: makes one.
         expected: the final SIP status that its caller must see.
         request_uri: of the INVITE that must arrive at the far side, ``{}`` being any account; empty for none.
+        through_edge: whether it must have passed the edge.
     """
 
     name: str
@@ -32,11 +33,13 @@ class Scenario:
     place: Callable[[Simulator, int], SimulatedCall]
     expected: int
     request_uri: str = ""
+    through_edge: bool = False
 
     def went_right(self, call: SimulatedCall) -> bool:
         """Whether a call that is answered or over became what it should."""
         arrived = call.invite.request_uri if call.invite else ""
-        return call.sip_status == self.expected and arrived == self.request_uri
+        through_edge = call.invite is not None and call.invite.edge is not None
+        return (call.sip_status, arrived, through_edge) == (self.expected, self.request_uri, self.through_edge)
 
 
 def _from_inside(caller: str, callee: str) -> Callable[[Simulator, int], SimulatedCall]:
@@ -83,6 +86,14 @@ SCENARIOS = (
         _from_inside("anyone", "+33612345678"),
         200,
         "sip:+33612345678@some.provider.example.com",
+    ),
+    Scenario(
+        "a digest hash, through the edge",
+        10,
+        _from_inside("dora", "yvonne"),
+        200,
+        "sip:yvonne@jabiru.example.org",
+        through_edge=True,
     ),
     Scenario(
         "the callee is busy",
