@@ -45,6 +45,11 @@ class Terminal:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     @property
+    def fileno(self) -> int:
+        """Our end of the terminal."""
+        return self._near
+
+    @property
     def pid(self) -> int:
         """Its process id."""
         return self._process.pid

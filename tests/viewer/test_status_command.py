@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import signal
+import subprocess
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -124,6 +129,23 @@ def test_another_size_is_noticed_and_ctrl_c_ends_it(shown: Stage) -> None:
         seen.wait_for("those that need a person first")
         seen.type("\x03")
         assert seen.wait() == 0
+
+
+def test_a_signal_leaves_the_terminal_as_it_was(shown: Stage) -> None:
+    with terminal(shown, "--watch") as seen:
+        seen.wait_for("q quit")
+        before = termios.tcgetattr(seen.fileno)[3]
+        os.kill(seen.pid, signal.SIGTERM)
+        assert seen.wait() == 128 + signal.SIGTERM
+        assert not before & termios.ICANON
+        assert termios.tcgetattr(seen.fileno)[3] & termios.ICANON
+    assert seen.shown.rindex(f"{ESCAPE}[?1049l") > seen.shown.rindex(f"{ESCAPE}[?1049h")
+
+
+def test_whoever_reads_only_the_beginning_gets_it(shown: Stage) -> None:
+    pipe = f"{shlex.join(shown.command_line('status'))} | head -n 1"
+    done = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout.count("\n"), done.stderr) == (1, "")
 
 
 def test_to_watch_takes_a_terminal(shown: Stage) -> None:

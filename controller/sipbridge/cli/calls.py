@@ -10,9 +10,8 @@ from typing import Any
 import click
 
 from sipbridge.adapters.control_socket import ControlError, ask_on
-from sipbridge.cli.common import Failed, ask_daemon, control_socket, settings_option
+from sipbridge.cli.common import Failed, ask_daemon, control_socket, settings_option, told_as
 from sipbridge.core.call_news import CallNews, CallsInProgress, NewsKind
-from sipbridge.core.snapshot_json import from_json
 from sipbridge.viewer.calls import calls_table, news_lines
 from sipbridge.viewer.print import print_folded, print_lines, terminal_width
 
@@ -52,7 +51,7 @@ def calls(
         return
     try:
         for told in ask_on(control_socket(settings_file), "follow", {"limit": 10 if limit is None else limit}):
-            news = from_json(CallNews, told)
+            news = told_as(CallNews, told)
             if _is_wanted(news, declined, match.lower(), provider):
                 _print_news(news, told, as_json)
     except ControlError as error:
@@ -66,7 +65,7 @@ def _print_calls(told: Any, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
-        print_lines(calls_table(from_json(CallsInProgress, told), terminal_width()))
+        print_lines(calls_table(told_as(CallsInProgress, told), terminal_width()))
 
 
 def _is_wanted(news: CallNews, only_bad: bool, match: str, provider: str) -> bool:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -14,7 +14,10 @@ from sipbridge.adapters.control_socket import ControlError, ask
 from sipbridge.config.diagnostic import Diagnostic
 from sipbridge.config.load import BridgeConfig, LoadResult
 from sipbridge.core.errors import SipBridgeError
+from sipbridge.core.snapshot_json import from_json
 from sipbridge.settings import PREFIX, Settings, load_settings
+
+_T = TypeVar("_T")
 
 SETTINGS_FILE = Path("/etc/sipbridge/sipbridge.toml")
 
@@ -100,6 +103,18 @@ def ask_daemon(
         return ask(control_socket(settings_file), command, arguments, timeout_s=timeout_s)
     except ControlError as error:
         raise Failed(f"sipbridge: error: {error}") from error
+
+
+def told_as(wanted: type[_T], told: Any) -> _T:
+    """What the daemon has told.
+
+    Raises:
+        Failed: that is not what this version reads.
+    """
+    try:
+        return from_json(wanted, told)
+    except SipBridgeError as error:
+        raise Failed(f"sipbridge: error: the bridge that runs is of another version: {error}") from error
 
 
 def config_or_exit(result: LoadResult) -> BridgeConfig:

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from sipbridge.adapters.control_socket import ask
-from sipbridge.cli.common import Failed, ask_daemon, control_socket, settings_option
+from sipbridge.cli.common import Failed, ask_daemon, control_socket, settings_option, told_as
 from sipbridge.core.problems import find_problems
 from sipbridge.core.snapshot import AccountOrder, AccountQuery, Snapshot
 from sipbridge.core.snapshot_json import from_json, to_json
@@ -70,7 +70,7 @@ def status(
 
 
 def _ask(settings_file: Path | None, query: AccountQuery) -> Snapshot:
-    return from_json(Snapshot, ask_daemon(settings_file, "status", {"accounts": to_json(query)}))
+    return told_as(Snapshot, ask_daemon(settings_file, "status", {"accounts": to_json(query)}))
 
 
 def _check_names(snapshot: Snapshot, query: AccountQuery) -> None:

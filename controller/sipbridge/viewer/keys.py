@@ -11,6 +11,7 @@ import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
+from typing import NoReturn
 
 
 class Key(Enum):
@@ -100,20 +101,30 @@ class Keyboard:
 
 @contextmanager
 def keyboard() -> Iterator[Keyboard]:
-    """The terminal of this process; as it was before, at the end. Ctrl-C goes on being an interrupt."""
+    """The terminal of this process; as it was before, at the end, even when a signal ends it.
+
+    Ctrl-C goes on being an interrupt.
+    """
     terminal = sys.stdin.fileno()
     before = termios.tcgetattr(terminal)
     resized, tell = os.pipe()
     os.set_blocking(tell, False)
-    previous = signal.signal(signal.SIGWINCH, lambda *_: _tell(tell))
+    previous = {signal.SIGWINCH: signal.signal(signal.SIGWINCH, lambda *_: _tell(tell))}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        previous[number] = signal.signal(number, _exit)
     try:
         tty.setcbreak(terminal)
         yield Keyboard(terminal, resized)
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
-        signal.signal(signal.SIGWINCH, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
         os.close(resized)
         os.close(tell)
+
+
+def _exit(number: int, _frame: object) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def _tell(pipe: int) -> None:
