@@ -39,7 +39,7 @@ _PROBES = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 """Addresses for documentation (RFC 5737, RFC 3849): only the default route leads there."""
 _RECEIVE_BYTES = 64 * 1024
 _RETRY_S = 60
-_PAUSE_S = 0.05
+_PAUSE_S = 0.1
 """Changes come in bursts: a link that goes down takes its routes and addresses with it."""
 
 

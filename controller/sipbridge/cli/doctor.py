@@ -14,6 +14,7 @@ from rich.text import Text
 
 from sipbridge.cli.common import settings_from, settings_option, settings_path
 from sipbridge.doctor import Finding, Section, Verdict, examine
+from sipbridge.viewer.words import printable
 
 _SIGNS = {
     Verdict.PASS: Text("✓", "green"),
@@ -78,6 +79,8 @@ def _print(findings: Sequence[Finding], *, quiet: bool) -> None:
 def _print_indented(console: Console, first: Text, text: Text) -> None:
     """A text whose lines begin below each other; in a pipe it is one line, for those who search it."""
     indent = len(first) + 1
+    # What name servers and databases say is in it too.
+    text.plain = printable(text.plain)
     lines = text.wrap(console, console.width - indent) if console.is_terminal else [text]
     for number, line in enumerate(lines):
         line.rstrip()
