@@ -37,7 +37,6 @@ def measure(quick: bool) -> Report:
     others = OtherLoad()
     figures: list[Figure] = []
     for name, opener in openers.items():
-        others.sample()
         first, again = _measure(opener, reloads)
         figures += _figures(name, first, again)
     missing = "" if "MariaDB" in openers else "No mariadbd on the PATH. "

@@ -10,13 +10,16 @@ from typing import Any, Protocol
 
 from support.mariadb import MariaDb
 
-_TABLE = "CREATE TABLE users (pk INTEGER PRIMARY KEY, username VARCHAR(64), domain VARCHAR(64), password VARCHAR(64))"
+_TABLE = (
+    "CREATE TABLE users (pk INTEGER PRIMARY KEY, username VARCHAR(64), domain VARCHAR(64), password VARCHAR(64), "
+    "alias VARCHAR(64), proxy VARCHAR(64))"
+)
 DOMAIN = "jabiru.example.org"
 _INSIDE = "inside.example.org"
 # As in the specification's first example.
 _QUERY = (
     "SELECT username, domain AS hostport, '' AS user_id, 'clrtxt' AS secret_type, password AS secret, "
-    f"username AS alias_username, '{_INSIDE}' AS alias_hostport, '' AS outbound_proxy FROM users"
+    f"alias AS alias_username, '{_INSIDE}' AS alias_hostport, proxy AS outbound_proxy FROM users"
 )
 
 
@@ -91,8 +94,8 @@ def mariadb(directory: Path, count: int) -> Iterator[Database]:
 
 def insert(database: Database, *numbers: int) -> None:
     """Add accounts: ``user7`` with the primary key 8."""
-    rows = [(number + 1, f"user{number}", DOMAIN, f"password {number}") for number in numbers]
-    database.execute("INSERT INTO users VALUES (%s, %s, %s, %s)", rows)
+    rows = [(number + 1, f"user{number}", DOMAIN, f"password {number}", f"user{number}", "") for number in numbers]
+    database.execute("INSERT INTO users VALUES (%s, %s, %s, %s, %s, %s)", rows)
 
 
 def change(database: Database, keys: Sequence[int], password: str) -> None:

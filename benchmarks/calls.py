@@ -70,7 +70,7 @@ def measure(quick: bool) -> Report:
     others = OtherLoad()
     with tempfile.TemporaryDirectory(prefix="sipbridge-benchmark-") as directory, Testbed(Path(directory)) as testbed:
         testbed.call(Way.FLOOR, 50, 100)
-        pairs = [_pair(testbed, effort.calls, number, others) for number in range(effort.pairs)]
+        pairs = [_pair(testbed, effort.calls, number) for number in range(effort.pairs)]
         climbs = [_climbs(testbed, effort.climb, number) for number in range(effort.climbs)]
     figures = [*_cpu_figures(pairs), *_rate_figures(climbs), *_delay_figures(pairs), _failures(pairs)]
     scheduling = "in real time, as Debian's unit runs FreeSWITCH" if testbed.in_real_time else "at normal priority"
@@ -86,10 +86,9 @@ def measure(quick: bool) -> Report:
 _Pair = dict[Way, Cost]
 
 
-def _pair(testbed: Testbed, calls: int, number: int, others: OtherLoad) -> _Pair:
+def _pair(testbed: Testbed, calls: int, number: int) -> _Pair:
     costs: _Pair = {}
     for way in _in_turn(number):
-        others.sample()
         if way is Way.FLOOR:
             # With no controller connected, for which FreeSWITCH would make events.
             costs[way] = testbed.call(way, _RATE, calls)

@@ -63,10 +63,8 @@ def measure(quick: bool) -> Report:
         return Report(_TITLE, (), f"Not measured: no {' and no '.join(missing)} on the PATH.")
     effort = _QUICK if quick else _FULL
     others = OtherLoad()
-    others.sample()
     calls = list(_compare_calls(effort))
     registrations = [(register(effort.gateways, False), register(effort.gateways, True)) for _ in range(effort.rounds)]
-    others.sample()
     conditions = (
         f"FreeSWITCH, the edge's Kamailio, the provider and the callers on one machine. {effort.pairs} pairs of "
         f"{effort.calls} calls, {effort.rate:g} a second, without RTP. {effort.rounds} pairs of {effort.gateways:,} "

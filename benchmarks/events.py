@@ -35,7 +35,6 @@ def measure(quick: bool) -> Report:
     stock: list[_Round] = []
     others = OtherLoad()
     for _ in range(pairs):
-        others.sample()
         ours.append(_round("sipbridge", count))
         stock.append(_round("greenswitch", count))
     many = _round("sipbridge", 10 * count)

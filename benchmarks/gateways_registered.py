@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.accounts_databases import providers_file
 from benchmarks.figures import Figure, at_most
+from benchmarks.refresh_model import mean_period_s
 from benchmarks.registrar import PASSWORD, Registrar
 from support.bridge import Bridge
 from support.freeswitch import FreeSwitch
@@ -20,8 +21,6 @@ from support.processes import wait_until
 
 _AIM_PACE = 1.2
 _AIM_PEAK = 3.0
-_EARLY_S = 15
-"""FreeSWITCH refreshes so long before a registration expires."""
 _POLL_S = 0.5
 _SLACK = 2.0
 """Who needs so many times as long as the pace says is not waited for."""
@@ -33,7 +32,7 @@ class Fleet:
 
     Attributes:
         rate: how many a second at most.
-        expires_s: mean lifetime of a registration.
+        expires_s: longest lifetime of a registration.
         refreshes: for how many of its periods to watch what comes afterwards.
     """
 
@@ -43,9 +42,9 @@ class Fleet:
     refreshes: int = 0
 
     @property
-    def period_s(self) -> int:
+    def period_s(self) -> float:
         """Mean time between two REGISTERs of an account."""
-        return self.expires_s - _EARLY_S
+        return mean_period_s(self.expires_s)
 
 
 def measure_fleet(fleet: Fleet) -> Iterator[Figure]:
@@ -60,15 +59,16 @@ def measure_fleet(fleet: Fleet) -> Iterator[Figure]:
             "SIPBRIDGE_GATEWAYS__MAX_REGISTRATIONS_PER_S": str(fleet.rate),
             "SIPBRIDGE_GATEWAYS__EXPIRES_S": str(fleet.expires_s),
         }
-        with _environment(settings):
+        with environment(settings):
             bridge = Bridge(directory / "bridge", freeswitch, _providers(fleet.count, registrar.hostport))
         stack.callback(bridge.kill)
-        yield _registered(fleet, registrar, freeswitch)
+        yield registered(fleet, registrar, freeswitch)
         if fleet.refreshes:
             yield from _refreshed(fleet, registrar, bridge)
 
 
-def _registered(fleet: Fleet, registrar: Registrar, freeswitch: FreeSwitch) -> Figure:
+def registered(fleet: Fleet, registrar: Registrar, freeswitch: FreeSwitch) -> Figure:
+    """Wait until all are: from the first REGISTER that was accepted to the last."""
     name = f"{fleet.count:,} gateways registered at {fleet.rate} a second"
     pace_s = fleet.count / fleet.rate
     try:
@@ -90,7 +90,7 @@ def _registered(fleet: Fleet, registrar: Registrar, freeswitch: FreeSwitch) -> F
 
 def _refreshed(fleet: Fleet, registrar: Registrar, bridge: Bridge) -> Iterator[Figure]:
     begin = time.time()
-    seconds = fleet.refreshes * fleet.period_s
+    seconds = round(fleet.refreshes * fleet.period_s)
     time.sleep(seconds)
     per_second = _per_second([at - begin for at, _ in registrar.accepted() if begin <= at < begin + seconds], seconds)
     mean, most = sum(per_second) / len(per_second), max(per_second)
@@ -120,7 +120,7 @@ def _providers(count: int, registrar: str) -> dict[str, object]:
 
 
 @contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
     """Let what is started meanwhile have these variables."""
     os.environ.update(variables)
     try:

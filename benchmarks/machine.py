@@ -44,25 +44,28 @@ def memory_kb() -> float:
 
 
 class OtherLoad:
-    """What other programs take of the machine, sampled while the benchmark itself does nothing."""
+    """What other programs take of the machine, from when this is made to when it is told.
+
+    What the benchmark itself takes does not count: this process, and all that it has started and waited for.
+    """
 
     def __init__(self) -> None:
-        self._busy: list[float] = []
-
-    def sample(self, seconds: float = 0.5) -> None:
-        """Look for a while."""
-        busy, total = _machine_ticks()
-        time.sleep(seconds)
-        busy_then, total_then = _machine_ticks()
-        self._busy.append((busy_then - busy) / max(1, total_then - total))
+        self._begin = time.monotonic()
+        self._busy_s = _machine_busy_s() - _own_s()
 
     def __str__(self) -> str:
-        share = sum(self._busy) / len(self._busy)
-        return f"Other programs used {share:.0%} of the machine's {os.cpu_count()} cores."
+        cores = os.cpu_count() or 1
+        seconds = cores * max(0.001, time.monotonic() - self._begin)
+        share = max(0.0, _machine_busy_s() - _own_s() - self._busy_s) / seconds
+        return f"Other programs used {share:.0%} of the machine's {cores} cores."
 
 
-def _machine_ticks() -> tuple[int, int]:
-    """Busy and all, summed over the cores."""
-    user, nice, system, idle, iowait, *rest = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9])
-    busy = user + nice + system + sum(rest)
-    return busy, busy + idle + iowait
+def _own_s() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _machine_busy_s() -> float:
+    """What all programs have used, summed over the cores; interrupts are nobody's."""
+    user, nice, system, *_ = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:])
+    return (user + nice + system) / _TICKS_PER_S

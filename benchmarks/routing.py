@@ -36,7 +36,6 @@ def measure(quick: bool) -> Report:
     tables = {(strategy, size): table for size in _SIZES for strategy, table in _tables(size).items()}
     best = dict.fromkeys(tables, float("inf"))
     for _ in range(rounds):
-        others.sample(0.2)
         for key, table in tables.items():
             best[key] = min(best[key], _seconds_per_decision(table, _header_texts(source, key[1], calls)))
     figures: list[Figure] = []

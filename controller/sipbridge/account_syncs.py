@@ -19,7 +19,7 @@ from sipbridge.services.account_sync import AccountSync, SyncState
 if TYPE_CHECKING:
     from sipbridge.adapters.redis_notifications import RedisNotifications
 
-_STEP_S = 0.1
+_STEP_S = 0.05
 """How often a pool looks for work: a change in the database is in FreeSWITCH well within two seconds."""
 
 Follow = Callable[[Line], None]

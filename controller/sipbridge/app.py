@@ -53,7 +53,7 @@ from sipbridge.settings import Settings
 _log = logging.getLogger(__name__)
 
 _BREATH_S = 0.01
-_STEP_S = 0.25
+_STEP_S = 0.1
 """How often what is due is looked for; a lease, a pace and a deadline are all coarser."""
 
 

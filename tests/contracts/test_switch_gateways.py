@@ -113,7 +113,7 @@ def test_secrets_leave_the_spool_with_the_rescan(world: World, switch: FreeSwitc
 
     switch.add_gateways([gateway])
 
-    assert world.spool_file.read_text() == "<include>\n\n</include>\n"
+    assert world.spool_file.read_text() == "<include>\n</include>\n"
     assert gateway.name in switch.gateways()[0]
     remove(switch, listener, gateway.name)
 

@@ -174,6 +174,27 @@ def test_a_changed_account_is_added_only_after_its_old_gateway_is_deleted() -> N
     assert services.registrar.pending_removals == 0
 
 
+def test_a_changed_account_is_added_when_its_old_gateway_has_unregistered() -> None:
+    services = Services(pool("alice"))
+    services.connect_and_register()
+    line, old = services.line("alice"), services.gateway("alice")
+    line.pool.replace(line, account("alice", secret="another"))
+    services.registrar.on_account_changed(line)
+    services.settle()
+    assert services.switch.removed == [old.name]
+    assert services.gateways() == [old]
+    services.state(old, "DOWN")
+    services.settle()
+    new = services.gateway("alice")
+    assert new.password == "another"
+    services.switch.delete_marked()
+    services.settle()
+    services.register("alice")
+    assert services.registrar.gateway_of(line) == new.name
+    assert line.is_available
+    assert services.registrar.pending_removals == 0
+
+
 def test_the_old_gateway_is_waited_for_even_when_the_event_of_its_deletion_is_lost() -> None:
     before = Services()
     before.connect_and_register()

@@ -151,10 +151,15 @@ class Bridge:
         except OSError:
             return False
 
-    def _ask(self, command: str) -> Any:
+    def find_accounts(self, match: str, limit: int = 5) -> list[dict[str, Any]]:
+        """The accounts that `match` is part of, as ``sipbridge status`` shows them."""
+        rows: list[dict[str, Any]] = self._ask("status", accounts={"limit": limit, "match": match})["accounts"]["rows"]
+        return rows
+
+    def _ask(self, command: str, **arguments: object) -> Any:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(5)
             client.connect(str(self._control_socket))
-            client.sendall(json.dumps({"command": command}).encode() + b"\n")
+            client.sendall(json.dumps({**arguments, "command": command}).encode() + b"\n")
             with client.makefile("rb") as lines:
                 return json.loads(lines.readline())["result"]

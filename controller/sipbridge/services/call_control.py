@@ -72,6 +72,11 @@ class CallControl:
         self._ended_meanwhile: set[ChannelUuid] | None = None
 
     @property
+    def misses_some(self) -> bool:
+        """Whether another reconciliation soon would tell what became of calls that were not found."""
+        return self._journal.misses_some
+
+    @property
     def calls_in_progress(self) -> int:
         """Calls that hold a line now."""
         return len(self._usage)

@@ -35,6 +35,11 @@ class CallJournal:
         """The calls that were decided and are not over yet, the oldest first; those of before our start are unknown."""
         return MappingProxyType(self._under_way)
 
+    @property
+    def misses_some(self) -> bool:
+        """Whether there are calls to be given up for lost at the next look."""
+        return bool(self._missed)
+
     def add(self, observer: CallObserver) -> None:
         """Tell one more."""
         self._observers = (*self._observers, observer)

@@ -187,7 +187,7 @@ class Dispatch:
             _log.exception("deciding call %s (%s) failed", call.channel_uuid, call.call_id)
 
     def _audit(self) -> bool:
-        """Hold the counts against the switch; whether there was anything to correct."""
+        """Hold the counts against the switch; whether to do so once more soon."""
         try:
             found, gone = self._calls.reconcile()
         except SwitchLost as error:
@@ -200,4 +200,4 @@ class Dispatch:
             _log.warning(
                 "the audit of calls found %d that held no line, and %d lines of calls that are gone", found, gone
             )
-        return bool(found or gone)
+        return bool(found or gone) or self._calls.misses_some

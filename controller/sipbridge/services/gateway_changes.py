@@ -140,6 +140,10 @@ class GatewayChanges:
             self._present.add(line.gateway)
             self._miss_no_longer(name, line.pool.policy.name)
 
+    def note_unregistered(self, name: GatewayName) -> None:
+        """It has unregistered, and is deleted if that was asked for."""
+        self._leaving.note_unregistered(name)
+
     def note_deleted(self, name: GatewayName) -> None:
         """It is gone."""
         self._present.discard(name)

@@ -1,7 +1,7 @@
 """Gateways that are there and should not be: which wait for their removal, and which are being removed. Pure.
 
-A gateway that replaces another must not be added before that one is gone: the old one's unREGISTER comes up to a second
-later, and would take the new one's binding with it. So who adds asks here first.
+A gateway that replaces another must not be added before that one has unregistered: its unREGISTER comes up to a second
+later, and could take the new one's binding with it. So who adds asks here first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ class LeavingGateways:
         self._waiting: dict[str, dict[GatewayName, None]] = {}
         # Until when to wait for the confirmation, in the order of asking.
         self._removing: dict[GatewayName, float] = {}
+        # What they have in common with those that may replace them, as long as these have to wait.
         self._stems: Counter[str] = Counter()
+        self._unregistered: set[GatewayName] = set()
 
     def __len__(self) -> int:
         return len(self._pool_of)
@@ -34,7 +36,7 @@ class LeavingGateways:
         return name in self._pool_of
 
     def hold_back(self, name: GatewayName) -> bool:
-        """Whether a gateway has to wait, because one that it may replace is still there."""
+        """Whether a gateway has to wait, because one that it may replace is still registered."""
         return _stem(name) in self._stems
 
     def add(self, name: GatewayName, pool: str = NO_POOL) -> None:
@@ -52,10 +54,14 @@ class LeavingGateways:
             return
         if self._removing.pop(name, None) is None:
             self._stop_waiting(name, pool)
-        stem = _stem(name)
-        self._stems[stem] -= 1
-        if not self._stems[stem]:
-            del self._stems[stem]
+        self._hold_back_no_longer(name)
+        self._unregistered.discard(name)
+
+    def note_unregistered(self, name: GatewayName) -> None:
+        """Its unREGISTER is sent; it is deleted a second later, and nobody has to wait for that."""
+        if name in self._removing:
+            self._hold_back_no_longer(name)
+            self._unregistered.add(name)
 
     def take_back(self, name: GatewayName) -> bool:
         """Let a gateway stay whose removal was not asked for yet; whether there was such a one."""
@@ -69,6 +75,7 @@ class LeavingGateways:
         self._former_pool_of, self._pool_of, self._waiting = self._pool_of, {}, {}
         self._removing.clear()
         self._stems.clear()
+        self._unregistered.clear()
 
     def due(self, may_go: Callable[[str], bool], most: int) -> Iterator[GatewayName]:
         """Those whose turn it is: of each pool as many as `may_go` allows it, and `most` at a time."""
@@ -96,6 +103,14 @@ class LeavingGateways:
     def waiting(self) -> dict[str, int]:
         """How many wait in each pool."""
         return {pool: len(names) for pool, names in self._waiting.items()}
+
+    def _hold_back_no_longer(self, name: GatewayName) -> None:
+        if name in self._unregistered:
+            return
+        stem = _stem(name)
+        self._stems[stem] -= 1
+        if not self._stems[stem]:
+            del self._stems[stem]
 
     def _stop_waiting(self, name: GatewayName, pool: str) -> None:
         waiting = self._waiting[pool]

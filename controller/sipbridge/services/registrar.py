@@ -194,6 +194,8 @@ class Registrar:
 
     def _on_state(self, changed: GatewayStateChanged) -> None:
         """A registration went on; one that was refused ends for a while."""
+        if changed.state == "DOWN":
+            self._changes.note_unregistered(GatewayName(changed.name))
         known = self._desired.line(changed.name)
         if known is not None and known.id in self._refused and changed.state != "REGED":
             # It is on its way out; why it was refused is what matters until it tries again.
