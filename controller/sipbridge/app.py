@@ -204,8 +204,8 @@ class App:
         """Run until SIGTERM or SIGINT, then stop in order; SIGHUP reloads the providers file.
 
         Raises:
-            OSError: the spool or the control socket cannot be made.
-            ControlError: another daemon runs already.
+            OSError: the spool cannot be made.
+            ControlError: the control socket cannot be made, or another daemon runs already.
             HttpServerError: somebody else has the port of metrics and health.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -221,8 +221,8 @@ class App:
         """Start everything, and return at once.
 
         Raises:
-            OSError: the spool or the control socket cannot be made.
-            ControlError: another daemon runs already.
+            OSError: the spool cannot be made.
+            ControlError: the control socket cannot be made, or another daemon runs already.
             HttpServerError: somebody else has the port of metrics and health.
         """
         # What was loaded stays: looking through a hundred thousand accounts for garbage would hold up every call. More

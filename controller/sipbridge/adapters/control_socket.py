@@ -62,8 +62,8 @@ class ControlServer:
         """Listen.
 
         Raises:
-            ControlError: the path is in use by another daemon, or by something that is no socket.
-            OSError: the folder does not exist, or is not ours to write in.
+            ControlError: the path is in use by another daemon or by something that is no socket, or its folder does not
+                exist or is not ours to write in.
         """
         _remove_stale(self._path)
         # Between bind and chmod nobody but us may connect.
@@ -71,9 +71,12 @@ class ControlServer:
         listener = _unix_socket()
         try:
             listener.bind(str(self._path))
-        except BaseException:
+        except OSError as error:
             listener.close()
-            raise
+            problem = f"{self._path} cannot be made: {error.strerror or error}"
+            raise ControlError(
+                f"{problem}; its folder has to be there, and ours to write in (socket in [control])"
+            ) from error
         finally:
             os.umask(previous)
         os.chmod(self._path, self._mode)
