@@ -145,6 +145,7 @@ class App:
             calls=self._calls,
             journal=self._journal,
             dispatch=self._dispatch,
+            admission=admission,
             registrar=self._registrar,
             traffic=traffic,
             redis=lambda: self._account_syncs.redis_status,

@@ -70,6 +70,18 @@ DOWN, WARNING = Severity.DOWN, Severity.WARNING
         ),
         (with_switch(sessions=950), WARNING, Side.SWITCH, "950 of 1,000 sessions in use"),
         (with_switch(idle_cpu_percent=4.0), WARNING, Side.SWITCH, "its machine is busy: 96 % CPU"),
+        (
+            with_switch(lost_gateways=25_000, lost_mb=117.5, loses_much=True),
+            WARNING,
+            Side.SWITCH,
+            "holds some 118 MB for 25,000 gateways that are gone",
+        ),
+        (
+            replace(WELL, bridge=replace(WELL.bridge, is_storm=True)),
+            WARNING,
+            Side.CALLERS,
+            "more calls a second than are let in: the excess gets 503",
+        ),
         (failing("403 Forbidden", 3), WARNING, Side.ACCOUNTS, "pool Pool: 3 of 10 refused: 403 Forbidden"),
         (
             failing("904 Operation has no matching challenge"),

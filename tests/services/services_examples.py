@@ -125,6 +125,7 @@ class Services:
             calls=self.calls,
             journal=self.journal,
             dispatch=self.dispatch,
+            admission=self.admission,
             registrar=self.registrar,
             traffic=self.traffic,
             redis=lambda: "not used",

@@ -127,6 +127,17 @@ def test_accounts_of_a_pool_or_a_provider(services: Services, query: AccountQuer
     assert page.matching == len(expected)
 
 
+def test_memory_of_gateways_that_are_gone_and_a_storm_are_told(services: Services) -> None:
+    before = services.status.snapshot(NOBODY)
+    assert (before.switch.lost_gateways, before.bridge.is_storm) == (0, False)
+    services.registrar.memory.note_deleted()
+    while services.admission.admits():
+        pass
+    after = services.status.snapshot(NOBODY)
+    assert (after.switch.lost_gateways, after.switch.loses_much, after.bridge.is_storm) == (1, False, True)
+    assert after.switch.lost_mb == pytest.approx(0.0)
+
+
 def test_two_providers_may_share_a_name_and_a_pool() -> None:
     services = Services(pool("alice"), providers=(outbound(), outbound()))
     services.connect_and_register()

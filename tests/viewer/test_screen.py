@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from rich.text import Text
 from viewer_examples import OUTBOUND, PSTN, ROWS, TROUBLED, WELL, text
 
-from sipbridge.core.snapshot import AccountOrder, AccountPage, AccountQuery, BridgeState, Snapshot, SwitchState
+from sipbridge.core.snapshot import (
+    AccountOrder,
+    AccountPage,
+    AccountQuery,
+    BridgeState,
+    EdgeState,
+    Snapshot,
+    SwitchState,
+)
 from sipbridge.viewer.screen import Size, narrowed, screen
 from sipbridge.viewer.sections import account_section
 
@@ -23,7 +31,7 @@ LOST = replace(
 )
 
 SMALL = """\
-sipbridge 0.1.0 · 2 problems · up 3 d 3 h
+sipbridge 0.1.0 · 2 problems · up 3 d 3 h · Redis OK
 FreeSWITCH 1.10.12 · connected for 2 h 13 min · lease held · up 12 d 3 h
 14 calls now, 2.3 a second · in 5 min: 690 bridged · 10 declined · 20 failed
 
@@ -49,7 +57,7 @@ sip:user2@jabiru.example.org   Jabiru  OK                              2 of 20
 q quit"""
 
 QUIET = """\
-sipbridge 0.1.0 · all is well · up 3 d 3 h
+sipbridge 0.1.0 · all is well · up 3 d 3 h · Redis OK
 FreeSWITCH 1.10.12 · connected for 2 h 13 min · lease held · up 12 d 3 h
 0 calls now, 0.0 a second · in 5 min: 0 bridged · 0 declined · 0 failed
 
@@ -178,3 +186,22 @@ def test_one_account_with_all_that_is_known() -> None:
         "registrar     sip:jabiru.example.org;transport=tls\n"
         "proxy         sip:jabiru.example.org;transport=tls"
     )
+
+
+@pytest.mark.parametrize(
+    ("redis", "edge", "end"),
+    [
+        ("not used", None, ""),
+        ("OK", EdgeState("", 12, 12), " · Redis OK · edge knows 12 of 12 accounts"),
+        ("No route", EdgeState("no answer", 3, 0), " · Redis: No route · edge cannot be told its accounts"),
+    ],
+    ids=["neither", "both", "both fail"],
+)
+def test_what_helps_the_bridge_is_shown_where_it_is_used(redis: str, edge: EdgeState | None, end: str) -> None:
+    shown = text(screen(replace(TROUBLED, redis=redis, edge=edge), QUERY, Size(120))[0])
+    assert f"up 3 d 3 h{end}\nFreeSWITCH" in shown
+
+
+def test_memory_that_freeswitch_has_lost_is_shown() -> None:
+    switch = replace(TROUBLED.switch, lost_gateways=25_000, lost_mb=117.5)
+    assert "CPU 12 % · 118 MB lost\n" in text(screen(replace(TROUBLED, switch=switch), QUERY, Size(120))[0])

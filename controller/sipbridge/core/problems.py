@@ -35,6 +35,7 @@ class Side(Enum):
     EDGE = "edge"
     NETWORK = "network"
     CONFIGURATION = "config"
+    CALLERS = "callers"
     OPERATOR = "operator"
 
 
@@ -89,6 +90,21 @@ def _switch_load(snapshot: Snapshot) -> Iterator[Problem]:
     if switch.idle_cpu_percent is not None and switch.idle_cpu_percent < _BUSY_BELOW_PERCENT:
         what = f"its machine is busy: {100 - switch.idle_cpu_percent:.0f} % CPU"
         yield Problem(Severity.WARNING, Side.SWITCH, what, "Calls begin to be late: look for what takes the CPU.")
+
+
+def _switch_memory(snapshot: Snapshot) -> Iterator[Problem]:
+    switch = snapshot.switch
+    if switch.loses_much:
+        what = f"holds some {switch.lost_mb:,.0f} MB for {switch.lost_gateways:,} gateways that are gone"
+        advice = "Restart the provider profile in a quiet hour: its calls end, and all accounts register anew."
+        yield Problem(Severity.WARNING, Side.SWITCH, what, advice)
+
+
+def _storm(snapshot: Snapshot) -> Iterator[Problem]:
+    if snapshot.bridge.is_storm:
+        what = "more calls a second than are let in: the excess gets 503"
+        advice = "Who sends so many? What FreeSWITCH can carry is max_calls_per_s in [calls] of the settings."
+        yield Problem(Severity.WARNING, Side.CALLERS, what, advice)
 
 
 def _drained(snapshot: Snapshot) -> Iterator[Problem]:
@@ -199,6 +215,7 @@ _RULES: tuple[Callable[[Snapshot], Iterator[Problem]], ...] = (
     _switch,
     _network,
     _edge,
+    _storm,
     _registrations,
     _sources,
     _lines,
@@ -207,6 +224,7 @@ _RULES: tuple[Callable[[Snapshot], Iterator[Problem]], ...] = (
     _drained,
     _redis,
     _switch_load,
+    _switch_memory,
 )
 
 EVERYDAY_CAUSES = frozenset(

@@ -18,12 +18,14 @@ class BridgeState:
     Attributes:
         takes_calls: whether new calls are decided now.
         is_drained: whether an operator wishes that none are, or the daemon is stopping.
+        is_storm: whether there are more calls a second than are let in, now or a moment ago.
     """
 
     version: str
     uptime_s: float
     takes_calls: bool
     is_drained: bool = False
+    is_storm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class SwitchState:
         version: ``1.10.12``; ``""`` while it is not known.
         sessions: channels that FreeSWITCH has, other applications' included.
         idle_cpu_percent: of the machine, as FreeSWITCH sees it.
+        loses_much: whether that is so much that the profile should be restarted.
         lost_gateways: those that were deleted since their profile started; they take memory until it restarts.
         lost_mb: how much, an estimate.
     """
@@ -52,6 +55,7 @@ class SwitchState:
     idle_cpu_percent: float | None = None
     lost_gateways: int = 0
     lost_mb: float = 0.0
+    loses_much: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,11 @@ class ProfileMemory:
         """The memory that they take; an estimate."""
         return self.lost_gateways * GATEWAY_BYTES
 
+    @property
+    def is_much(self) -> bool:
+        """Whether it is so much that there is a warning."""
+        return self.lost_bytes >= self._warning_bytes
+
     def recall(self) -> None:
         """Take up the count where it was left, after a link is up.
 

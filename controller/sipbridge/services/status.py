@@ -26,6 +26,7 @@ from sipbridge.core.snapshot import (
 from sipbridge.ports import Clock, Scheduler
 from sipbridge.services.account_pages import find_lines
 from sipbridge.services.account_sync import SyncState
+from sipbridge.services.admission import Admission
 from sipbridge.services.call_control import CallControl
 from sipbridge.services.call_journal import CallJournal
 from sipbridge.services.dispatch import Dispatch
@@ -58,6 +59,7 @@ class Status:
         calls: CallControl,
         journal: CallJournal,
         dispatch: Dispatch,
+        admission: Admission,
         registrar: Registrar,
         traffic: Traffic,
         redis: Callable[[], str],
@@ -71,6 +73,7 @@ class Status:
         self._calls = calls
         self._journal = journal
         self._dispatch = dispatch
+        self._admission = admission
         self._registrar = registrar
         self._traffic = traffic
         self._redis = redis
@@ -102,10 +105,12 @@ class Status:
             uptime_s=self._clock.monotonic() - self._started,
             takes_calls=dispatch.has_lease,
             is_drained=not dispatch.takes_calls,
+            is_storm=self._admission.is_storm,
         )
 
     def _switch(self) -> SwitchState:
         dispatch, heartbeat = self._dispatch, self._dispatch.heartbeat
+        memory = self._registrar.memory
         return SwitchState(
             is_connected=not dispatch.problem,
             problem=dispatch.problem,
@@ -116,8 +121,9 @@ class Status:
             sessions=heartbeat.sessions if heartbeat else None,
             max_sessions=heartbeat.max_sessions if heartbeat else None,
             idle_cpu_percent=heartbeat.idle_cpu_percent if heartbeat else None,
-            lost_gateways=self._registrar.memory.lost_gateways,
-            lost_mb=round(self._registrar.memory.lost_bytes / 1e6, 1),
+            lost_gateways=memory.lost_gateways,
+            lost_mb=round(memory.lost_bytes / 1e6, 1),
+            loses_much=memory.is_much,
         )
 
     def _traffic_state(self) -> TrafficState:

@@ -33,9 +33,10 @@ class Section:
 
 
 def header(snapshot: Snapshot, problems: Sequence[Problem], width: int | None) -> Section:
-    """Three lines: the bridge, FreeSWITCH, calls."""
+    """Three lines: the bridge and what helps it, FreeSWITCH, calls."""
     bridge, switch, traffic = snapshot.bridge, snapshot.switch, snapshot.traffic
     about: list[str | Text] = [f"sipbridge {bridge.version}", _verdict(problems), f"up {duration(bridge.uptime_s)}"]
+    about += _helpers(snapshot)
     title = _facts(about, width, "bold")
     since, connected = duration(switch.since_s), switch.is_connected
     facts: list[str | Text] = [
@@ -49,6 +50,8 @@ def header(snapshot: Snapshot, problems: Sequence[Problem], width: int | None) -
         facts.append(f"{switch.sessions:,} of {switch.max_sessions:,} sessions")
     if switch.idle_cpu_percent is not None:
         facts.append(f"CPU {100 - switch.idle_cpu_percent:.0f} %")
+    if switch.lost_gateways:
+        facts.append(f"{switch.lost_mb:,.0f} MB lost")
     recent = traffic.recent
     declined = sum(recent.declined.values())
     calls: list[str | Text] = [
@@ -59,6 +62,18 @@ def header(snapshot: Snapshot, problems: Sequence[Problem], width: int | None) -
         f"{recent.answered:,} answered and over",
     ]
     return Section([title, _facts(facts, width), _facts(calls, width)], head=3)
+
+
+def _helpers(snapshot: Snapshot) -> list[str | Text]:
+    """Redis and the edge, where they are used."""
+    facts: list[str | Text] = []
+    if snapshot.redis != "not used":
+        works = snapshot.redis == "OK"
+        facts.append("Redis OK" if works else Text(printable(f"Redis: {snapshot.redis}"), BAD))
+    if (edge := snapshot.edge) is not None:
+        knows = f"edge knows {edge.known:,} of {edge.accounts:,} accounts"
+        facts.append(Text("edge cannot be told its accounts", BAD) if edge.problem else knows)
+    return facts
 
 
 def _verdict(problems: Sequence[Problem]) -> Text:
