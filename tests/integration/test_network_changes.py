@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import jabiru
 import pytest
@@ -31,7 +32,11 @@ NEW_ADDRESS = "10.9.0.2"
 DEADLINE_S = 40.0
 """For what takes four seconds on a machine that has nothing else to do."""
 
-Start = Callable[[str], TwoDomains]
+
+class Start(Protocol):
+    """Starts FreeSWITCH with this address for the provider profile, and the bridge; all accounts are registered."""
+
+    def __call__(self, address: str, transport: str = "udp") -> TwoDomains: ...
 
 
 @pytest.fixture
@@ -56,14 +61,14 @@ def far(link: Link, provider: DigestProvider) -> Iterator[SipPeer]:
 
 @pytest.fixture
 def start(link: Link, far: SipPeer, provider: DigestProvider, tmp_path: Path) -> Iterator[Start]:
-    """Starts FreeSWITCH with this address for the provider profile, and the bridge; all accounts are registered."""
     running: list[FreeSwitch | Bridge | SipPeer] = []
 
-    def start_with(address: str) -> TwoDomains:
+    def start_with(address: str, transport: str = "udp") -> TwoDomains:
         with link.server.inside():
             running.append(proxy := SipPeer())
             running.append(freeswitch := FreeSwitch(tmp_path / "fs", sipbridge_providers_ip=address))
-            running.append(bridge := Bridge(tmp_path / "bridge", freeswitch, _providers(far.hostport, proxy.hostport)))
+            providers = _providers(far.hostport, proxy.hostport, transport)
+            running.append(bridge := Bridge(tmp_path / "bridge", freeswitch, providers))
         for account in ACCOUNTS:
             bridge.wait_for_status(account, "OK")
         return TwoDomains(freeswitch, bridge, far, provider, proxy, "udp")
@@ -73,8 +78,8 @@ def start(link: Link, far: SipPeer, provider: DigestProvider, tmp_path: Path) ->
         one.close() if isinstance(one, SipPeer) else one.kill()
 
 
-def _providers(far: str, proxy: str) -> Providers:
-    providers = jabiru.providers_file(far, proxy, "udp")
+def _providers(far: str, proxy: str, transport: str) -> Providers:
+    providers = jabiru.providers_file(far, proxy, transport)
     pool = providers["accountPools"]["JabiruAccountPool"]
     pool["registrationThrottlingRateMs"] = PACE_MS
     pool["loader"] = [
@@ -101,8 +106,9 @@ def _wait_until_registered(domains: TwoDomains, contact: str) -> None:
         domains.bridge.wait_for_status(account, "OK", timeout_s=DEADLINE_S)
 
 
-def test_a_cable_is_pulled_and_plugged_in(link: Link, start: Start) -> None:
-    domains = start(link.address)
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_cable_is_pulled_and_plugged_in(link: Link, start: Start, transport: str) -> None:
+    domains = start(link.address, transport)
     call = domains.call_out()
     assert call.answer.status == 200
     link.down()
@@ -140,8 +146,9 @@ def test_accounts_keep_to_their_pace(link: Link, start: Start, far: SipPeer) -> 
     assert at[2] - at[0] > PACE_MS / 1000 * 0.9
 
 
-def test_the_address_changes(link: Link, start: Start) -> None:
-    domains = start("$${local_ip_v4}")
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_the_address_changes(link: Link, start: Start, transport: str) -> None:
+    domains = start("$${local_ip_v4}", transport)
     # FreeSWITCH restarts no profile that has just started.
     wait_until("FreeSWITCH is up for a while", lambda: _uptime_s(domains.freeswitch) > 11, timeout_s=DEADLINE_S)
     domains.provider.bindings.clear()
