@@ -11,6 +11,7 @@ from reload_examples import DATABASE, config, from_database, running, static
 from services_examples import BY_ALIAS, account, outbound, policy
 
 from sipbridge.config.diagnostic import Diagnostic, Severity
+from sipbridge.core.edge import Edge, EdgeReason
 from sipbridge.core.provider import OnAccountNotFound
 from sipbridge.core.template import TemplateScope, parse_template
 from sipbridge.core.uri import parse_sip_uri
@@ -322,6 +323,29 @@ def test_thousands_of_accounts_are_changed_in_slices() -> None:
     sizes = [size for _, size in progress]
     assert max(before - after for before, after in zip([1_000, *sizes], [*sizes, 500], strict=True)) <= reload._SLICE
     assert progress[-1][0] == len(progress), "each call was decided, and found its account"
+
+
+def test_a_pool_takes_the_edge_when_a_provider_asks_for_its_media_and_leaves_it_again() -> None:
+    edge = Edge(parse_sip_uri("sip:127.0.0.1:5090"))
+    direct, through = policy(edge=edge), policy(edge=dataclasses.replace(edge, takes_all=EdgeReason.MEDIA))
+    bridge = running(static("alice", "bob", with_=direct))
+    table = bridge.services.registrar.desired.edge_table
+    assert len(table) == 0
+
+    shown = text(bridge.reload(config(static("alice", "bob", with_=through))))
+    assert "  ~ Pool: edge" in shown.splitlines()
+    assert shown.endswith("gateways: 2 replaced")
+    assert len(table) == 2
+    table.note_put(table.due(2))
+    bridge.settle()
+    assert bridge.touched() == (["alice", "bob"], ["alice", "bob"])
+    assert all(each.edge_entry for each in bridge.services.gateways())
+
+    bridge.forget_commands()
+    bridge.reload(config(static("alice", "bob", with_=direct)))
+    bridge.settle()
+    assert bridge.touched() == (["alice", "bob"], ["alice", "bob"])
+    assert len(table) == 0
 
 
 def test_a_connection_that_breaks_meanwhile_changes_nothing_in_the_end() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from simulator_client import Client, wait_until
 
 from sipbridge.simulator import Accept, NobodyThere, Refuse, RegistrarRule, Silent, Simulator
+from sipbridge.simulator.edge import SimulatedEdge
 from sipbridge.simulator.gateways import Gateway
 
 STATES = "event json CUSTOM sofia::gateway_state sofia::gateway_add sofia::gateway_delete sofia::profile_start"
@@ -47,6 +49,37 @@ def states_until(client: Client, last: str) -> list[tuple[str, str]]:
         if event["Event-Subclass"] == "sofia::gateway_state":
             states.append((event["State"], event.get("Status", "")))
     return states
+
+
+@pytest.mark.parametrize(
+    ("entry", "last"),
+    [
+        (f"md5|sip:x|{hashlib.md5(b'alice:example.org:secret').hexdigest()}", ("REGED", "")),
+        (f"sha256|sip:x|{hashlib.sha256(b'alice:example.org:secret').hexdigest()}", ("REGED", "")),
+        ("clear|sip:x|secret", ("REGED", "")),
+        ("clear|sip:x|other", ("FAILED", "904")),
+        (f"md5|sip:x|{'0' * 32}", ("FAILED", "904")),
+        ("none|sip:x|", ("FAILED", "904")),
+        (None, ("FAILED", "503")),
+    ],
+    ids=["MD5", "SHA-256", "password", "wrong password", "wrong hash", "no secret", "not told"],
+)
+def test_through_the_edge_what_it_knows_counts(
+    simulator: Simulator,
+    client: Client,
+    rescan: Callable[..., str],
+    tmp_path: Path,
+    entry: str | None,
+    last: tuple[str, str],
+) -> None:
+    simulator.registrar.rules.append(RegistrarRule(Accept("secret")))
+    with SimulatedEdge(tmp_path / "rpc.sock") as edge:
+        simulator.registrar.edge = edge
+        if entry is not None:
+            edge.table["acc"] = entry
+        client.command(STATES)
+        rescan(definition("acc", password="nobody's", register_proxy=f"sip:{edge.address}"))
+        assert states_until(client, last[0])[-1] == last
 
 
 @pytest.mark.parametrize(
