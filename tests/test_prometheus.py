@@ -66,7 +66,6 @@ def test_every_metric_of_ours_is_on_the_dashboard() -> None:
     of_interest_elsewhere = {
         "sipbridge_build_info",
         "sipbridge_calls_waiting",
-        "sipbridge_lease_held",
         "sipbridge_ready_condition",
         "sipbridge_source_loaded",
         "sipbridge_profile_lost_gateways",

@@ -175,7 +175,6 @@ class Observation:
         yield metrics.CONDITION.of({(each.name,): each.holds for each in readiness.conditions})
         yield metrics.CALLS_IN_PROGRESS.one(self._calls.calls_in_progress)
         yield metrics.CALLS_WAITING.one(self._dispatch.calls_waiting)
-        yield metrics.LEASE_HELD.one(self._dispatch.has_lease)
         if (edge := self._edge()) is not None:
             yield metrics.EDGE_UP.one(not edge.problem)
             yield metrics.EDGE_ACCOUNTS.one(edge.accounts)

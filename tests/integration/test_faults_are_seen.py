@@ -193,7 +193,9 @@ def test_a_freeswitch_that_is_lost(observed: Observed) -> None:
         assert not switch["isConnected"]
         assert switch["problem"]
         assert observed.metric("sipbridge_switch_connection_losses_total") >= 1
-        assert observed.metric("sipbridge_ready") == observed.metric("sipbridge_lease_held") == 0
+        assert (
+            observed.metric("sipbridge_ready") == observed.metric("sipbridge_ready_condition", condition="lease") == 0
+        )
         observed.wait_for_log("FreeSWITCH: ")
         status, conditions = observed.conditions()
         assert status == 503

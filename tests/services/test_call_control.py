@@ -140,6 +140,7 @@ def test_a_line_is_given_back_once(
 def test_the_end_of_a_call_that_held_no_line_changes_nothing(services: Services) -> None:
     services.end("call-1")
     assert services.calls.calls_in_progress == 0
+    assert services.line("alice").calls == 0
 
 
 def test_a_call_that_is_parked_again_gives_its_first_line_back(services: Services) -> None:

@@ -98,7 +98,6 @@ EDGE_KNOWN = _define("edge_accounts_known", _GAUGE, "Those of them that it knows
 
 # The way to FreeSWITCH
 SWITCH_UP = _define("switch_up", _GAUGE, "1 while both Event Socket connections stand.")
-LEASE_HELD = _define("lease_held", _GAUGE, "1 while FreeSWITCH is told to take calls.")
 SESSIONS = _define("switch_sessions", _GAUGE, "Channels that FreeSWITCH has, others' included; told every 20 s.")
 SESSIONS_LIMIT = _define("switch_sessions_limit", _GAUGE, "Channels that FreeSWITCH may have.")
 LOST_GATEWAYS = _define(
