@@ -166,7 +166,7 @@ class App:
             self._account_syncs,
             lambda: self._edge.state,
         )
-        pages = CallPages(self._switch, self._calls, self._journal, clock)
+        pages = CallPages(self._switch, self._calls, self._journal, clock, scheduler)
         onlookers = OnlookerCommands(status, pages, feed)
         self._control = ControlServer(
             settings.control.socket,

@@ -135,7 +135,7 @@ def test_a_header_that_is_no_address_is_told_as_it_is(services: Services, feed: 
 
 
 def test_the_command_tells_news_as_values(services: Services, feed: CallFeed) -> None:
-    pages = CallPages(services.switch, services.calls, services.journal, services.clock)
+    pages = CallPages(services.switch, services.calls, services.journal, services.clock, services.scheduler)
     commands = OnlookerCommands(services.status, pages, feed)
     services.park("call-1")
     following = commands.follow({"limit": 5})

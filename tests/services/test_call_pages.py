@@ -20,7 +20,7 @@ def services() -> Services:
 
 @pytest.fixture
 def pages(services: Services) -> CallPages:
-    return CallPages(services.switch, services.calls, services.journal, services.clock)
+    return CallPages(services.switch, services.calls, services.journal, services.clock, services.scheduler)
 
 
 def test_a_call_with_all_that_is_known(services: Services, pages: CallPages) -> None:
@@ -87,3 +87,27 @@ def test_without_a_switch_only_the_states_are_missing(services: Services, pages:
     page = pages.page(10)
     assert [call.state for call in page.calls] == [""]
     assert page.problem == "FreeSWITCH does not tell how they are: FreeSWITCH is not connected"
+
+
+def test_others_run_while_many_are_looked_at_and_calls_may_end() -> None:
+    lines = policy("Many", max_calls_per_line=1_000)
+    many = Services(pool("alice", with_=lines))
+    many.connect_and_register()
+    for number in range(900):
+        many.park(f"call-{number}")
+    many.scheduler.at_breath = lambda: many.end("call-899")
+    found = CallPages(many.switch, many.calls, many.journal, many.clock, many.scheduler).page(5, "alice")
+    assert (len(found.calls), found.in_progress) == (5, 900)
+    assert many.scheduler.breaths >= 4
+
+
+def test_the_switch_is_asked_once_a_second_at_most(services: Services, pages: CallPages) -> None:
+    services.park("call-1")
+    services.show("call-1")
+    assert [pages.page(1).calls[0].state for _ in range(3)] == ["talking"] * 3
+    assert services.switch.count("call_states") == 1
+    services.clock.advance(1.0)
+    services.switch.fail("call_states", NotSent("FreeSWITCH is not connected"))
+    assert pages.page(1).problem
+    assert not pages.page(1).problem
+    assert services.switch.count("call_states") == 3

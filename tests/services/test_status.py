@@ -146,7 +146,7 @@ def test_two_providers_may_share_a_name_and_a_pool() -> None:
 
 
 def test_the_command_takes_a_query_and_shows_a_bounded_page(services: Services) -> None:
-    pages = CallPages(services.switch, services.calls, services.journal, services.clock)
+    pages = CallPages(services.switch, services.calls, services.journal, services.clock, services.scheduler)
     commands = OnlookerCommands(services.status, pages, CallFeed(services.clock, services.scheduler))
     assert commands.status({})["accounts"]["rows"] == []
     told = commands.status({"accounts": {"limit": 10**9, "offset": -1, "match": "bob"}})["accounts"]

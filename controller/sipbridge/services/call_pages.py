@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import chain
 
 from sipbridge.core.account_pool import Line
 from sipbridge.core.call import ChannelUuid
 from sipbridge.core.call_news import CallInProgress, CallsInProgress
 from sipbridge.core.call_record import CallDecided
-from sipbridge.ports import Clock, CommandRefused, Switch, SwitchLost
+from sipbridge.ports import Clock, CommandRefused, Scheduler, Switch, SwitchLost
 from sipbridge.services.call_control import CallControl
 from sipbridge.services.call_feed import caller_and_callee
 from sipbridge.services.call_journal import CallJournal
@@ -26,14 +25,25 @@ _STATES = {
 and ``EARLY`` from 183 with SDP on. Source: switch_channel.c, switch_channel_callstate_table."""
 
 
+_ASK_AGAIN_S = 1.0
+"""While FreeSWITCH lists thousands of channels it carries out no other command: it is not asked more often."""
+_SLICE = 200
+"""Calls that are looked at in one go: some 5 ms."""
+
+
 class CallPages:
     """Knows who is calling whom."""
 
-    def __init__(self, switch: Switch, calls: CallControl, journal: CallJournal, clock: Clock) -> None:
+    def __init__(
+        self, switch: Switch, calls: CallControl, journal: CallJournal, clock: Clock, scheduler: Scheduler
+    ) -> None:
         self._switch = switch
         self._calls = calls
         self._journal = journal
         self._clock = clock
+        self._scheduler = scheduler
+        self._told: Mapping[ChannelUuid, str] = {}
+        self._ask_again_at = 0.0
 
     def page(self, limit: int, match: str = "", provider: str = "") -> CallsInProgress:
         """The first calls that hold a line, and how many there are.
@@ -43,18 +53,30 @@ class CallPages:
             provider: only calls that it bridged.
         """
         states, problem = self._states()
+        held = dict(self._calls.held)
+        under_way = {channel: decided for channel, decided in self._journal.under_way.items() if channel in held}
         # Those of before our start began first, and only their lines are known.
-        held, under_way = self._calls.held, self._journal.under_way
-        order = chain((each for each in held if each not in under_way), (each for each in under_way if each in held))
-        calls = (self._call(channel, held[channel], under_way.get(channel), states) for channel in order)
-        wanted = [call for call in calls if provider in ("", call.provider) and _is_named(call, match.lower())]
-        return CallsInProgress(tuple(wanted[:limit]), len(wanted), problem)
+        order = [*(channel for channel in held if channel not in under_way), *under_way]
+        everybody = not match and not provider
+        wanted = []
+        for number, channel in enumerate(order[:limit] if everybody else order, 1):
+            call = self._call(channel, held[channel], under_way.get(channel), states)
+            if provider in ("", call.provider) and _is_named(call, match.lower()):
+                wanted.append(call)
+            if number % _SLICE == 0:
+                self._scheduler.breathe()
+        return CallsInProgress(tuple(wanted[:limit]), len(order) if everybody else len(wanted), problem)
 
     def _states(self) -> tuple[Mapping[ChannelUuid, str], str]:
+        now = self._clock.monotonic()
+        if now < self._ask_again_at:
+            return self._told, ""
         try:
-            return self._switch.call_states(), ""
+            self._told = self._switch.call_states()
         except (SwitchLost, CommandRefused) as error:
             return {}, f"FreeSWITCH does not tell how they are: {error}"
+        self._ask_again_at = now + _ASK_AGAIN_S
+        return self._told, ""
 
     def _call(
         self, channel: ChannelUuid, line: Line, decided: CallDecided | None, states: Mapping[ChannelUuid, str]
