@@ -86,9 +86,10 @@ def test_the_realm_is_one_that_nobody_can_ask_for(spool: Spool, file: Path) -> N
         ("sip:192.0.2.2", "sip:192.0.2.1:5070;transport=tcp", "192.0.2.1/32,192.0.2.2/32"),
         ("sip:proxy.example.net", "sip:192.0.2.1", None),
         ("sip:192.0.2.1", "sip:registrar.example.net", None),
+        ("sip:[2001:db8::1]:5070", "sip:[2001:db8::1];transport=tcp", "2001:db8::1/128"),
         ("sip:[2001:db8::1]", "sip:192.0.2.1", None),
     ],
-    ids=["one address", "two addresses", "a name and an address", "an address and a name", "IPv6"],
+    ids=["one address", "two addresses", "a name and an address", "an address and a name", "IPv6", "IPv6 and IPv4"],
 )
 def test_where_addresses_are_known_no_name_is_looked_up_for_a_challenge(
     spool: Spool, file: Path, outbound_proxy: str, registrar: str, acl: str | None

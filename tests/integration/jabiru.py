@@ -101,7 +101,7 @@ class TwoDomains:
     proxy: SipPeer
     transport: str
 
-    def invite_out(self, user: str = "alice") -> SipMessage:
+    def invite_out(self, user: str = "alice", body: str | None = None) -> SipMessage:
         """Call from our side to the far one, with headers that have to stay here; return the INVITE."""
         private = f"<sip:private@{PROXY_DOMAIN}>"
         invite = self.proxy.new_request(
@@ -111,16 +111,16 @@ class TwoDomains:
             to=f"<sip:bob@{PROXY_DOMAIN};user=phone>",
             transport=self.transport,
             headers=[("Remote-Party-ID", private), ("P-Asserted-Identity", private), ("X-Note", private)],
-            body=sdp(),
+            body=sdp() if body is None else body,
         )
         self.proxy.send(invite, self.freeswitch.inside, self.transport)
         return invite
 
-    def call_out(self, user: str = "alice") -> Call:
+    def call_out(self, user: str = "alice", body: str | None = None) -> Call:
         """Call from our side to the far one, and wait for the outcome."""
-        return self.outcome(self.proxy, self.freeswitch.inside, self.invite_out(user))
+        return self.outcome(self.proxy, self.freeswitch.inside, self.invite_out(user, body))
 
-    def call_in(self) -> Call:
+    def call_in(self, body: str | None = None) -> Call:
         """Call alice's registered contact from the far side, likewise, and wait for the outcome."""
         invite = self.jabiru.new_request(
             "INVITE",
@@ -129,7 +129,7 @@ class TwoDomains:
             to=f"<{ALICE}>",
             transport=self.transport,
             headers=[("X-Note", f"<sip:private@{DOMAIN}>")],
-            body=sdp(),
+            body=sdp() if body is None else body,
         )
         self.jabiru.send(invite, self.freeswitch.providers, self.transport)
         return self.outcome(self.jabiru, self.freeswitch.providers, invite)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -58,9 +59,15 @@ def is_parked(freeswitch: FreeSwitch, peer: SipPeer, invite: SipMessage) -> bool
     return True
 
 
-def test_starts_without_complaint(freeswitch: FreeSwitch) -> None:
-    # The one line that every start of mod_sofia writes.
-    assert [line for line in freeswitch.startup_log.splitlines() if "MSG Thread 0 Started" not in line] == []
+def test_starts_and_reloads_without_complaint(tmp_path: Path) -> None:
+    freeswitch = FreeSwitch(tmp_path / "fs")
+    try:
+        for _ in range(2):
+            assert "+OK scan complete" in freeswitch.event_socket.api("sofia profile providers rescan")
+        # The one line that every start of mod_sofia writes.
+        assert [line for line in freeswitch.log().splitlines() if "MSG Thread 0 Started" not in line] == []
+    finally:
+        freeswitch.kill()
 
 
 @pytest.mark.parametrize("without_lease", ["", "false"], indirect=True)

@@ -58,8 +58,8 @@ class FreeSwitch:
         if additions is not None:
             shutil.copytree(additions, conf, dirs_exist_ok=True)
         self._profile_count = len(list(conf.glob("sip_profiles/*.xml")))
-        for name in ("log", "db", "run", "spool", "conf/local"):
-            (self.directory / name).mkdir()
+        for name in ("log", "db", "run", "spool", "conf/local/modules"):
+            (self.directory / name).mkdir(parents=True)
         everything = {
             "sipbridge_inside_ip": self.ip,
             "sipbridge_providers_ip": self.ip,
@@ -93,9 +93,12 @@ class FreeSwitch:
         self.startup_log = self.log()
 
     def _wait_for_profiles(self) -> None:
-        wait_until(
-            "all profiles run", lambda: self.event_socket.api("sofia status").count("RUNNING") == self._profile_count
-        )
+        def all_run() -> bool:
+            # A profile with TLS has another line for that.
+            lines = [line for line in self.event_socket.api("sofia status").splitlines() if "(TLS)" not in line]
+            return sum("RUNNING" in line for line in lines) == self._profile_count
+
+        wait_until("all profiles run", all_run)
 
     @property
     def pid(self) -> int:

@@ -13,14 +13,18 @@ from support.sip_rule import Reply
 class ProviderWithMedia:
     """Answers calls for a telephone that speaks plain RTP, by an rtpengine that speaks what is offered.
 
+    Args:
+        ice: what rtpengine does about ICE towards the caller: ``remove``, or ``default`` to do as the caller does.
+
     Attributes:
         answers: what it has answered.
     """
 
-    def __init__(self, rtpengine: Rtpengine, telephone: RtpPeer) -> None:
+    def __init__(self, rtpengine: Rtpengine, telephone: RtpPeer, ice: str = "remove") -> None:
         self.rtpengine = rtpengine
         self.telephone = telephone
         self.answers: list[str] = []
+        self._ice = ice
 
     def rule(self, request: SipMessage) -> Iterable[Reply]:
         if request.method != "INVITE":
@@ -30,8 +34,9 @@ class ProviderWithMedia:
     def answer(self, request: SipMessage) -> str:
         """The answer to the offer in a request."""
         call = {**self._call(request), "from_tag": _tag(request["From"]), "to_tag": "callee"}
-        self._hear_of(self._sdp("offer", **call, sdp=request.body, transport_protocol="RTP/AVP"))
-        self.answers.append(self._sdp("answer", **call, sdp=sdp(self.telephone.port)))
+        mux = {"rtcp_mux": ["accept"]}
+        self._hear_of(self._sdp("offer", **call, **mux, sdp=request.body, transport_protocol="RTP/AVP"))
+        self.answers.append(self._sdp("answer", **call | {"ICE": self._ice}, sdp=sdp(self.telephone.port)))
         return self.answers[-1]
 
     def offer(self, request: SipMessage, profile: str) -> str:
@@ -50,7 +55,7 @@ class ProviderWithMedia:
     def _hear_of(self, body: str) -> None:
         self.telephone.talk_to(self.rtpengine.ip, sdp_audio(body)[0])
 
-    def _sdp(self, command: str, **parameters: str) -> str:
+    def _sdp(self, command: str, **parameters: str | list[str]) -> str:
         body: str = self.rtpengine.ask(command, **parameters)["sdp"]
         return body
 

@@ -32,7 +32,7 @@ def wait_until(what: str, found: Callable[[], _T | None], *, timeout_s: float = 
 
 def free_tcp_port(ip: str = "127.0.0.1") -> int:
     """A port that nothing listens on now."""
-    with socket.socket() as sock:
+    with socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET) as sock:
         sock.bind((ip, 0))
         port: int = sock.getsockname()[1]
         return port

@@ -107,10 +107,11 @@ def without_tag(address: str) -> str:
     return _TAG.sub("", address)
 
 
-def sdp(port: int = 40_000, *, payload_types: str = "8", direction: str = "sendrecv") -> str:
+def sdp(port: int = 40_000, *, payload_types: str = "8", direction: str = "sendrecv", ip: str = "127.0.0.1") -> str:
     """An offer or answer on loopback: G.711 by static payload types, and telephone-event as 101."""
+    address = f"IN IP{6 if ':' in ip else 4} {ip}"
     return (
-        "v=0\r\no=peer 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+        f"v=0\r\no=peer 1 1 {address}\r\ns=-\r\nc={address}\r\nt=0 0\r\n"
         f"m=audio {port} RTP/AVP {payload_types} 101\r\n"
         f"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na={direction}\r\n"
     )

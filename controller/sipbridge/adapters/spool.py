@@ -126,11 +126,20 @@ def _format_next_hops(outbound_proxy: SipUri, registrar: SipUri) -> str:
         ("register-proxy", _with_readable_host(registrar, outbound_proxy).text),
         ("register-transport", registrar.transport),
     ]
-    if all(_IP_V4.fullmatch(host) for host in (outbound_proxy.host, registrar.host)):
+    if acl := _address_list(outbound_proxy.host, registrar.host):
         # To compare hosts it looks the account's domain up first, in DNS, for each challenge anew, and no SIP message
         # of the profile is read meanwhile. Where addresses are known, this takes the place of it.
-        params.append(("gw-auth-acl", ",".join(sorted({f"{outbound_proxy.host}/32", f"{registrar.host}/32"}))))
+        params.append(("gw-auth-acl", acl))
     return _format_params(*((name, _escape(value)) for name, value in params))
+
+
+def _address_list(*hosts: str) -> str:
+    """Just these, ``192.0.2.1/32``; "" when one is a name, or the families differ, which FreeSWITCH mixes up."""
+    if all(_IP_V4.fullmatch(host) for host in hosts):
+        return ",".join(sorted({f"{host}/32" for host in hosts}))
+    if all(host.startswith("[") for host in hosts):
+        return ",".join(sorted({f"{host[1:-1]}/128" for host in hosts}))
+    return ""
 
 
 def _format_params(*params: tuple[str, str]) -> str:
