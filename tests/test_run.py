@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -102,6 +103,14 @@ def test_a_file_with_errors_is_not_reloaded_and_it_is_ready_all_the_same(service
     os.kill(service.program.pid, signal.SIGHUP)
     service.wait_for("READY=1", count=2)
     assert "reload: the file has errors" in service.program.text()
+
+
+def test_looking_at_what_a_reload_would_do_is_none(service: Service) -> None:
+    service.wait_for("READY=1")
+    command = [sys.executable, "-m", "sipbridge", "reload", "--dry-run", "--settings", str(service.settings)]
+    assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+    service.wait_for("WATCHDOG=1", count=service.signs_of_life() + 2)
+    assert not any(told.startswith("RELOADING=1") for told in service.told)
 
 
 def test_a_daemon_that_hangs_gives_no_sign_of_life(service: Service) -> None:

@@ -9,6 +9,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib.metadata import version
 from typing import Any
 
@@ -249,6 +250,7 @@ class App:
             greenlet.link_exception(self._on_greenlet_failed)
         self._edge.start(self._on_greenlet_failed)
         self._account_syncs.start(self._config, self.table.pools)
+        self._observation.ready()
 
     def stop(self) -> None:
         """Stop in order: no new calls, wait for those in progress, unregister what is to be unregistered, disconnect.
@@ -305,12 +307,10 @@ class App:
         if self._settings.providers_file is None:
             raise CommandError("there is no providers file to read again")
         # As at the start: what was made stays, and looking through it for garbage would hold up calls.
-        with without_collector():
-            self._observation.reloading()
+        with without_collector(), nullcontext() if dry_run else self._observation.reloading():
             try:
                 return self._reload.reload(dry_run=dry_run)
             finally:
-                self._observation.reloaded()
                 gc.freeze()
 
     def _load_providers(self) -> LoadResult:

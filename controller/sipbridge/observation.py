@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 
 import gevent
@@ -115,15 +116,19 @@ class Observation:
         self._greenlets = [gevent.spawn(self._hub_watch.run)]
         for greenlet in self._greenlets:
             greenlet.link_exception(on_failed)
+
+    def ready(self) -> None:
+        """The daemon has started, or reloaded what there was to reload."""
         self._manager.ready()
 
-    def reloading(self) -> None:
-        """The providers file is read again; `reloaded` follows, whatever comes of it."""
+    @contextmanager
+    def reloading(self) -> Iterator[None]:
+        """The providers file is read again meanwhile; whatever comes of it, the daemon is ready then."""
         self._manager.reloading()
-
-    def reloaded(self) -> None:
-        """What there is to reload is reloaded."""
-        self._manager.ready()
+        try:
+            yield
+        finally:
+            self._manager.ready()
 
     def stopping(self) -> None:
         """The daemon has begun to stop, which may take some time."""
