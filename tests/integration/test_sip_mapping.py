@@ -10,6 +10,7 @@ import pytest
 
 from support.freeswitch import FreeSwitch
 from support.parked_call import place_call
+from support.sip_message import sdp
 from support.sip_peer import SipPeer
 from support.sip_rule import Reply, replies
 
@@ -49,3 +50,17 @@ def test_reason_of_the_callee_goes_before_that(freeswitch: FreeSwitch, caller: S
 
     assert final["Reason"] == 'Q.850;cause=34;text="NORMAL_CIRCUIT_CONGESTION"'
     assert "Retry-After" not in final
+
+
+def test_headers_of_the_callee_stay_there(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
+    """A proxy may trust X- headers, whichever side they come from."""
+    private = {"X-Private": "callee", "P-Asserted-Identity": "<sip:private@jabiru>"}
+    callee.rule = replies(Reply(183, "Progress", private, body=sdp()), Reply(200, "OK", private, body=sdp()))
+    call = place_call(freeswitch, caller)
+    call.bridge(bridge(callee))
+    final = call.final_response()
+
+    assert final.status == 200
+    callee.send_as_callee("BYE", callee.request("INVITE"), headers=list(private.items()))
+    caller.request("BYE")
+    assert [name for one in caller.received for name in private if name in one] == []
