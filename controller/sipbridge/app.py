@@ -166,6 +166,7 @@ class App:
             self._registrar,
             self._account_syncs,
             lambda: self._edge.state,
+            lambda: self._network.problem,
         )
         pages = CallPages(self._switch, self._calls, self._journal, clock, scheduler)
         onlookers = OnlookerCommands(status, pages, feed)

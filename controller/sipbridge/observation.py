@@ -49,6 +49,7 @@ class Observation:
         journal: of the calls.
         dispatch: told what the switch tells, after it has been counted.
         edge: how the edge is doing; None when there is none.
+        network: what keeps a profile from being bound to an address of this host; empty when nothing does.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Observation:
         registrar: Registrar,
         syncs: AccountSyncs,
         edge: Callable[[], EdgeState | None],
+        network: Callable[[], str],
     ) -> None:
         self._settings = settings
         self._manager = ServiceManager(environ)
@@ -71,6 +73,7 @@ class Observation:
         self._calls = calls
         self._syncs = syncs
         self._edge = edge
+        self._network = network
         self._switch_tally = SwitchTally(dispatch)
         self._hub_watch = HubWatch(self._on_tick)
         call_tally = CallTally(lambda: [provider.name for provider in calls.table.providers])
@@ -180,6 +183,7 @@ class Observation:
         yield metrics.CONDITION.of({(each.name,): each.holds for each in readiness.conditions})
         yield metrics.CALLS_IN_PROGRESS.one(self._calls.calls_in_progress)
         yield metrics.CALLS_WAITING.one(self._dispatch.calls_waiting)
+        yield metrics.NETWORK_UP.one(not self._network())
         if (edge := self._edge()) is not None:
             yield metrics.EDGE_UP.one(not edge.problem)
             yield metrics.EDGE_ACCOUNTS.one(edge.accounts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+import urllib.request
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -169,12 +170,14 @@ def test_an_address_goes_and_comes_back(link: Link, start: Start) -> None:
     link.change_address(NEW_ADDRESS)
     wait_until("it is noticed", lambda: "this host no longer has" in domains.bridge.log(), timeout_s=DEADLINE_S)
     assert f"bound to {link.address}, which this host no longer has" in _network_problem(domains.bridge)
+    assert _metric(link, domains.bridge) == "0.0"
     assert _failed(link, domains.bridge) == ["profile-address.providers"]
     domains.provider.bindings.clear()
     link.change_address(link.address)
     _wait_until_registered(domains, link.address)
     assert domains.call_out("carol").answer.status == 200
     assert _network_problem(domains.bridge) == ""
+    assert _metric(link, domains.bridge) == "1.0"
     assert _failed(link, domains.bridge) == []
 
 
@@ -187,6 +190,13 @@ def _network_problem(bridge: Bridge) -> str:
     """What `sipbridge status` says of the network."""
     problem: str = json.loads(bridge.command("status", "--json").stdout)["network"]
     return problem
+
+
+def _metric(link: Link, bridge: Bridge) -> str:
+    """What Prometheus is told of the network."""
+    with link.server.inside():
+        told = urllib.request.urlopen(f"http://127.0.0.1:{bridge.http_port}/metrics", timeout=10).read().decode()
+    return next(line.split()[1] for line in told.splitlines() if line.startswith("sipbridge_network_up "))
 
 
 def _failed(link: Link, bridge: Bridge) -> list[str]:

@@ -96,6 +96,9 @@ EDGE_UP = _define("edge_up", _GAUGE, "1 while the edge can be told its accounts;
 EDGE_ACCOUNTS = _define("edge_accounts", _GAUGE, "Accounts that go through the edge; absent where there is none.")
 EDGE_KNOWN = _define("edge_accounts_known", _GAUGE, "Those of them that it knows; the others cannot register or call.")
 
+# The host's network
+NETWORK_UP = _define("network_up", _GAUGE, "1 while both profiles are bound to addresses that this host has.")
+
 # The way to FreeSWITCH
 SWITCH_UP = _define("switch_up", _GAUGE, "1 while both Event Socket connections stand.")
 SESSIONS = _define("switch_sessions", _GAUGE, "Channels that FreeSWITCH has, others' included; told every 20 s.")
