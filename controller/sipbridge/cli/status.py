@@ -86,7 +86,7 @@ def _check_names(snapshot: Snapshot, query: AccountQuery) -> None:
 
 def _watch(settings_file: Path | None, query: AccountQuery, first: Snapshot, interval_s: float) -> None:
     console = Console()
-    if not (console.is_terminal and sys.stdin.isatty()):
+    if not console.is_terminal or console.is_dumb_terminal or not sys.stdin.isatty():
         raise Failed("sipbridge: error: --watch needs a terminal; without one, leave it out, or use --json")
     socket = control_socket(settings_file)
 
