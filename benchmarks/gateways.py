@@ -49,8 +49,8 @@ _FULL = _Effort(
     climb=Climb(seconds=2.0, attempts=2, halvings=2),
 )
 _QUICK = _Effort(
-    fleet=Fleet(1_500, 300, expires_s=70, refreshes=1),
-    life=Fleet(2_000, 500),
+    fleet=Fleet(3_000, 300, expires_s=70, refreshes=1),
+    life=Fleet(2_000, 200),
     gateways=10_000,
     changes=4,
     compare=False,
