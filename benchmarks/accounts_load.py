@@ -34,7 +34,8 @@ from sipbridge.core.events import GatewayAdded, GatewayDeleted  # noqa: E402
 from sipbridge.core.gateway import Gateway, GatewayName  # noqa: E402
 from sipbridge.core.routing import MediaDefaults  # noqa: E402
 from sipbridge.ports import Outcome  # noqa: E402
-from sipbridge.services.registrar import GatewayEvent, Registrar, RegistrarSettings  # noqa: E402
+from sipbridge.services.gateway_states import GatewayEvent  # noqa: E402
+from sipbridge.services.registrar import Registrar, RegistrarSettings  # noqa: E402
 
 POOL = "accounts"
 _TICK_S = 0.005
@@ -108,6 +109,16 @@ class InstantSwitch:
     def channels(self) -> Sequence[ChannelUuid]:
         """None."""
         return ()
+
+    def call_states(self) -> Mapping[ChannelUuid, str]:
+        """None."""
+        return {}
+
+    def hold_calls(self) -> None:
+        """There is no call."""
+
+    def register_gateway(self, name: GatewayName) -> None:
+        """There is no registrar."""
 
     def accounts_of(self, channels: Collection[ChannelUuid]) -> Mapping[ChannelUuid, AccountId | None]:
         """None."""

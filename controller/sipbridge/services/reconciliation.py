@@ -7,20 +7,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeVar
 
 from sipbridge.core.account_pool import Line
-from sipbridge.core.events import GatewayAdded, GatewayDeleted, GatewayStateChanged
 from sipbridge.core.gateway import GATEWAY_PREFIX, GatewayName
 from sipbridge.ports import CommandRefused, Scheduler, Switch, SwitchLost
 from sipbridge.services.desired_gateways import DesiredGateways
 from sipbridge.services.gateway_changes import GatewayChanges
+from sipbridge.services.gateway_states import GatewayEvent
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 _SLICE = 500
 """Gateways that are looked at in one go: some 5 ms when they are named, less otherwise."""
-
-GatewayEvent = GatewayStateChanged | GatewayAdded | GatewayDeleted
-"""What the switch tells about one gateway."""
 
 
 class Reconciliation:

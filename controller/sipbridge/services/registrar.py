@@ -9,20 +9,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import assert_never
 
 from sipbridge.core.account import AccountId
 from sipbridge.core.account_pool import AccountPool, Line
 from sipbridge.core.backoff import Backoff
-from sipbridge.core.events import GatewayAdded, GatewayDeleted, GatewayStateChanged, ProfileStarted
-from sipbridge.core.gateway import GATEWAY_PREFIX, REFUSED_STATUSES, GatewayName, Registration, RegistrationStatus
+from sipbridge.core.events import GatewayAdded, GatewayDeleted, ProfileStarted
+from sipbridge.core.gateway import GatewayName, Registration
 from sipbridge.core.uri import SipUri
 from sipbridge.ports import Clock, CommandRefused, Scheduler, Switch, SwitchLost
 from sipbridge.services.desired_gateways import DesiredGateways
 from sipbridge.services.gateway_changes import GatewayChanges
+from sipbridge.services.gateway_states import GatewayEvent, GatewayStates
 from sipbridge.services.profile_memory import ProfileMemory
-from sipbridge.services.reconciliation import GatewayEvent, Reconciliation
-from sipbridge.services.refused_accounts import RefusedAccounts
+from sipbridge.services.reconciliation import Reconciliation
 
 _log = logging.getLogger(__name__)
 
@@ -71,12 +70,12 @@ class Registrar:
         self._clock = clock
         self._desired = DesiredGateways(pools, settings.expires_s)
         self._changes = GatewayChanges(self._desired, settings.max_registrations_per_s, settings.confirm_timeout_s)
-        self._reconciliation = Reconciliation(switch, scheduler, self._desired, self._changes, self._miss)
+        self._states = GatewayStates(self._desired, self._changes, clock)
+        self._reconciliation = Reconciliation(switch, scheduler, self._desired, self._changes, self._states.miss)
         self._adds_first = True
         self._connected = False
         self._reconcile_due = False
         self._retry = Backoff(_RETRY_MIN_S, _RETRY_MAX_S)
-        self._refused = RefusedAccounts()
         self.memory = ProfileMemory(switch, settings.profile, settings.lost_memory_warning_mb)
 
     def gateway_of(self, line: Line) -> GatewayName | None:
@@ -113,7 +112,7 @@ class Registrar:
         before, now = self._desired.want(line)
         if before == now:
             return
-        self._refused.forgive(line.id)
+        self._states.forgive(line.id)
         line.set_registration(_NOT_REGISTERED)
         pool = line.pool.policy.name
         if before is not None:
@@ -124,15 +123,14 @@ class Registrar:
 
     def on_account_removed(self, line: Line) -> None:
         """Take the gateway of an account away that is gone."""
-        self._refused.forgive(line.id)
+        self._states.forgive(line.id)
         name = self._desired.withdraw(line)
         if name is not None:
             self._changes.discard(name, line.pool.policy.name)
 
     def next_try_s(self, account: AccountId) -> float | None:
         """Seconds until a refused account may try again; None for one that does not wait."""
-        at = self._refused.next_try(account)
-        return None if at is None else max(0.0, at - self._clock.monotonic())
+        return self._states.next_try_s(account)
 
     def register_again(self) -> int:
         """Have steps let every account register once more: bindings may be worth nothing; the count of gateways."""
@@ -164,7 +162,7 @@ class Registrar:
             self._reconcile_due = True
             raise
         for event in meanwhile:
-            self._tell(event)
+            self._states.note(event)
         self._connected = True
         self._retry.succeeded()
 
@@ -178,60 +176,7 @@ class Registrar:
         self._reconciliation.note(event)
         if isinstance(event, GatewayDeleted) and self._changes.is_present(GatewayName(event.name)):
             self.memory.note_deleted()
-        self._tell(event)
-
-    def _tell(self, event: GatewayEvent) -> None:
-        """Note it where it changes something; harmless when it was told before."""
-        match event:
-            case GatewayStateChanged():
-                self._on_state(event)
-            case GatewayAdded():
-                self._on_added(GatewayName(event.name))
-            case GatewayDeleted():
-                self._on_deleted(GatewayName(event.name))
-            case unknown:
-                assert_never(unknown)
-
-    def _on_state(self, changed: GatewayStateChanged) -> None:
-        """A registration went on; one that was refused ends for a while."""
-        if changed.state == "DOWN":
-            self._changes.note_unregistered(GatewayName(changed.name))
-        known = self._desired.line(changed.name)
-        if known is not None and known.id in self._refused and changed.state != "REGED":
-            # It is on its way out; why it was refused is what matters until it tries again.
-            return
-        now = self._clock.monotonic()
-        line = self._desired.note_state(changed, now)
-        if line is None:
-            return
-        if line.registration.status is RegistrationStatus.REGISTERED:
-            self._refused.forgive(line.id)
-        elif line.registration.status is RegistrationStatus.FAILED and changed.sip_status in REFUSED_STATUSES:
-            pause = self._refused.refuse(line.id, now)
-            _log.warning("account %s was refused and tries again in %d min", line.account.uri, pause / 60)
-            self._changes.remove(GatewayName(changed.name), line.pool.policy.name)
-
-    def _on_added(self, name: GatewayName) -> None:
-        """FreeSWITCH took a gateway."""
-        if not name.startswith(GATEWAY_PREFIX):
-            return
-        self._changes.note_added(name)
-        line = self._desired.line(name)
-        if line is not None:
-            self._desired.note_added(line)
-
-    def _on_deleted(self, name: GatewayName) -> None:
-        """A gateway is gone; a step adds it again if it should be there."""
-        self._changes.note_deleted(name)
-        line = self._desired.line(name)
-        if line is not None:
-            self._desired.note_deleted(line)
-            self._miss(line)
-
-    def _miss(self, line: Line) -> None:
-        """The gateway of a line is not there: a step adds it, unless its account has to wait."""
-        if line.gateway is not None and line.id not in self._refused:
-            self._changes.miss(line.gateway, line.pool.policy.name)
+        self._states.note(event)
 
     def on_profile_started(self, started: ProfileStarted) -> None:
         """Have the next step ask what is left of the gateways: a profile that starts has none of the spool's."""
@@ -257,7 +202,7 @@ class Registrar:
             if self._reconcile_due:
                 self.reconcile()
             self._confirm(now)
-            self._forgive(now)
+            self._states.forgive_due(now)
             self.memory.step()
             # A pool has one pace for both. Who goes first takes what it allows, so they take turns: a pool that is all
             # changed is replaced account by account.
@@ -292,7 +237,7 @@ class Registrar:
         present = up | down
         for name in self._changes.overdue_additions(now):
             if name in present:
-                self._on_added(name)
+                self._states.note(GatewayAdded(name))
                 if name in up and (line := self._desired.line(name)):
                     self._desired.note_listed(line, up=True, down=False)
             else:
@@ -303,13 +248,6 @@ class Registrar:
                 self._changes.retry_removing(name)
             else:
                 self.on_gateway_event(GatewayDeleted(name))
-
-    def _forgive(self, now: float) -> None:
-        """Let refused accounts try again whose time has come."""
-        for account in self._refused.take_due(now):
-            line = self._desired.line_of(account)
-            if line is not None and self.gateway_of(line) is None:
-                self._miss(line)
 
     def _remove(self, now: float) -> None:
         for name in self._changes.take_removals(now):
