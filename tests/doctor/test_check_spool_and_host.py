@@ -49,6 +49,14 @@ def spool(mode: int, uid: int = 990, gid: int = 991, above: int = 0o755) -> tupl
             id="no folder",
         ),
         pytest.param(
+            (*spool(0o755)[:2], FileFacts(Path(NAME), "spool folder", None, is_hidden=True)),
+            SIPBRIDGE,
+            FREESWITCH,
+            switch(),
+            [("spool-folder", SKIP)],
+            id="a folder that we may not look at",
+        ),
+        pytest.param(
             (*spool(0o755)[:2], file("spool", 0o100644)),
             SIPBRIDGE,
             FREESWITCH,

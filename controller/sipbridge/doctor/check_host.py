@@ -20,7 +20,9 @@ def check_host(host: HostFacts, switch: SwitchFacts | None) -> Iterator[Finding]
     yield _check_clock(host.clock_synchronized)
     yield from check_files(host.files)
     if host.daemon is None:
-        yield _HOST.skipped("daemon", "sipbridge does not run, or not as [control] in the settings says")
+        yield _HOST.skipped(
+            "daemon", "sipbridge does not run, or not where [control] says, or may not be asked by this user"
+        )
     else:
         yield _HOST.passed("daemon", f"sipbridge runs as {host.daemon.user.name}, process {host.daemon.pid}")
         yield from _check_open_files("sipbridge", host.daemon, _DAEMON_FILES)

@@ -20,6 +20,9 @@ def check_spool(file: Path, host: HostFacts, user: UserFacts, switch: SwitchFact
         user: who the controller runs as.
     """
     folder = host.spool_path[-1]
+    if folder.is_hidden:
+        yield _SPOOL.skipped("spool-folder", f"{folder.path} may be looked at by others only: run this as root")
+        return
     if not folder.is_folder:
         yield _SPOOL.failed(
             "spool-folder", f"{folder.path} is no folder, or not there: {_NO_ACCOUNT}", _make(folder.path)

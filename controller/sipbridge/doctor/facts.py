@@ -64,6 +64,7 @@ class FileFacts:
         mode: permissions and kind; None where it does not exist, or cannot be looked at.
         holds_secret: whether there is a password in it.
         others_reach: whether everybody may enter the folders that it is in.
+        is_hidden: whether we may not look at it.
     """
 
     path: Path
@@ -73,6 +74,7 @@ class FileFacts:
     gid: int = 0
     holds_secret: bool = False
     others_reach: bool = True
+    is_hidden: bool = False
 
     def may(self, user: UserFacts, rights: int) -> bool:
         """Whether a user has these rights (4 read, 2 write, 1 enter), as far as permissions tell."""

@@ -93,8 +93,8 @@ def file_facts(path: Path, what: str, *, holds_secret: bool = False) -> FileFact
     """A file, as far as it may be looked at."""
     try:
         found = path.stat()
-    except OSError:
-        return FileFacts(path, what, None, holds_secret=holds_secret)
+    except OSError as error:
+        return FileFacts(path, what, None, holds_secret=holds_secret, is_hidden=isinstance(error, PermissionError))
     others_reach = all(folder.stat().st_mode & stat.S_IXOTH for folder in path.absolute().parents)
     return FileFacts(path, what, found.st_mode, found.st_uid, found.st_gid, holds_secret, others_reach)
 
