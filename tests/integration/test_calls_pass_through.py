@@ -76,6 +76,41 @@ def test_ringing_and_early_media_reach_the_caller(freeswitch: FreeSwitch, caller
     hang_up(call, call.final_response())
 
 
+def test_early_media_is_heard_before_the_answer(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
+    with RtpPeer() as near, RtpPeer() as far:
+        callee.rule = replies()
+        call = place_call(freeswitch, caller, body=sdp(near.port))
+        bridge(call, callee)
+        invite = callee.request("INVITE")
+        callee.respond(invite, Reply(183, "Session Progress", body=sdp(far.port)))
+        caller.response(call.invite, 183)
+        far.talk_to(freeswitch.ip, sdp_audio(invite.body)[0])
+        near.hears(8, 25)
+        assert 200 not in caller.statuses(call.invite)
+        callee.respond(invite, Reply(200, "OK", body=sdp(far.port)))
+        final = call.final_response()
+        near.talk_to(freeswitch.ip, sdp_audio(final.body)[0])
+        far.hears(8, 25)
+        hang_up(call, final)
+
+
+def test_digits_pass_as_rtp_events_both_ways(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
+    with RtpPeer() as near, RtpPeer() as far:
+        callee.rule = answers(body=sdp(far.port))
+        call = place_call(freeswitch, caller, body=sdp(near.port))
+        bridge(call, callee)
+        final = call.final_response()
+        near.talk_to(freeswitch.ip, sdp_audio(final.body)[0])
+        far.talk_to(freeswitch.ip, sdp_audio(callee.request("INVITE").body)[0])
+        near.hears(8, 1)
+        far.hears(8, 1)
+        near.press(4)
+        far.hears_digit(4)
+        far.press(11)
+        near.hears_digit(11)
+        hang_up(call, final)
+
+
 @pytest.mark.parametrize("progress", [180, 183])
 def test_cancel_passes_on_with_its_reason(
     freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer, progress: int

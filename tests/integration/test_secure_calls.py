@@ -23,6 +23,7 @@ from support.rtp import RtpPeer
 from support.rtpengine import Rtpengine
 from support.sip_message import parse_message, sdp, sdp_audio, sdp_profile
 from support.sip_peer import SipPeer
+from support.sip_rule import answers
 from support.tls_relay import TlsRelay, make_certificate
 
 pytestmark = pytest.mark.skipif(tls_relay.PROGRAM is None, reason="no openssl on the PATH")
@@ -105,6 +106,39 @@ def test_media_is_protected_as_asked_and_heard_on_both_sides(domains: TwoDomains
         telephone.hears_digit(5)
         telephone.press(9)
         near.hears_digit(9)
+        call.hang_up()
+
+
+@pytest.mark.skipif(rtpengine_program.PROGRAM is None, reason="no rtpengine on the PATH")
+@pytest.mark.parametrize(("profile", "ice"), [("RTP/SAVP", "remove"), ("UDP/TLS/RTP/SAVPF", "force")])
+def test_protected_media_that_a_provider_offers_is_taken(
+    bridged_freeswitch: FreeSwitch, tmp_path: Path, profile: str, ice: str
+) -> None:
+    provider = DigestProvider(jabiru.DOMAIN, jabiru.PASSWORDS)
+    with ExitStack() as stack:
+        far, proxy = stack.enter_context(SipPeer(provider.rule)), stack.enter_context(SipPeer())
+        rtpengine = stack.enter_context(Rtpengine(tmp_path / "rtpengine"))
+        near, telephone = stack.enter_context(RtpPeer()), stack.enter_context(RtpPeer())
+        bridge = Bridge(
+            tmp_path / "bridge", bridged_freeswitch, jabiru.providers_file(far.hostport, proxy.hostport, "udp")
+        )
+        stack.callback(bridge.kill)
+        bridge.wait_for_status(jabiru.ALICE, "OK")
+        domains = TwoDomains(bridged_freeswitch, bridge, far, provider, proxy, "udp")
+        proxy.rule = answers(body=sdp(near.port))
+        of_call = {"call_id": "in", "from_tag": "far", "rtcp_mux": ["offer"]}
+        offer = rtpengine.ask("offer", **of_call, sdp=sdp(telephone.port), transport_protocol=profile, ICE=ice)["sdp"]
+        call = domains.call_in(body=offer)
+        assert call.answer.status == 200
+        assert sdp_profile(call.answer.body) == profile
+        plain = rtpengine.ask(
+            "answer", **of_call, to_tag="near", sdp=call.answer.body, transport_protocol="RTP/AVP", ICE="remove"
+        )["sdp"]
+        telephone.talk_to(rtpengine.ip, sdp_audio(plain)[0])
+        near.talk_to(bridged_freeswitch.ip, sdp_audio(proxy.request("INVITE").body)[0])
+        assert sdp_profile(proxy.request("INVITE").body) == "RTP/AVP"
+        near.hears(8, 25)
+        telephone.hears(8, 25)
         call.hang_up()
 
 
