@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from sipbridge.core.problems import Problem, Severity, Side, find_problems
+from sipbridge.core.problem import Problem, Severity, Side
+from sipbridge.core.problems import find_problems
 from sipbridge.core.snapshot import (
     BridgeState,
     CallCounts,
@@ -61,7 +62,12 @@ DOWN, WARNING = Severity.DOWN, Severity.WARNING
             Side.SWITCH,
             "not connected: Connection refused",
         ),
-        (with_switch(has_lease=False), DOWN, Side.SWITCH, "connected, but not asked out yet"),
+        (
+            with_switch(has_lease=False),
+            DOWN,
+            Side.SWITCH,
+            "connected; its calls and gateways are being counted",
+        ),
         (
             replace(with_switch(has_lease=False), bridge=BridgeState("1", 1.0, takes_calls=False, is_drained=True)),
             DOWN,

@@ -20,7 +20,7 @@ from sipbridge.core.snapshot import (
     SwitchState,
 )
 from sipbridge.viewer.screen import Size, narrowed, screen
-from sipbridge.viewer.sections import account_section
+from sipbridge.viewer.tables import account_section
 
 QUERY = AccountQuery(limit=60)
 FOOTER = [Text("q quit")]
@@ -37,7 +37,7 @@ FreeSWITCH 1.10.12 · connected for 2 h 13 min · lease held · up 12 d 3 h
 
 warn  accounts    pool Jabiru: 12 of 100,000 refused: 403 Forbidden
                   Their secret is wrong, or the provider has locked them:
-                  compare it with what he has.
+                  compare it with what they have.
 warn  lines       provider "Flexisip -> Jabiru": 10 calls declined in 5 min:
                   lines-taken
 

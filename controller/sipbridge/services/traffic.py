@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from sipbridge.core.call_record import CallDecided, CallOutcome, CallRecord
-from sipbridge.core.problems import EVERYDAY_CAUSES
+from sipbridge.core.provider_problems import EVERYDAY_CAUSES
 from sipbridge.core.recent_counts import RecentCounts
 from sipbridge.core.routing import Bridge, Decline
 from sipbridge.core.snapshot import CallCounts, Failure

@@ -7,7 +7,7 @@ from datetime import datetime
 from rich.text import Text
 
 from sipbridge.core.call_news import CallInProgress, CallNews, CallsInProgress, NewsKind
-from sipbridge.viewer.sections import BAD, DIM, GOOD, WARN
+from sipbridge.viewer.section import BAD, DIM, GOOD, WARN
 from sipbridge.viewer.table import Cell, Column, Row, format_table
 from sipbridge.viewer.words import duration, plural, printable
 

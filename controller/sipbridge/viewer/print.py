@@ -10,7 +10,7 @@ from rich.text import Text
 
 from sipbridge.core.snapshot import AccountQuery, Snapshot
 from sipbridge.viewer.screen import Size, screen
-from sipbridge.viewer.sections import account_section
+from sipbridge.viewer.tables import account_section
 
 _UNLIMITED = 100_000
 """Cells; a pipe has no width, and what reads it wants whole words."""

@@ -9,15 +9,10 @@ from rich.text import Text
 
 from sipbridge.core.problems import find_problems
 from sipbridge.core.snapshot import AccountOrder, AccountPage, AccountQuery, Snapshot
-from sipbridge.viewer.sections import (
-    DIM,
-    Section,
-    accounts_section,
-    header,
-    pools_section,
-    problems_section,
-    providers_section,
-)
+from sipbridge.viewer.header import header
+from sipbridge.viewer.problem_lines import problems_section
+from sipbridge.viewer.section import DIM, Section
+from sipbridge.viewer.tables import accounts_section, pools_section, providers_section
 from sipbridge.viewer.words import plural, printable
 
 _ORDERS = {

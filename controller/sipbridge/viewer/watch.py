@@ -18,7 +18,7 @@ from sipbridge.core.errors import SipBridgeError
 from sipbridge.core.snapshot import AccountOrder, AccountQuery, Snapshot
 from sipbridge.viewer.keys import Key, Keyboard, keyboard
 from sipbridge.viewer.screen import Size, screen
-from sipbridge.viewer.sections import BAD, DIM
+from sipbridge.viewer.section import BAD, DIM
 from sipbridge.viewer.words import duration, printable
 
 Fetch = Callable[[AccountQuery], Snapshot]
