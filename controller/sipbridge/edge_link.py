@@ -63,6 +63,8 @@ class EdgeLink:
         """Have the edge forget the accounts whose gateways are gone, and leave it."""
         if self._greenlet is not None and self._sync is not None:
             self._greenlet.kill()
+            # It may have been waiting for answers, which are nobody's now.
+            self._kamailio.close()
             self._sync.step()
         self._kamailio.close()
 

@@ -137,7 +137,7 @@ DOWN, WARNING = Severity.DOWN, Severity.WARNING
             replace(WELL, edge=EdgeState("no Kamailio listens", 1_200, 0)),
             DOWN,
             Side.EDGE,
-            "1,200 accounts go through it and cannot register or call: no Kamailio listens",
+            "1,200 accounts through it cannot register or call: no Kamailio listens",
         ),
         (replace(WELL, edge=EdgeState("no Kamailio listens", 0, 0)), WARNING, Side.EDGE, "no Kamailio listens"),
         (replace(WELL, edge=EdgeState("", 1_200, 500)), WARNING, Side.EDGE, "it knows 500 of 1,200"),

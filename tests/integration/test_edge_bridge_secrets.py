@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +79,45 @@ def test_every_secret_that_the_far_side_can_check(
 def _account(user: str, secret_type: str, secret: str, **more: str) -> dict[str, str]:
     alias = f"sip:{user}@{jabiru.PROXY_DOMAIN}"
     return {"uri": uri_of(user), "secretType": secret_type, "secret": secret, "alias": alias} | more
+
+
+def test_a_reload_moves_accounts_to_the_edge_and_back(
+    bridged_freeswitch: FreeSwitch, edge: Edge, tmp_path: Path
+) -> None:
+    """With another medium for one provider, all accounts of its pool have another path."""
+    provider = DigestProvider(REALM, {"alice": "s3cret"}, challenges=CHALLENGED)
+    with SipPeer(provider.rule) as far, SipPeer() as proxy:
+        direct = providers_file(proxy)
+        direct["accountPools"]["JabiruAccountPool"] |= {
+            "outboundProxy": f"<sip:{far.hostport}>",
+            "loader": [_account("alice", "clrtxt", "s3cret")],
+        }
+        through_edge = copy.deepcopy(direct)
+        through_edge["providers"][0]["outgoingInvite"]["enableAvpf"] = True
+        bridge = Bridge(tmp_path, bridged_freeswitch, direct, more_settings=edge_settings(edge))
+        try:
+            bridge.wait_for_status(uri_of("alice"), "OK", PATIENCE_S)
+            installation = Installation(bridged_freeswitch, edge, bridge, far, provider, proxy)
+            for providers, at in (
+                (through_edge, edge.outside),
+                (direct, bridged_freeswitch.providers),
+                (through_edge, edge.outside),
+                (direct, bridged_freeswitch.providers),
+            ):
+                bridge.write_providers(providers)
+                assert bridge.command("reload").returncode == 0
+                wait_until(
+                    f"alice is registered at {at}",
+                    lambda at=at: f"@{at}" in provider.bindings.get(uri_of("alice"), ""),
+                    timeout_s=PATIENCE_S,
+                )
+                bridge.wait_for_status(uri_of("alice"), "OK", PATIENCE_S)
+            invite, final = installation.call_out("alice")
+            assert final.status == 200
+            installation.hang_up(invite, final)
+        finally:
+            assert bridge.terminate() == 0
+        assert provider.bindings == {}
 
 
 def test_twenty_thousand_hashes_are_back_soon_after_the_edge_is(

@@ -104,7 +104,8 @@ def _edge(snapshot: Snapshot) -> Iterator[Problem]:
         return
     if edge.problem:
         severity = Severity.DOWN if edge.accounts else Severity.WARNING
-        what = f"{edge.accounts:,} accounts go through it and cannot register or call: {edge.problem}"
+        plural = "" if edge.accounts == 1 else "s"
+        what = f"{edge.accounts:,} account{plural} through it cannot register or call: {edge.problem}"
         advice = "Is Kamailio running? Accounts that do without it are not touched. `sipbridge doctor` looks further."
         yield Problem(severity, Side.EDGE, what, advice)
     elif edge.known < edge.accounts:
