@@ -88,7 +88,8 @@ class EventSocketSettings:
 
     command_timeout_s: Annotated[float, Between(0.1, 300)] = 10.0
     """Longest time for the answer to a command. The slowest one, a rescan that adds hundreds of gateways, takes well
-    under a second; after this time the connection counts as broken."""
+    under a second; after this time the connection counts as broken. What takes longer the more gateways there are gets
+    twelve times as long."""
 
     heartbeat_timeout_s: Annotated[float, Between(25, 600)] = 45.0
     """Longest silence on the event connection. FreeSWITCH sends a HEARTBEAT every 20 s, so two of them are missing

@@ -165,13 +165,13 @@ class Connection:
             head, blank_line, body = frames.partition(b"\n\n")
             self._socket.sendall(head + blank_line + body[: len(body) // 2])
             self.close()
-        elif faults.bytes_per_s is None:
-            self._socket.sendall(frames)
         else:
-            for i in range(0, len(frames), 512):
-                part = frames[i : i + 512]
-                gevent.sleep(len(part) / faults.bytes_per_s)
+            # It may end while it lasts.
+            while frames and (bytes_per_s := faults.bytes_per_s) is not None:
+                part, frames = frames[:512], frames[512:]
+                gevent.sleep(len(part) / bytes_per_s)
                 self._socket.sendall(part)
+            self._socket.sendall(frames)
 
     def _drain(self) -> None:
         """Wait until everything is sent, or the connection is closed."""

@@ -42,7 +42,7 @@ def run_sofia(switch: Switch, argument: str) -> str:
 def _run_profile(switch: Switch, profile: Profile, command: str, arguments: list[str]) -> str:
     match command, arguments:
         case "rescan", _:
-            return f"Reload XML [{profile.rescan()}]\n+OK scan complete\n"
+            return f"Reload XML [{switch.configuration_error or profile.rescan()}]\n+OK scan complete\n"
         case "gwlist", _:
             wanted = arguments != ["down"]
             return "".join(f"{gateway.name} " for gateway in profile.gateways if gateway.is_up is wanted)

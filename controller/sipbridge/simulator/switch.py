@@ -32,6 +32,7 @@ class Switch:
         configured_profiles: those, and the ones that are restarting.
         calls: those in progress, by the UUID of their A leg.
         is_paused: whether the SIP stack refuses new calls.
+        configuration_error: what is wrong with its XML besides the spool: nothing of it is read anew until it is right.
 
     Args:
         clock: runs what is scheduled; a new run needs a new one.
@@ -64,6 +65,7 @@ class Switch:
         self.peak_calls = 0
         self.calls: dict[str, SimulatedCall] = {}
         self.is_paused = False
+        self.configuration_error = ""
         self._is_running = False
         self._channels: dict[str, Channel] = {}
         self._leg_owners: dict[str, SimulatedCall] = {}

@@ -36,8 +36,8 @@ _COUNT = re.compile("[0-9]{1,12}")
 _PAUSE, _RESUME = "fsctl pause inbound", "fsctl resume inbound"
 _SALT = re.compile("[0-9a-f]{64}")
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{16}")
-_LONG_TIMEOUT_S = 120.0
-"""For what FreeSWITCH needs seconds for with tens of thousands of gateways or channels."""
+_PATIENCE = 12
+"""So many times as long as usual, for what FreeSWITCH needs seconds for with tens of thousands of gateways."""
 _SUBSCRIPTION = "event json CHANNEL_PARK CHANNEL_HANGUP_COMPLETE HEARTBEAT SHUTDOWN CUSTOM " + " ".join(
     name for name in PARSERS if "::" in name
 )
@@ -59,6 +59,7 @@ class FreeSwitch:
         self._spool = spool
         self._profile = provider_profile
         self._lease_s = lease_s
+        self._long_timeout_s = link.command_timeout_s * _PATIENCE
         self._listener: SwitchListener
         self._commands: EventSocketConnection | None = None
 
@@ -124,7 +125,7 @@ class FreeSwitch:
     def call_states(self) -> Mapping[ChannelUuid, str]:
         """The column ``callstate`` of the same."""
         command = "show channels as json"
-        text = self.api(command, _LONG_TIMEOUT_S)
+        text = self.api(command, self._long_timeout_s)
         try:
             table = orjson.loads(text)
         except orjson.JSONDecodeError as error:
@@ -152,7 +153,7 @@ class FreeSwitch:
         The first is asked for twice: a gateway that comes up in between would otherwise be in neither list.
         """
         commands = [f"api sofia profile {self._profile} gwlist {which}" for which in ("up", "down", "up")]
-        replies = [reply.text for reply in self._connection().send_all(commands, _LONG_TIMEOUT_S)]
+        replies = [reply.text for reply in self._connection().send_all(commands, self._long_timeout_s)]
         for reply in replies:
             if reply.startswith("Invalid Profile"):
                 raise CommandRefused("gwlist", reply.strip())
@@ -180,7 +181,7 @@ class FreeSwitch:
         """Put them into the spool and rescan the profile."""
         command = f"sofia profile {self._profile} rescan"
         with self._spool.holding(gateways):
-            reply = self.api(command, _LONG_TIMEOUT_S)
+            reply = self.api(command, self._long_timeout_s)
         # "+OK scan complete" comes even when the XML was refused: only the first line tells.
         first_line = reply.partition("\n")[0]
         if first_line != "Reload XML [Success]":
