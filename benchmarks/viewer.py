@@ -40,16 +40,14 @@ def measure(quick: bool) -> Report:
     accounts, watch_s = (20_000, 20.0) if quick else (_ACCOUNTS, 60.0)
     users = [f"user{number:06}" for number in range(accounts - _REFUSED)]
     users += [f"mallory{number}" for number in range(_REFUSED)]
-    load = OtherLoad()
+    others = OtherLoad()
     with (
         tempfile.TemporaryDirectory(prefix="sipbridge-") as folder,
         stage(Path(folder), two_providers(users), "max_registrations_per_s = 2000\n") as shown,
     ):
         shown.wait_until_settled(timeout_s=600.0)
-        load.sample()
         figures = [*_answers(shown), *_watching(shown, watch_s)]
-        load.sample()
-    return Report(f"status --watch, {accounts:,} accounts", figures, str(load))
+    return Report(f"status --watch, {accounts:,} accounts", figures, str(others))
 
 
 def _answers(shown: Stage) -> Iterator[Figure]:
