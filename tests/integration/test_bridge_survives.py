@@ -55,8 +55,17 @@ def place_calls(domains: TwoDomains, count: int) -> list[Call]:
     return calls
 
 
+def probe(domains: TwoDomains) -> int:
+    """What a proxy that asks by OPTIONS is told."""
+    inside = domains.freeswitch.inside
+    options = domains.proxy.new_request("OPTIONS", f"sip:{inside}", from_="<sip:a@b>", to=f"<sip:{inside}>")
+    domains.proxy.send(options, inside)
+    return domains.proxy.final_response(options).status
+
+
 def test_controller_is_killed_and_comes_back(domains: TwoDomains) -> None:
     calls = place_calls(domains, CALLS)
+    assert probe(domains) == 200
     domains.bridge.wait_for_free_slots(jabiru.ALICE, LINES - CALLS)
     legs = 2 * CALLS
 
@@ -65,6 +74,8 @@ def test_controller_is_killed_and_comes_back(domains: TwoDomains) -> None:
     assert domains.call_out().answer.status == 503
     assert time.monotonic() - started < 3.5
     wait_until("the lease has ended", lambda: domains.freeswitch.lease() != "true")
+    # Another timer of the same second.
+    wait_until("probes are refused", lambda: probe(domains) == 503)
     started = time.monotonic()
     assert domains.call_out().answer.status == 503
     assert time.monotonic() - started < 1
@@ -77,6 +88,7 @@ def test_controller_is_killed_and_comes_back(domains: TwoDomains) -> None:
 
     domains.bridge.start()
     domains.bridge.wait_for_free_slots(jabiru.ALICE, LINES - len(calls))
+    wait_until("probes are answered", lambda: probe(domains) == 200)
     calls += place_calls(domains, LINES - len(calls))
     assert domains.call_out().answer.status == 488
     for call in calls:

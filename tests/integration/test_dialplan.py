@@ -59,9 +59,12 @@ def is_parked(freeswitch: FreeSwitch, peer: SipPeer, invite: SipMessage) -> bool
     return True
 
 
-def test_starts_and_reloads_without_complaint(tmp_path: Path) -> None:
+def test_starts_without_a_controller_and_reloads_without_complaint(tmp_path: Path, caller: SipPeer) -> None:
     freeswitch = FreeSwitch(tmp_path / "fs")
     try:
+        for method in ("OPTIONS", "INVITE"):
+            request = send(caller, method, f"sip:{freeswitch.inside}", freeswitch.inside)
+            assert caller.final_response(request).status == 503
         for _ in range(2):
             assert "+OK scan complete" in freeswitch.event_socket.api("sofia profile providers rescan")
         # The one line that every start of mod_sofia writes.
