@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from support import linphone
 from support import rtpengine as rtpengine_program
 from support.digest import DigestProvider
 from support.edge import Edge
 from support.edge_gateway import EdgeGateway, Exchange
+from support.linphone import Linphone
 from support.media_provider import ProviderWithMedia
 from support.processes import wait_until
 from support.rtp import RtpPeer
@@ -114,6 +117,23 @@ def test_audio_both_ways(
     assert call.request["Call-ID"] in rtpengine.calls()
     assert nobody.send_within_dialog("BYE", call, cseq=2).final.status == 200
     assert call.request["Call-ID"] not in rtpengine.calls()
+
+
+@pytest.mark.skipif(linphone.PROGRAM is None, reason="no linphonec (Debian: linphone-cli) on the PATH")
+@pytest.mark.parametrize("media", MEDIA)
+def test_audio_of_a_telephone_that_is_not_rtpengine(
+    nobody: EdgeGateway, rtpengine: Rtpengine, caller: RtpPeer, tmp_path: Path, media: str
+) -> None:
+    """A client of the field understands the offer, and what it sends can be heard."""
+    with Linphone(tmp_path / "bob", "bob", answers=True) as bob:
+        call = nobody.call(nobody.invite(f"sip:{bob.hostport}", media, body=sdp(caller.port)))
+        assert (call.final.status, sdp_profile(call.final.body)) == (200, "RTP/AVP")
+        caller.talk_to(rtpengine.ip, sdp_audio(call.final.body)[0])
+        bob.play(b"\x00\x10" * 8000 * 30)
+        # 0x1000 in A-law.
+        for _ in range(20):
+            caller.packet(lambda payload_type, payload: payload_type == 8 and payload == b"\x85" * 160, timeout_s=20)
+        assert nobody.send_within_dialog("BYE", call, cseq=2).final.status == 200
 
 
 @pytest.mark.parametrize("media", MEDIA)

@@ -43,7 +43,10 @@ def providers_file(callee: str) -> Providers:
 
 def test_caller_and_callee_see_the_same_token(bridged_freeswitch: FreeSwitch, tmp_path: Path) -> None:
     """The token comes of the keys: somebody in between would have made two of them."""
-    with Linphone(tmp_path / "alice", "alice") as alice, Linphone(tmp_path / "bob", "bob", answers=True) as bob:
+    with (
+        Linphone(tmp_path / "alice", "alice", media_encryption="zrtp") as alice,
+        Linphone(tmp_path / "bob", "bob", answers=True, media_encryption="zrtp") as bob,
+    ):
         bridge = Bridge(tmp_path / "bridge", bridged_freeswitch, providers_file(bob.hostport))
         try:
             bridge.wait_for_status("sip:line@jabiru.example.org", "OK")

@@ -1,4 +1,4 @@
-"""linphonec, a real telephone that knows ZRTP; it plays and records files. I/O: a process."""
+"""linphonec, a real telephone of the field, which plays a file instead of listening to a microphone. I/O: a process."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+import wave
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,7 +24,9 @@ sip_tls_port=0
 use_ipv6=0
 guess_hostname=0
 contact=sip:{name}@127.0.0.1
-media_encryption=zrtp
+media_encryption={media_encryption}
+accept_any_encryption=1
+avpf=1
 register_only_when_network_is_up=0
 [rtp]
 audio_rtp_port={rtp_port}
@@ -37,24 +40,26 @@ automatically_accept=0
 
 
 class Linphone:
-    """A telephone that offers ZRTP.
+    """A telephone that takes whatever media it is offered.
 
     Args:
         directory: its home; made if it is not there.
         name: the user part of its address.
         answers: whether it answers calls by itself.
+        media_encryption: what it offers itself: ``zrtp``, ``srtp``, ``dtls`` or ``none``.
 
     Attributes:
         hostport: where it listens, over UDP.
     """
 
-    def __init__(self, directory: Path, name: str, *, answers: bool = False) -> None:
+    def __init__(self, directory: Path, name: str, *, answers: bool = False, media_encryption: str = "none") -> None:
         for folder in (".local/share/linphone", ".config/linphone"):
             (directory / folder).mkdir(parents=True)
         port, rtp_port = _free_udp_ports(2)
         self.hostport = f"127.0.0.1:{port}"
         settings = directory / "linphonerc"
-        settings.write_text(_SETTINGS.format(port=port, rtp_port=rtp_port, name=name))
+        values = {"port": port, "rtp_port": rtp_port, "name": name, "media_encryption": media_encryption}
+        settings.write_text(_SETTINGS.format(**values))
         command = [PROGRAM or "linphonec", "-c", str(settings), *(["-a"] if answers else [])]
         self._output = directory / "output.txt"
         with self._output.open("wb") as output:
@@ -79,6 +84,16 @@ class Linphone:
     def call(self, uri: str) -> None:
         """Make a call."""
         self._type(f"call {uri}")
+
+    def play(self, samples: bytes) -> None:
+        """Send audio in the call: 16-bit samples, 8,000 a second."""
+        file = self._output.with_name("play.wav")
+        with wave.open(str(file), "wb") as recording:
+            recording.setnchannels(1)
+            recording.setsampwidth(2)
+            recording.setframerate(8000)
+            recording.writeframes(samples)
+        self._type(f"play {file}")
 
     def zrtp_token(self) -> str:
         """The short authentication string that the two ends of an encrypted call read out to each other.
