@@ -97,7 +97,13 @@ class InstantSwitch:
     def bridge(self, channel: ChannelUuid, dial_string: str, on_done: Callable[[Outcome], None]) -> None:
         """There is no call."""
 
-    def respond(self, channel: ChannelUuid, status_line: str, on_done: Callable[[Outcome], None]) -> None:
+    def respond(
+        self,
+        channel: ChannelUuid,
+        status_line: str,
+        on_done: Callable[[Outcome], None],
+        retry_after_s: int | None = None,
+    ) -> None:
         """There is no call."""
 
     def renew_lease(self) -> None:
@@ -115,6 +121,9 @@ class InstantSwitch:
         return {}
 
     def hold_calls(self) -> None:
+        """There is no call."""
+
+    def release_calls(self) -> None:
         """There is no call."""
 
     def register_gateway(self, name: GatewayName) -> None:
