@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test bench fuzz lint lint-ansible format docs screens dist deb clean
+.PHONY: install demo test bench fuzz soak lint lint-ansible format docs screens dist deb clean
 
 install: .venv/.installed
 
@@ -28,6 +28,11 @@ FUZZ_S ?= 60
 fuzz: install
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	cd tests && ../$(BIN)/python -m fuzz --seconds $(FUZZ_S)
+
+# SOAK_S seconds of calls through a real FreeSWITCH on the PATH, while this and that breaks.
+SOAK_S ?= 600
+soak: install
+	cd tests && ../$(BIN)/python -m soak --seconds $(SOAK_S)
 
 lint: install
 	$(BIN)/ruff check .
