@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from support.edge import Edge
@@ -228,3 +230,18 @@ def test_retransmission_is_sent_once(gateway: GatewayMaker, provider: SipPeer) -
     made.send(invite)
     made.freeswitch.wait_for(lambda one: one.status == 180 and one["Call-ID"] == invite["Call-ID"], count=2)
     assert [one.method for one in provider.received] == ["INVITE"]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_behind_nat(freeswitch: SipPeer, provider: SipPeer, tmp_path: Path, transport: str) -> None:
+    """Providers see the address that is advertised, and we know it for our own."""
+    outside = "198.51.100.7:5070"
+    with Edge(tmp_path / "edge", freeswitch.hostport, definitions={"ADVERTISED_IP": "198.51.100.7"}) as edge:
+        nobody = EdgeGateway(freeswitch, edge, "")
+        call = nobody.call(nobody.invite(next_hop(provider, transport)))
+        arrived = of_call(provider, "INVITE", call.request)
+        assert arrived["Contact"] == f"<sip:mod_sofia@{outside};transport={transport}>"
+        assert arrived["Via"].startswith(f"SIP/2.0/{transport.upper()} {outside};")
+        assert arrived["Record-Route"].startswith(f"<sip:{outside};")
+        assert nobody.send_within_dialog("INVITE", call, cseq=2, body=sdp(42_000)).final.status == 200
+        assert nobody.send_within_dialog("BYE", call, cseq=3).final.status == 200
