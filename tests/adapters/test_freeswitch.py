@@ -11,6 +11,7 @@ import orjson
 import pytest
 from scripted_server import Client, event, reply, response, serving, until
 from test_link import settings
+from test_spool import ALICE
 
 from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
 from sipbridge.adapters.spool import Spool
@@ -305,16 +306,22 @@ def test_the_count_of_lost_gateways_is_what_was_kept(
 def test_gateways_are_added_by_a_rescan_while_the_spool_holds_them(
     switch: FreeSwitch, fake: FakeFreeSwitch, spool_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held: list[str] = []
+    held: list[tuple[str, str]] = []
 
     def answer(_client: Client, command: str) -> bytes:
-        held.append(spool_file.read_text())
+        held.append((command, spool_file.read_text()))
         return response("Reload XML [Success]\n+OK scan complete\n")
 
     monkeypatch.setattr(fake, "_answer", answer)
-    switch.add_gateways([])
-    assert held == ["<include>\n\n</include>\n"]
-    assert spool_file.read_text() == "<include>\n\n</include>\n"
+    switch.add_gateways([ALICE])
+    until(lambda: len(held) == 2)
+    (rescan, meanwhile), (forget, afterwards) = held
+    assert rescan == "api sofia profile providers rescan"
+    assert ALICE.password in meanwhile
+    # Until it reads again FreeSWITCH keeps what it has read in a file of its own.
+    assert forget == "api reloadxml"
+    assert ALICE.password not in afterwards
+    assert spool_file.read_text() == "<include>\n</include>\n"
 
 
 def test_a_rescan_that_only_seems_to_have_worked_is_a_refusal(
@@ -338,7 +345,7 @@ def test_a_rescan_that_is_lost_empties_the_spool_all_the_same(
     monkeypatch.setattr(fake, "_answer", answer)
     with pytest.raises(SwitchLost):
         switch.add_gateways([])
-    assert spool_file.read_text() == "<include>\n\n</include>\n"
+    assert spool_file.read_text() == "<include>\n</include>\n"
 
 
 def test_the_lease_is_put_off_and_ended(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:

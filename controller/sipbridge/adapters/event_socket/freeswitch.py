@@ -90,6 +90,8 @@ class FreeSwitch:
             if reply.is_error:
                 raise SwitchLost(f"{command}: {reply.text}")
         events.expect_events_only()
+        # A daemon that was killed may have left it to us.
+        self._forget_spool()
         # The first HEARTBEAT comes within 20 s only.
         if (heartbeat := parse_status(self.api("status"))) is not None:
             self._listener.on_switch_event(heartbeat)
@@ -180,12 +182,23 @@ class FreeSwitch:
     def add_gateways(self, gateways: Sequence[Gateway]) -> None:
         """Put them into the spool and rescan the profile."""
         command = f"sofia profile {self._profile} rescan"
-        with self._spool.holding(gateways):
-            reply = self.api(command, self._long_timeout_s)
+        try:
+            with self._spool.holding(gateways):
+                reply = self.api(command, self._long_timeout_s)
+        finally:
+            self._forget_spool()
         # "+OK scan complete" comes even when the XML was refused: only the first line tells.
         first_line = reply.partition("\n")[0]
         if first_line != "Reload XML [Success]":
             raise CommandRefused(command, first_line)
+
+    def _forget_spool(self) -> None:
+        """``reloadxml``, now that the spool is empty.
+
+        FreeSWITCH leaves what it has read, passwords and all, in ``freeswitch.xml.fsxml`` beside its log, until it
+        reads again. Source: switch_xml.c, switch_xml_parse_file.
+        """
+        self._post("api reloadxml", _ignore)
 
     def remove_gateway(self, name: GatewayName) -> None:
         """``killgw``: unregisters and, a tick later, deletes."""
