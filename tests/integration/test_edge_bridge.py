@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 
 import jabiru
 import pytest
@@ -22,6 +23,8 @@ from support.bridge import Bridge
 from support.digest import DigestProvider, md5
 from support.edge import PROGRAM, Edge
 from support.freeswitch import FreeSwitch
+from support.mariadb import PROGRAM as MARIADB
+from support.mariadb import MariaDb
 from support.processes import wait_until
 from support.sip_message import SipMessage, sdp, without_tag
 from support.sip_peer import SipPeer
@@ -37,32 +40,67 @@ def edge(bridged_freeswitch: FreeSwitch, tmp_path_factory: pytest.TempPathFactor
         yield edge
 
 
+TABLE = "CREATE TABLE users (pk INTEGER PRIMARY KEY, username VARCHAR(64), domain VARCHAR(64), ha1 CHAR(32))"
+ROWS = [
+    (1, "alice", jabiru.DOMAIN, md5("alice", REALM, PASSWORDS["alice"])),
+    (2, "mallory", jabiru.DOMAIN, md5("mallory", REALM, "guess")),
+]
+
+
+def _sqlite(directory: Path) -> str:
+    with sqlite3.connect(directory / "accounts.sqlite") as database:
+        database.execute(TABLE)
+        database.executemany("INSERT INTO users VALUES (?, ?, ?, ?)", ROWS)
+    database.close()
+    return str(directory / "accounts.sqlite")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "sqlite3",
+        pytest.param("mysql", marks=pytest.mark.skipif(MARIADB is None, reason="no mariadbd on the PATH")),
+    ],
+)
+def loader(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A database that has HA1 hashes and no password: its kind, and how to connect."""
+    directory = tmp_path_factory.mktemp("db")
+    if request.param == "sqlite3":
+        yield {"dbBackend": "sqlite3", "connection": _sqlite(directory)}
+        return
+    database = MariaDb(directory)
+    try:
+        database.execute(TABLE)
+        database.execute("INSERT INTO users VALUES (%s, %s, %s, %s)", ROWS)
+        database.execute("CREATE USER 'flexisip-b2bua'@'%' IDENTIFIED BY 'Mellon'")
+        database.execute("GRANT SELECT ON accounts.users TO 'flexisip-b2bua'@'%'")
+        by = f"db=accounts user='flexisip-b2bua' password='Mellon' host=127.0.0.1 port={database.port}"
+        yield {"dbBackend": "mysql", "connection": by}
+    finally:
+        database.kill()
+
+
 @pytest.fixture(scope="module")
 def hashes_alone(
-    bridged_freeswitch: FreeSwitch, edge: Edge, tmp_path_factory: pytest.TempPathFactory
+    bridged_freeswitch: FreeSwitch, edge: Edge, loader: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
-    """A database that has HA1 hashes and no password, and the example's queries but for that."""
-    folder = tmp_path_factory.mktemp("bridge")
-    with sqlite3.connect(folder / "accounts.sqlite") as database:
-        database.execute("CREATE TABLE users (pk INTEGER PRIMARY KEY, username TEXT, domain TEXT, ha1 TEXT)")
-        rows = [(1, "alice", md5("alice", REALM, PASSWORDS["alice"])), (2, "mallory", md5("mallory", REALM, "guess"))]
-        database.executemany("INSERT INTO users VALUES (?, ?, ?, ?)", [(pk, u, jabiru.DOMAIN, h) for pk, u, h in rows])
-    database.close()
+    """The example on that database, with its own queries but for the column of the secret."""
     provider = DigestProvider(REALM, PASSWORDS, challenges=CHALLENGED)
     with SipPeer(provider.rule) as far, SipPeer() as proxy:
         providers = providers_file(proxy)
         pool = providers["accountPools"]["JabiruAccountPool"]
         pool["outboundProxy"] = f"<sip:{far.hostport};transport=tcp>"
-        loader = pool["loader"]
         for query in ("initQuery", "updateQuery"):
-            with_hash = loader[query].replace(
+            with_hash = pool["loader"][query].replace(
                 '"clrtxt" AS secret_type, password AS secret', '"" AS secret_type, ha1 AS secret'
             )
-            assert with_hash != loader[query]
+            assert with_hash != pool["loader"][query]
             # The double quotes are MySQL's, and SQLite takes them as well.
-            loader[query] = with_hash
-        loader["connection"] = "accounts.sqlite"
-        bridge = Bridge(folder, bridged_freeswitch, providers, more_settings=edge_settings(edge))
+            pool["loader"][query] = with_hash
+        pool["loader"] |= loader
+        bridge = Bridge(
+            tmp_path_factory.mktemp("bridge"), bridged_freeswitch, providers, more_settings=edge_settings(edge)
+        )
         try:
             yield Installation(bridged_freeswitch, edge, bridge, far, provider, proxy)
         finally:
