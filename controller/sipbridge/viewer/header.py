@@ -41,7 +41,7 @@ def _switch(switch: SwitchState) -> list[str | Text]:
         facts.append(f"{switch.sessions:,} of {switch.max_sessions:,} sessions")
     if switch.idle_cpu_percent is not None:
         facts.append(f"CPU {100 - switch.idle_cpu_percent:.0f} %")
-    if switch.lost_gateways:
+    if switch.lost_mb >= 1:
         facts.append(f"{switch.lost_mb:,.0f} MB lost")
     return facts
 
