@@ -105,6 +105,7 @@ class _Calls:
                 benchmark_edge="$${sipbridge_inside_ip}:5090",
             )
             stack.callback(self._freeswitch.kill)
+            self._freeswitch.take_calls()
             ip = self._freeswitch.ip
             self._edge = stack.enter_context(Edge(self._directory / "edge", self._freeswitch.providers, ip=ip))
             stack.callback(start_callee(self._freeswitch.ip, _CALLEE_PORT, self._directory).kill)

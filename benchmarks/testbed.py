@@ -117,6 +117,9 @@ class Testbed:
         directory = self._directory / f"series-{self._series}"
         directory.mkdir()
         bridge_pid = self._bridge.pid if self._bridge and way is Way.BRIDGED else None
+        if way is Way.FLOOR:
+            # A controller that has gone leaves it paused.
+            self._freeswitch.take_calls()
         target = f"{self._ip}:{_FLOOR_PORT}" if way is Way.FLOOR else self._freeswitch.inside
         freeswitch_s, bridge_s = cpu_s(self._freeswitch.pid), cpu_s(bridge_pid) if bridge_pid else 0.0
         calls = call(target, self._callers, rate, count, self._ip, directory)
