@@ -6,7 +6,7 @@ import re
 
 import pytest
 from core_examples import account, policy
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sipbridge.core.account_pool import AccountPool
@@ -102,6 +102,7 @@ def test_profile_form() -> None:
     [
         ("sip:o'neill@h", "sip:o%27neill@h"),
         ("sip:a,b$c(d)e=f&g@h", "sip:a,b$c(d)e=f&g@h"),
+        ("sip:a,system:reboot@h", "sip:a%2Csystem:reboot@h"),
         ("sip:a@h;p=:_:", "sip:a@h;p=:%5F:"),
         ("sip:a@h;p=:_:_:", "sip:a@h;p=:%5F:%5F:"),
         ("sip:a@h?subject=x", "sip:a@h"),
@@ -124,6 +125,8 @@ def test_request_uri_is_the_same_resource(uri: str, expected: str) -> None:
         ("a}{b|c\\d", '"a b c d" '),
         ("x\r\nexecute-app-name: system", '"x execute-app-name: system" '),
         (":_:_:", '": : :" '),
+        ("Doe, John: at home", '"Doe, John at home" '),
+        ("a,system:reboot,b", '"a,system reboot,b" '),
         ("{}", ""),
     ],
 )
@@ -145,7 +148,13 @@ def _uri(user: str, parameter: str) -> SipUri | None:
         return None
 
 
+def _plain(uri: str) -> str:
+    """With what a dial string has to write as an escape resolved."""
+    return normalize_escapes(uri.replace("%5F", "_").replace("%2C", ","))
+
+
 @given(_HOSTILE, _HOSTILE, _HOSTILE, _HOSTILE, st.booleans())
+@example("a,system:reboot", "", "a,system:reboot&a", "a, system:touch /tmp/x,b", True)
 def test_whatever_is_said_the_invite_is_the_one_that_was_meant(
     user: str, parameter: str, caller: str, name: str, uses_gateway: bool
 ) -> None:
@@ -159,6 +168,9 @@ def test_whatever_is_said_the_invite_is_the_one_that_was_meant(
     assert not re.search(r"[\x00-\x1f\x7f]|\$\{|\\|'|:_:", text)
     expansion = expand(text, lambda _: "expanded")
     assert (expansion.text, expansion.injections) == (text, ())
+    # How the inline dialplan reads it: applications after commas, a colon before the argument of each.
+    applications = [part.partition(":")[0].lstrip() for part in text.split(",")[1:] if ":" in part]
+    assert [each for each in applications if re.fullmatch(r"\w+", each)] == []
     scope, rest = split_scope(text)
     assert scope == {"sip_bridge_account": LINE.id}
     read = read_dial_string(rest)
@@ -173,8 +185,7 @@ def test_whatever_is_said_the_invite_is_the_one_that_was_meant(
         *([] if uses_gateway else ["sip_transport"]),
     ]
     request_uri = parse_sip_uri(read.variables["sip_invite_req_uri"])
-    assert normalize_escapes(request_uri.text.replace("%5F", "_")) == normalize_escapes(
-        to.text.removesuffix(to.headers).replace("'", "%27").replace("%5F", "_")
-    )
-    assert parse_name_addr(read.variables["sip_force_full_from"]).uri.equivalent(from_.uri)
+    assert _plain(request_uri.text) == _plain(to.text.removesuffix(to.headers).replace("'", "%27"))
+    sent_from = parse_name_addr(read.variables["sip_force_full_from"]).uri.text
+    assert parse_sip_uri(_plain(sent_from)).equivalent(parse_sip_uri(_plain(from_.uri.text)))
     assert read.variables["sip_route_uri"] == HOP.text

@@ -10,6 +10,9 @@ name, and this module makes sure that neither can mean anything but itself:
 - ``'`` would open a quotation: written ``%27``, which is the same URI (RFC 3261 §19.1.4, it is a *mark*).
 - ``,`` separates variables, and is legal in a user part: ``|`` is made the separator instead.
 - ``:_:`` separates enterprise originates and is legal in a parameter: its underscore is written ``%5F``.
+- ``,name:argument`` would be another application, should FreeSWITCH give the whole to its *inline* dialplan, as it does
+  for an INVITE with Replaces: a name with a comma loses its colons, and the comma of a URI with a password is written
+  ``%2C``. No other text of a URI can have an application's name and a colon after a comma.
 - ``%[…]`` at the beginning sets variables of the A leg for as long as the application runs: the account, by which the
   line of a call in progress is found again, and whether media goes past FreeSWITCH. (Passing through, ``proxy_media``,
   it gets another SSRC and other sequence numbers, which the checksums of ZRTP and SRTP do not survive.)
@@ -87,6 +90,8 @@ def format_dial_string(bridge: Bridge, gateway: GatewayName | None, sofia_profil
 
 
 def _format_uri(uri: SipUri) -> str:
+    if "," in uri.userinfo and ":" in uri.userinfo:
+        uri = uri._replace(userinfo=uri.userinfo.replace(",", "%2C"))
     text = uri.text.removesuffix(uri.headers)
     if "'" in text:
         text = text.replace("'", "%27")
@@ -96,6 +101,8 @@ def _format_uri(uri: SipUri) -> str:
 
 def _format_name_addr(address: NameAddr) -> str:
     name = address.display_name.translate(_QUOTES).replace(":_:", ": :").replace(":_:", ": :")
+    if "," in name:
+        name = name.replace(":", " ")
     name = " ".join(_UNSAFE_IN_NAME.sub(" ", name).split())
     return f'"{name}" <{_format_uri(address.uri)}>' if name else f"<{_format_uri(address.uri)}>"
 
