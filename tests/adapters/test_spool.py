@@ -131,6 +131,13 @@ def test_what_a_killed_daemon_left_is_cleared(spool: Spool, file: Path) -> None:
     assert file.read_text() == EMPTY
 
 
+def test_what_a_killed_daemon_was_about_to_write_is_cleared(spool: Spool, file: Path) -> None:
+    half = file.with_name(f".{file.name}.a1b2c3")
+    half.write_text("<include><gateway name='x'><param name='password' value='secret'/></gateway>")
+    spool.clear()
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
+
+
 def test_only_the_folders_group_may_read_it(spool: Spool, file: Path) -> None:
     previous = os.umask(0)
     try:
