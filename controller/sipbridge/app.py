@@ -180,6 +180,7 @@ class App:
                 "reload": commands.reload,
                 "drain": commands.drain,
             },
+            logged=("reload", "drain"),
         )
         self._greenlets: list[gevent.Greenlet[..., None]] = []
 

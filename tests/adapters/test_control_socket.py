@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import stat
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any
 import gevent
 import gevent.event
 import gevent.socket
+import gevent.subprocess
 import orjson
 import pytest
 from scripted_server import until
@@ -211,6 +215,59 @@ def test_stopping_ends_clients_that_are_still_there(path: Path) -> None:
         stopping = gevent.spawn(server.stop)
         assert client.recv(100) == b""
         until(stopping.ready)
+
+
+# Who asks
+
+NOBODY = 65_534
+_ASK = """
+import os, socket, sys
+os.setgroups([int(group) for group in sys.argv[3:]])
+os.setresgid(*[int(sys.argv[2])] * 3)
+os.setresuid(*[int(sys.argv[2])] * 3)
+client = socket.socket(socket.AF_UNIX)
+client.connect(sys.argv[1])
+client.sendall(b'{"command": "info"}\\n')
+print(client.recv(1000).decode())
+"""
+
+
+def ask_as(path: Path, user: int, *groups: int) -> Any:
+    """What somebody else is told, though the file is open to all."""
+    path.parent.chmod(0o755)
+    path.chmod(0o666)
+    command = [sys.executable, "-c", _ASK, str(path), str(user), *map(str, groups)]
+    return orjson.loads(gevent.subprocess.check_output(command))
+
+
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """Where everybody can get at."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder) / "control.sock"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may become somebody else")
+def test_who_is_not_in_the_group_of_the_socket_is_refused(open_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with listening(open_path):
+        assert ask_as(open_path, NOBODY) == {"error": f"only the group of {open_path} may ask"}
+        assert f"uid {NOBODY}" in caplog.text
+        assert ask_as(open_path, NOBODY, open_path.stat().st_gid) == {"result": {"providers": []}}
+
+
+def test_what_changes_something_is_logged_with_who_asked(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    server = ControlServer(path, {"drain": lambda _: "done", "info": lambda _: "x"}, logged=("drain",))
+    server.start()
+    try:
+        ask(path, "info")
+        assert caplog.messages == []
+        ask(path, "drain", {"provider": "Jabiru"})
+    finally:
+        server.stop()
+    (message,) = caplog.messages
+    assert "Jabiru" in message
+    assert f"uid {os.geteuid()} (pid {os.getpid()})" in message
 
 
 # Answers that go on

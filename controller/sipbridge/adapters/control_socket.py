@@ -2,6 +2,9 @@
 
 A request is ``{"command": "reload", "dry_run": true}``, its other members being the arguments of the command; an answer
 is ``{"result": …}`` or ``{"error": "…"}``. A command that goes on answers until the client goes away, a line each.
+
+Root, our own user and the group of the socket may ask. The mode of the file says so already; the kernel is asked who it
+is as well, should somebody have opened the file wider.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +22,7 @@ import gevent.server
 import gevent.socket
 import orjson
 
+from sipbridge.adapters.peer_credentials import PeerCredentials, peer_credentials
 from sipbridge.core.errors import SipBridgeError
 
 _T = TypeVar("_T")
@@ -49,12 +53,17 @@ class ControlServer:
 
     Args:
         handlers: by the name of the command.
+        logged: the commands that are written to the log, with who gave them: those that change something.
     """
 
-    def __init__(self, path: Path, handlers: Mapping[str, Handler], mode: int = 0o660) -> None:
+    def __init__(
+        self, path: Path, handlers: Mapping[str, Handler], mode: int = 0o660, *, logged: Collection[str] = ()
+    ) -> None:
         self._path = path
         self._handlers = handlers
         self._mode = mode
+        self._logged = logged
+        self._group = -1
         self._server: gevent.server.StreamServer | None = None
         self._streams = 0
 
@@ -80,6 +89,7 @@ class ControlServer:
         finally:
             os.umask(previous)
         os.chmod(self._path, self._mode)
+        self._group = self._path.stat().st_gid
         listener.listen(_MAX_CLIENTS)
         self._server = gevent.server.StreamServer(listener, self._serve, spawn=_MAX_CLIENTS)
         self._server.start()
@@ -93,14 +103,15 @@ class ControlServer:
     def _serve(self, client: gevent.socket.socket, _address: object) -> None:
         try:
             with client, client.makefile("rb") as lines:
+                peer = peer_credentials(client)
                 while line := _within_time(lambda: lines.readline(_MAX_REQUEST_BYTES)):
-                    for answer in self._answers(line):
+                    for answer in self._answers(line, peer):
                         _within_time(lambda: client.sendall(orjson.dumps(answer) + b"\n"))  # noqa: B023 - called at once
         except (OSError, gevent.Timeout) as error:
             _log.debug("a client of the control socket went away: %s", error)
 
-    def _answers(self, line: bytes) -> Iterator[dict[str, Any]]:
-        answer = self._answer(line)
+    def _answers(self, line: bytes, peer: PeerCredentials) -> Iterator[dict[str, Any]]:
+        answer = self._answer(line, peer)
         result = answer.get("result")
         if not isinstance(result, Iterator):
             yield answer
@@ -113,7 +124,10 @@ class ControlServer:
             finally:
                 self._streams -= 1
 
-    def _answer(self, line: bytes) -> dict[str, Any]:
+    def _answer(self, line: bytes, peer: PeerCredentials) -> dict[str, Any]:
+        if peer.uid not in (0, os.geteuid()) and self._group not in peer.groups:
+            _log.warning("control socket: %s is not in its group, and is refused", peer)
+            return {"error": f"only the group of {self._path} may ask"}
         try:
             request = orjson.loads(line)
         except orjson.JSONDecodeError:
@@ -123,6 +137,8 @@ class ControlServer:
         handler = self._handlers.get(command) if isinstance(command, str) else None
         if handler is None:
             return {"error": f"unknown command {command!r}; known are {', '.join(sorted(self._handlers))}"}
+        if command in self._logged:
+            _log.info("control socket: %s, by %s", {"command": command, **arguments}, peer)
         try:
             return {"result": handler(arguments)}
         except SipBridgeError as error:
