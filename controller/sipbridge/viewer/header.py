@@ -16,7 +16,7 @@ def header(snapshot: Snapshot, problems: Sequence[Problem], width: int | None) -
     """Three lines: the bridge and what helps it, FreeSWITCH, calls."""
     return Section(
         [
-            _facts([*_bridge(snapshot.bridge, problems), *_helpers(snapshot)], width, "bold"),
+            _facts([*_bridge(snapshot.bridge, problems), *_redis_and_edge(snapshot)], width, "bold"),
             _facts(_switch(snapshot.switch), width),
             _facts(_traffic(snapshot.traffic), width),
         ],
@@ -58,7 +58,7 @@ def _traffic(traffic: TrafficState) -> list[str | Text]:
     ]
 
 
-def _helpers(snapshot: Snapshot) -> list[str | Text]:
+def _redis_and_edge(snapshot: Snapshot) -> list[str | Text]:
     """Redis and the edge, where they are used."""
     facts: list[str | Text] = []
     if snapshot.redis != "not used":
