@@ -5,14 +5,13 @@ Rounds alternate, and only those of one pair are compared: what else the machine
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.figures import Figure, Report, at_least, at_most
+from benchmarks.figures import Figure, Report, at_least, at_most, not_measured
 from benchmarks.machine import OtherLoad
 from benchmarks.testbed import Cost, Testbed, Way
 
@@ -63,9 +62,8 @@ _QUICK = _Effort(pairs=2, calls=300, climbs=1, climb=Climb(seconds=2.0, attempts
 
 def measure(quick: bool) -> Report:
     """Start FreeSWITCH and compare."""
-    missing = [program for program in ("freeswitch", "sipp") if shutil.which(program) is None]
-    if missing:
-        return Report(_TITLE, (), f"Not measured: no {' and no '.join(missing)} on the PATH.")
+    if report := not_measured(_TITLE, "freeswitch", "sipp"):
+        return report
     effort = _QUICK if quick else _FULL
     others = OtherLoad()
     with tempfile.TemporaryDirectory(prefix="sipbridge-benchmark-") as directory, Testbed(Path(directory)) as testbed:

@@ -5,7 +5,6 @@ There is no sipbridge in it: the dialplan and the spool say which way, so that n
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -14,7 +13,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.edge_registrations import Registrations, register
-from benchmarks.figures import Figure, Report, at_least, at_most
+from benchmarks.figures import Figure, Report, at_least, at_most, not_measured
 from benchmarks.machine import OtherLoad, cpu_of_group_s, cpu_s
 from benchmarks.sipp_calls import Calls, call, start_callee
 from support.edge import Edge
@@ -58,9 +57,8 @@ class _Cost:
 
 def measure(quick: bool) -> Report:
     """Start FreeSWITCH and an edge, and compare."""
-    missing = [program for program in _PROGRAMS if shutil.which(program) is None]
-    if missing:
-        return Report(_TITLE, (), f"Not measured: no {' and no '.join(missing)} on the PATH.")
+    if report := not_measured(_TITLE, *_PROGRAMS):
+        return report
     effort = _QUICK if quick else _FULL
     others = OtherLoad()
     calls = list(_compare_calls(effort))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,6 +55,12 @@ class Report:
         console.print(table)
         console.print(Text(self.conditions, style="dim"))
         console.print()
+
+
+def not_measured(title: str, *programs: str) -> Report | None:
+    """A report that says what is missing, where one of the programs is not on the PATH."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    return Report(title, (), f"Not measured: no {' and no '.join(missing)} on the PATH.") if missing else None
 
 
 def at_least(name: str, value: float, aim: float, form: str, result: str = "") -> Figure:

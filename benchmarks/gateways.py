@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.calls import Climb
-from benchmarks.figures import Figure, Report, at_most
+from benchmarks.figures import Figure, Report, at_most, not_measured
 from benchmarks.gateways_calls import measure_calls, measure_start
 from benchmarks.gateways_changed import measure_changes
 from benchmarks.gateways_life import measure_life
@@ -63,9 +62,8 @@ _QUICK = _Effort(
 
 def measure(quick: bool) -> Report:
     """Start FreeSWITCHes, one after the other, and fill them."""
-    missing = [program for program in _PROGRAMS if shutil.which(program) is None]
-    if missing:
-        return Report(_TITLE, (), f"Not measured: no {' and no '.join(missing)} on the PATH.")
+    if report := not_measured(_TITLE, *_PROGRAMS):
+        return report
     effort = _QUICK if quick else _FULL
     others = OtherLoad()
     figures = list(_figures(effort))

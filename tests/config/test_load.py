@@ -158,7 +158,9 @@ def test_defaults_count_for_media() -> None:
     "source", ["{requestUri}", "{incoming.requestUri}", "{requestAddress}", "{incoming.requestAddress}"]
 )
 def test_sources_that_are_the_request_uri(source: str) -> None:
-    config_of(edited(('"source": "{requestUri}"', f'"source": "{source}"')))
+    numbers = config_of(edited(('"source": "{requestUri}"', f'"source": "{source}"'))).providers[0]
+    assert isinstance(numbers.trigger, MatchRegex)
+    assert numbers.trigger.matches("sip:+33612345678@x")
 
 
 class TestFiles:

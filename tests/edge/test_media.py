@@ -17,7 +17,7 @@ from support.digest import DigestProvider
 from support.edge import Edge
 from support.edge_gateway import EdgeGateway, Exchange
 from support.linphone import Linphone
-from support.media_provider import ProviderWithMedia
+from support.media_provider import MEDIA, ProviderWithMedia
 from support.processes import wait_until
 from support.rtp import RtpPeer
 from support.rtpengine import Rtpengine
@@ -28,7 +28,6 @@ from support.sip_rule import Reply, answers, replies
 pytestmark = pytest.mark.skipif(rtpengine_program.PROGRAM is None, reason="no rtpengine on the PATH")
 
 SUITE = "AES_CM_128_HMAC_SHA1_80"
-MEDIA = {"avpf": "RTP/AVPF", "sdes-avpf": "RTP/SAVPF", "dtls-savp": "UDP/TLS/RTP/SAVP"}
 
 
 def attributes(body: str, name: str) -> list[str]:

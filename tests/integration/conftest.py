@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.edge import Edge
 from support.freeswitch import PROGRAM, FreeSwitch
 from support.sip_peer import SipPeer
 
@@ -38,6 +39,13 @@ def bridged_freeswitch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fre
     freeswitch = FreeSwitch(tmp_path_factory.mktemp("fs"))
     yield freeswitch
     freeswitch.kill()
+
+
+@pytest.fixture(scope="module")
+def edge(bridged_freeswitch: FreeSwitch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    """An edge beside it."""
+    with Edge(tmp_path_factory.mktemp("edge"), bridged_freeswitch.providers) as edge:
+        yield edge
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from support.sip_message import SipMessage, sdp, sdp_audio, sdp_direction
 from support.sip_peer import SipPeer
 from support.sip_rule import Reply, answers, replies
 
-ACCOUNT_ID = "0123456789abcdef"
 REASON = 'SIP;cause=200;text="Call completed elsewhere"'
 
 

@@ -32,14 +32,6 @@ from support.sip_peer import SipPeer
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no kamailio on the PATH")
 
 PASSWORDS = {"alice": "s3cret", "mallory": "another"}
-
-
-@pytest.fixture(scope="module")
-def edge(bridged_freeswitch: FreeSwitch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    with Edge(tmp_path_factory.mktemp("edge"), bridged_freeswitch.providers) as edge:
-        yield edge
-
-
 TABLE = "CREATE TABLE users (pk INTEGER PRIMARY KEY, username VARCHAR(64), domain VARCHAR(64), ha1 CHAR(32))"
 ROWS = [
     (1, "alice", jabiru.DOMAIN, md5("alice", REALM, PASSWORDS["alice"])),

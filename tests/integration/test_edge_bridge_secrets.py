@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import jabiru
@@ -28,12 +27,6 @@ from support.processes import wait_until
 from support.sip_peer import SipPeer
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no kamailio on the PATH")
-
-
-@pytest.fixture(scope="module")
-def edge(bridged_freeswitch: FreeSwitch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    with Edge(tmp_path_factory.mktemp("edge"), bridged_freeswitch.providers) as edge:
-        yield edge
 
 
 @pytest.mark.parametrize("algorithms", [("MD5",), ("SHA-256",), ("SHA-256", "MD5")], ids="+".join)

@@ -12,7 +12,7 @@ from support import rtpengine as rtpengine_program
 from support.digest import DigestProvider, md5
 from support.edge import Edge
 from support.freeswitch import FreeSwitch
-from support.media_provider import ProviderWithMedia
+from support.media_provider import MEDIA, ProviderWithMedia
 from support.parked_call import ParkedCall
 from support.processes import wait_until
 from support.rtp import RtpPeer
@@ -26,7 +26,6 @@ pytestmark = [
     pytest.mark.skipif(rtpengine_program.PROGRAM is None, reason="no rtpengine on the PATH"),
 ]
 
-MEDIA = {"avpf": "RTP/AVPF", "sdes-avpf": "RTP/SAVPF", "dtls-savp": "UDP/TLS/RTP/SAVP"}
 REALM = "jabiru"
 HA1 = md5("alice", REALM, "s3cret")
 

@@ -9,6 +9,9 @@ from support.rtpengine import Rtpengine
 from support.sip_message import SipMessage, sdp, sdp_audio
 from support.sip_rule import Reply
 
+MEDIA = {"avpf": "RTP/AVPF", "sdes-avpf": "RTP/SAVPF", "dtls-savp": "UDP/TLS/RTP/SAVP"}
+"""What the edge can be asked for, and the profile that its offer then has."""
+
 
 class ProviderWithMedia:
     """Answers calls for a telephone that speaks plain RTP, by an rtpengine that speaks what is offered.

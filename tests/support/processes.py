@@ -76,11 +76,6 @@ class Program:
         """Whether it has not ended yet."""
         return self._process.poll() is None
 
-    @property
-    def exit_status(self) -> int | None:
-        """Its exit status; None while it runs, negative after a signal."""
-        return self._process.poll()
-
     def text(self) -> str:
         """What it has printed."""
         return self.output.read_text(errors="replace")
