@@ -89,6 +89,13 @@ def test_bridges_take_turns(front: Front, bridges: list[SipPeer], bob: Phone) ->
     assert [calls_to(bridge) for bridge in bridges] == [[NUMBER] * 2] * 2
 
 
+def test_bridge_is_not_asked_to_replace_a_call(front: Front, bridges: list[SipPeer], bob: Phone) -> None:
+    replaces = [("Replaces", "a-call-of-others;to-tag=a;from-tag=b")]
+    assert bob.outcome(bob.call(NUMBER, headers=replaces)).status == 200
+    (invite,) = [one for bridge in bridges for one in bridge.received if one.method == "INVITE"]
+    assert "Replaces" not in invite
+
+
 def test_drained_bridge_gets_no_calls_until_it_takes_some_again(
     front: Front, bridges: list[SipPeer], bob: Phone
 ) -> None:

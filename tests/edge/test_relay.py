@@ -114,6 +114,7 @@ def test_callee_that_takes_no_notice_of_record_route(
 def test_call_in(gateway: GatewayMaker, freeswitch: SipPeer, provider: SipPeer, edge: Edge, transport: str) -> None:
     made = gateway("none", transport=transport)
     forged = [("X-Sipbridge-Next-Hop", "sip:127.0.0.1:9"), ("x-sipbridge-media", "avpf"), ("X-Note", "theirs")]
+    forged.append(("Replaces", "a-call-of-others;to-tag=a;from-tag=b"))
     invite = call_in(provider, edge, made, transport, forged)
     final = provider.final_response(invite)
     assert final.status == 200
@@ -123,6 +124,7 @@ def test_call_in(gateway: GatewayMaker, freeswitch: SipPeer, provider: SipPeer, 
     assert arrived.request_uri == f"sip:gw+{made.name}@{freeswitch.hostport};gw={made.name}"
     assert private_headers(arrived) == []
     assert arrived["X-Note"] == "theirs"
+    assert "Replaces" not in arrived
     assert arrived.body == invite.body
 
     routes = [("Route", route) for route in final.values("Record-Route")[::-1]]

@@ -126,11 +126,11 @@ class Phone(SipPeer):
         request = replace(request, headers=(*kept, *(("Contact", one) for one in contacts or (own,))))
         return self.final_response(self._send_with_credentials(request, password), timeout_s=20).status
 
-    def call(self, request_uri: str, password: str = PASSWORD) -> SipMessage:
+    def call(self, request_uri: str, password: str = PASSWORD, headers: Iterable[tuple[str, str]] = ()) -> SipMessage:
         """Call somebody; return the INVITE."""
         from_, to = f"<{self.address}>", f"<{request_uri}>"
         return self._send_with_credentials(
-            self.new_request("INVITE", request_uri, from_=from_, to=to, body=sdp()), password
+            self.new_request("INVITE", request_uri, from_=from_, to=to, headers=headers, body=sdp()), password
         )
 
     def outcome(self, invite: SipMessage, timeout_s: float = 30.0) -> SipMessage:
