@@ -15,7 +15,7 @@ from sipbridge.core.metrics import DEFINITIONS
 DOCS = Path(__file__).parent
 HEADER = """# Settings
 
-<!-- Made by docs/generate.py from controller/sipbridge/settings.py: change it there. -->
+<!-- Made by docs/generate.py from controller/sipbridge/settings/: change it there. -->
 
 `sipbridge` reads `/etc/sipbridge/sipbridge.toml`, or the file that `--settings` or `SIPBRIDGE_SETTINGS` names. Every
 setting can also be given in the environment, which goes before the file. Relative paths in the file begin at its

@@ -1,0 +1,55 @@
+"""The edge: whether there is one, where it is, and who goes through it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+from sipbridge.config.setting_values import IsAddressAndPort
+from sipbridge.core.edge import Edge, EdgeReason
+from sipbridge.core.uri import parse_sip_uri
+
+# No name: FreeSWITCH compares addresses to know whose challenges it may answer.
+_AddressAndPort = Annotated[str, IsAddressAndPort()]
+
+
+class EdgeAccounts(Enum):
+    """Which accounts go through the edge."""
+
+    NEEDED = "needed"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeSettings:
+    """``[edge]``: the Kamailio and the rtpengine beside FreeSWITCH, for what FreeSWITCH alone cannot do.
+
+    It answers challenges for accounts with a digest hash, and offers AVPF, SDES with AVPF, and DTLS-SRTP without AVPF.
+    Its configuration is in ``freeswitch/edge``.
+    """
+
+    enabled: bool = False
+    """Whether there is one. Without it, accounts and media that need it are refused when the providers file is
+    checked."""
+
+    address: _AddressAndPort = "127.0.0.1:5090"
+    """Where Kamailio takes requests from FreeSWITCH, over UDP: its inside socket."""
+
+    rpc_socket: Path = Path("/run/sipbridge-edge/rpc.sock")
+    """Kamailio's UNIX datagram socket for JSON-RPC. Whoever may write to it reads and sets the accounts' secrets: only
+    the group that the two have in common should."""
+
+    accounts: EdgeAccounts = EdgeAccounts.NEEDED
+    """Which accounts go through it. ``needed``: those with a digest hash, those with a password that FreeSWITCH cannot
+    send, and those of a pool with a provider that asks for media that needs the edge. ``all``: all of them. An account
+    has one path, for registration and calls alike."""
+
+    @property
+    def edge(self) -> Edge | None:
+        """What pools are made with; None when there is no edge."""
+        if not self.enabled:
+            return None
+        takes_all = EdgeReason.ALL if self.accounts is EdgeAccounts.ALL else None
+        return Edge(parse_sip_uri(f"sip:{self.address}"), takes_all)

@@ -1,0 +1,67 @@
+"""The settings of one daemon, a dataclass for each table of the file. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sipbridge.config.diagnostic import Diagnostic
+from sipbridge.config.redis_settings import RedisSettings
+from sipbridge.core.routing import MediaDefaults
+from sipbridge.settings.calls import CallSettings
+from sipbridge.settings.daemon import CdrSettings, ControlSettings, HttpSettings, LoggingSettings, NetworkSettings
+from sipbridge.settings.edge import EdgeSettings
+from sipbridge.settings.freeswitch import EventSocketSettings, GatewaySettings, SofiaSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one daemon.
+
+    Attributes:
+        warnings: what was found that does not keep it from running.
+    """
+
+    providers_file: Path | None = None
+    """The providers file: JSON, as the Flexisip B2BUA reads it. Required to run. A path in the settings file that is
+    not absolute begins at the folder of that file; this holds for all paths."""
+
+    event_socket: EventSocketSettings = field(default_factory=EventSocketSettings)
+    """The way to FreeSWITCH."""
+
+    sofia: SofiaSettings = field(default_factory=SofiaSettings)
+    """The SIP profiles that are used."""
+
+    gateways: GatewaySettings = field(default_factory=GatewaySettings)
+    """How accounts become gateways."""
+
+    calls: CallSettings = field(default_factory=CallSettings)
+    """What calls get."""
+
+    edge: EdgeSettings = field(default_factory=EdgeSettings)
+    """What FreeSWITCH alone cannot do."""
+
+    redis: RedisSettings = field(default_factory=RedisSettings)
+    """Who tells which accounts have changed."""
+
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    """What is done when the host's network changes."""
+
+    control: ControlSettings = field(default_factory=ControlSettings)
+    """How commands reach the daemon."""
+
+    http: HttpSettings = field(default_factory=HttpSettings)
+    """Metrics and health."""
+
+    cdr: CdrSettings = field(default_factory=CdrSettings)
+    """Call detail records."""
+
+    logging: LoggingSettings = field(default_factory=LoggingSettings)
+    """What is logged."""
+
+    warnings: tuple[Diagnostic, ...] = field(default=(), metadata={"not_a_setting": True})
+
+    @property
+    def media_defaults(self) -> MediaDefaults:
+        """What a provider that says nothing about media gets."""
+        return MediaDefaults(self.calls.media_encryption, self.calls.enable_avpf)
