@@ -29,6 +29,7 @@ from sipbridge.config.collector import without_collector
 from sipbridge.config.load import BridgeConfig, LoadResult, load_providers
 from sipbridge.config.routing_table import routing_table
 from sipbridge.config.secrets_in_use import secrets_of_providers
+from sipbridge.core.account_pool import Line
 from sipbridge.core.errors import SipBridgeError
 from sipbridge.core.routing import RoutingTable
 from sipbridge.edge_link import EdgeLink
@@ -126,7 +127,7 @@ class App:
         self._account_syncs = AccountSyncs(
             settings.redis,
             clock,
-            self._registrar.on_account_changed,
+            self._on_account_changed,
             self._registrar.on_account_removed,
             self._on_greenlet_failed,
             make_source,
@@ -323,6 +324,10 @@ class App:
         if result.config is not None:
             self._learn_secrets(result.config)
         return result
+
+    def _on_account_changed(self, line: Line) -> None:
+        self._calls.on_account_added(line)
+        self._registrar.on_account_changed(line)
 
     def _learn_secrets(self, config: BridgeConfig) -> None:
         if self._log_output is not None:

@@ -82,6 +82,41 @@ def test_a_restored_call_keeps_the_line_it_holds() -> None:
     assert (usage.get(ONE), alice.calls, bob.calls) == (alice, 1, 0)
 
 
+def test_a_call_that_is_found_before_its_account_takes_the_line_when_there_is_one() -> None:
+    alice, bob = two_lines()
+    usage = LineUsage()
+    for uuid in (ONE, TWO):
+        usage.wait_for(uuid, alice.id)
+        usage.wait_for(uuid, alice.id)
+    usage.wait_for(THREE, bob.id)
+    assert (len(usage), usage.known, alice.calls) == (0, {ONE, TWO, THREE}, 0)
+    usage.claim(alice)
+    usage.claim(alice)
+    assert (dict(usage.held), alice.calls, alice.is_available, bob.calls) == ({ONE: alice, TWO: alice}, 2, False, 0)
+    assert usage.give_back(TWO) is alice
+    assert usage.known == {ONE, THREE}
+
+
+def test_a_call_that_ends_before_its_account_is_there_takes_nothing() -> None:
+    alice, _ = two_lines()
+    usage = LineUsage()
+    usage.wait_for(ONE, alice.id)
+    assert usage.give_back(ONE) is None
+    usage.claim(alice)
+    assert (usage.known, alice.calls) == (set(), 0)
+
+
+def test_a_call_that_holds_a_line_or_is_given_one_waits_for_none() -> None:
+    alice, bob = two_lines()
+    usage = LineUsage()
+    usage.take(ONE, alice)
+    usage.wait_for(ONE, bob.id)
+    usage.wait_for(TWO, bob.id)
+    usage.restore({TWO: bob})
+    usage.claim(bob)
+    assert (dict(usage.held), bob.calls) == ({ONE: alice, TWO: bob}, 1)
+
+
 class UsageMachine(RuleBasedStateMachine):
     """Calls that ask `is_available` first, and whose end is told any number of times."""
 

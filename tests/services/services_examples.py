@@ -140,6 +140,11 @@ class Services:
     def pools(self) -> Mapping[str, AccountPool]:
         return self.calls.table.pools
 
+    def account_changed(self, line: Line) -> None:
+        """An account is new or another, as a database tells."""
+        self.calls.on_account_added(line)
+        self.registrar.on_account_changed(line)
+
     def step(self, seconds: float = 0.0) -> None:
         """Let time pass, do what is due, and tell what came of it."""
         self.clock.advance(seconds)

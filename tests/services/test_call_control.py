@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from services_examples import Services, account, outbound, parked, policy, pool
 
+from sipbridge.core.account import account_id
 from sipbridge.core.call import ChannelUuid
 from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchLost, Unconfirmed
 
@@ -196,6 +197,43 @@ def test_more_calls_than_the_limit_are_all_counted(services: Services) -> None:
         services.end(f"call-{number}")
     assert services.line("alice").is_available
     assert services.line("alice").free_slots == 1
+
+
+def test_calls_that_are_found_before_their_account_count_as_soon_as_it_is_there() -> None:
+    """The controller was started again, and the database is slower than FreeSWITCH."""
+    services = Services(pool("bob"))
+    the_pool = services.pools["Pool"]
+    id_ = account_id("Pool", account("alice").uri)
+    for channel in ("call-1", "call-2", "call-3"):
+        services.switch.alive.add(ChannelUuid(channel))
+        services.switch.table[ChannelUuid(channel)] = id_
+    services.connect()
+    services.end("call-3")
+    line = the_pool.add(account("alice"), id_)
+    services.account_changed(line)
+    services.settle()
+    services.register()
+    assert (line.calls, line.is_usable, line.is_available) == (2, True, False)
+    services.park("call-4")
+    assert services.declined() == [("call-4", "lines-taken")]
+    for channel in ("call-1", "call-2"):
+        services.end(channel)
+    assert (line.calls, line.is_available, services.calls.calls_in_progress) == (0, True, 0)
+
+
+def test_a_call_whose_account_never_came_and_that_ended_unseen_counts_nowhere() -> None:
+    services = Services(pool("bob"))
+    id_ = account_id("Pool", account("alice").uri)
+    services.switch.alive.add(ChannelUuid("call-1"))
+    services.switch.table[ChannelUuid("call-1")] = id_
+    services.connect()
+    services.disconnect()
+    services.switch.alive.clear()
+    services.switch.table.clear()
+    services.connect()
+    line = services.pools["Pool"].add(account("alice"), id_)
+    services.account_changed(line)
+    assert (line.calls, services.calls.calls_in_progress) == (0, 0)
 
 
 def test_calls_of_nobody_or_of_others_hold_nothing(services: Services) -> None:

@@ -90,6 +90,10 @@ class CallControl:
         """The line of an account; None when no pool has it (any more)."""
         return next((line for pool in self.table.pools.values() if (line := pool.get(account))), None)
 
+    def on_account_added(self, line: Line) -> None:
+        """Count the calls that go through an account that was not known when they were found; before it may be used."""
+        self._usage.claim(line)
+
     def on_call_parked(self, call: CallParked, *, is_admitted: bool = True) -> None:
         """Decide a call and tell the switch.
 
@@ -135,7 +139,7 @@ class CallControl:
         """
         self._ended_meanwhile = set()
         try:
-            asked = {*self._usage, *self._journal.under_way, *self._switch.channels()}
+            asked = {*self._usage.known, *self._journal.under_way, *self._switch.channels()}
             account_of = self._switch.accounts_of(asked)
             ended_meanwhile = self._ended_meanwhile
         finally:
@@ -144,10 +148,17 @@ class CallControl:
         # Who ended meanwhile has been told.
         gone = {channel: self._usage.give_back(channel) for channel in asked - alive - ended_meanwhile}
         self._journal.missed(gone)
-        found = {channel: self.line_of(id_) for channel, id_ in account_of.items() if id_ and channel in alive}
+        accounts = {channel: id_ for channel, id_ in account_of.items() if id_ and channel in alive}
         held_before = len(self._usage)
-        self._usage.restore({channel: line for channel, line in found.items() if line is not None})
+        self._hold(accounts)
         return len(self._usage) - held_before, sum(line is not None for line in gone.values())
+
+    def _hold(self, accounts: Mapping[ChannelUuid, AccountId]) -> None:
+        lines = {channel: self.line_of(id_) for channel, id_ in accounts.items()}
+        self._usage.restore({channel: line for channel, line in lines.items() if line is not None})
+        for channel, line in lines.items():
+            if line is None:
+                self._usage.wait_for(channel, accounts[channel])
 
     def _as_dialled(self, call: CallParked) -> CallRequest:
         """The request as the caller's side meant it.

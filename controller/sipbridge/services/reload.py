@@ -140,6 +140,7 @@ class Reload:
                 self._remove_pool(before[change.name])
         for line in self._slices(new):
             if line.pool.get(line.id) is line:
+                self._calls.on_account_added(line)
                 self._registrar.on_account_changed(line)
 
     def _new_pool(self, name: str, plan: ReloadPlan) -> AccountPool:
