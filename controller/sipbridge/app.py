@@ -1,55 +1,40 @@
-"""The daemon: what is built, started and stopped, in which order."""
+"""The daemon: what is started and stopped, in which order, and what it does when it is told to."""
 
 from __future__ import annotations
 
 import gc
 import logging
 import os
-import secrets
 import signal
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import gevent
 import gevent.event
 
-from sipbridge.account_syncs import AccountSyncs, MakeSource, sql_source
+from sipbridge.account_syncs import MakeSource, sql_source
 from sipbridge.adapters.control_socket import ControlServer
-from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
-from sipbridge.adapters.event_socket.link import LinkSettings
-from sipbridge.adapters.event_socket.profiles import Profiles
-from sipbridge.adapters.greenlets import Greenlets
 from sipbridge.adapters.log_output import LogOutput
 from sipbridge.adapters.netlink import watch_network
-from sipbridge.adapters.spool import Spool
+from sipbridge.bridge import Bridge, build_bridge
 from sipbridge.config.collector import without_collector
 from sipbridge.config.load import BridgeConfig, LoadResult, load_providers
-from sipbridge.config.routing_table import routing_table
 from sipbridge.config.secrets_in_use import secrets_of_providers
-from sipbridge.core.account_pool import Line
 from sipbridge.core.errors import SipBridgeError
 from sipbridge.core.routing import RoutingTable
-from sipbridge.edge_link import EdgeLink
 from sipbridge.observation import Observation
 from sipbridge.ports import NotificationListener
-from sipbridge.services.admission import Admission
-from sipbridge.services.call_control import CallControl
-from sipbridge.services.call_feed import CallFeed
-from sipbridge.services.call_journal import CallJournal
 from sipbridge.services.call_pages import CallPages
-from sipbridge.services.dispatch import Dispatch
 from sipbridge.services.drain import Drain
 from sipbridge.services.info import bridge_info
-from sipbridge.services.network_watch import NetworkWatch
 from sipbridge.services.onlooker_commands import OnlookerCommands
 from sipbridge.services.operator_commands import CommandError, OperatorCommands
-from sipbridge.services.registrar import Registrar, RegistrarSettings
 from sipbridge.services.reload import Reload, ReloadResult
 from sipbridge.services.status import Status
-from sipbridge.services.traffic import Traffic
 from sipbridge.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -57,18 +42,6 @@ _log = logging.getLogger(__name__)
 _BREATH_S = 0.01
 _STEP_S = 0.1
 """How often what is due is looked for; a lease, a pace and a deadline are all coarser."""
-
-
-class SystemClock:
-    """The machine's own clock."""
-
-    def monotonic(self) -> float:
-        """Seconds since the machine started."""
-        return time.monotonic()
-
-    def wall(self) -> float:
-        """Seconds since 1970."""
-        return time.time()
 
 
 class App:
@@ -89,121 +62,38 @@ class App:
         self._settings = settings
         self._log_output = log
         self._learn_secrets(config)
-        clock = SystemClock()
-        with without_collector():
-            table = routing_table(config, settings.media_defaults)
-        self._spool = Spool(settings.gateways.spool_file, settings.gateways.retry_s)
-        self._switch = FreeSwitch(
-            _link_settings(settings),
-            self._spool,
-            settings.sofia.provider_profile,
-            settings.calls.lease_s,
-        )
-        scheduler = Greenlets()
-        self._registrar = Registrar(self._switch, table.pools.values(), _registrar_settings(settings), clock, scheduler)
-        traffic = Traffic(clock)
-        feed = CallFeed(clock, scheduler)
-        self._journal = CallJournal(clock, [traffic, feed])
-        profiles = (settings.sofia.provider_profile, settings.sofia.inside_profile)
-        self._network = NetworkWatch(
-            Profiles(self._switch.api), profiles, self._registrar.register_again, clock, settings.network.stable_s
-        )
-        self._edge = EdgeLink(settings.edge, self._registrar, lambda: self._dispatch.is_ready, clock)
-        self._calls = CallControl(
-            self._switch,
-            table,
-            clock,
-            self._journal,
-            gateway_of=self._registrar.gateway_of,
-            account_behind=self._registrar.account_behind,
-            status_lines=settings.calls.status_lines,
-            sides=(settings.sofia.inside_profile, settings.sofia.provider_profile),
-            random_below=secrets.randbelow,
-        )
-        admission = Admission(self._switch, clock, settings.calls.max_calls_per_s)
-        self._dispatch = Dispatch(
-            self._switch, self._calls, self._registrar, admission, clock, lease_renewal_s=settings.calls.lease_s / 3
-        )
-        self._account_syncs = AccountSyncs(
-            settings.redis,
-            clock,
-            self._on_account_changed,
-            self._registrar.on_account_removed,
-            self._on_greenlet_failed,
-            make_source,
-        )
         self._config = config
-        follow = self._account_syncs.follow
-        self._reload = Reload(self._calls, self._registrar, config, self._load_providers, follow, scheduler)
+        self._bridge = bridge = build_bridge(settings, config, make_source, self._on_greenlet_failed)
+        self._reload = Reload(
+            bridge.calls, bridge.registrar, config, self._load_providers, bridge.syncs.follow, bridge.scheduler
+        )
         self._stop_wanted = gevent.event.Event()
         self._hurry = gevent.event.Event()
-        commands = OperatorCommands(
-            self._reload_file, Drain(self._calls, self._dispatch, scheduler), self._stop_wanted.is_set
-        )
-        status = Status(
-            version("sipbridge"),
-            clock,
-            scheduler,
-            calls=self._calls,
-            journal=self._journal,
-            dispatch=self._dispatch,
-            admission=admission,
-            registrar=self._registrar,
-            traffic=traffic,
-            redis=lambda: self._account_syncs.redis_status,
-            sources=self._account_syncs.states,
-            edge=lambda: self._edge.state,
-            network=lambda: self._network.problem,
-        )
-        self._observation = Observation(
-            settings,
-            log,
-            os.environ,
-            self._switch,
-            self._dispatch,
-            admission,
-            self._calls,
-            self._journal,
-            self._registrar,
-            self._account_syncs,
-            lambda: self._edge.state,
-            lambda: self._network.problem,
-        )
-        pages = CallPages(self._switch, self._calls, self._journal, clock, scheduler)
-        onlookers = OnlookerCommands(status, pages, feed)
-        self._control = ControlServer(
-            settings.control.socket,
-            {
-                "info": lambda _: bridge_info(self.table),
-                "status": onlookers.status,
-                "calls": onlookers.calls,
-                "follow": onlookers.follow,
-                "reload": commands.reload,
-                "drain": commands.drain,
-            },
-            logged=("reload", "drain"),
-        )
+        self._observation = Observation(settings, log, os.environ, bridge)
+        drain = Drain(bridge.calls, bridge.dispatch, bridge.scheduler)
+        operators = OperatorCommands(self._reload_file, drain, self._stop_wanted.is_set)
+        self._control = _control_server(settings.control.socket, bridge, operators)
         self._greenlets: list[gevent.Greenlet[..., None]] = []
 
     @property
     def table(self) -> RoutingTable:
         """What calls are decided by now."""
-        return self._calls.table
+        return self._bridge.table
 
     @property
     def takes_calls(self) -> bool:
         """Whether calls are decided now."""
-        return self._dispatch.is_ready
+        return self._bridge.dispatch.is_ready
 
     @property
     def calls_in_progress(self) -> int:
         """Calls that hold a line now."""
-        return self._calls.calls_in_progress
+        return self._bridge.calls.calls_in_progress
 
     @property
     def account_changes(self) -> NotificationListener:
         """Who has to be told when accounts change in their database; Redis tells it, where there is one."""
-        return self._account_syncs
+        return self._bridge.syncs
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT, then stop in order; SIGHUP reloads the providers file.
@@ -238,21 +128,21 @@ class App:
         try:
             self._observation.start(self._on_greenlet_failed)
             # A daemon that was killed may have left secrets there.
-            self._spool.clear()
+            self._bridge.spool.clear()
         except BaseException:
             self._observation.stop()
             self._control.stop()
             raise
         self._greenlets = [
-            gevent.spawn(self._switch.run, self._observation.switch_listener),
+            gevent.spawn(self._bridge.switch.run, self._observation.switch_listener),
             gevent.spawn(self._steps),
         ]
         if _follows_network(self._settings):
-            self._greenlets += [gevent.spawn(watch_network, self._network), gevent.spawn(self._network_steps)]
+            self._greenlets += [gevent.spawn(watch_network, self._bridge.network), gevent.spawn(self._network_steps)]
         for greenlet in self._greenlets:
             greenlet.link_exception(self._on_greenlet_failed)
-        self._edge.start(self._on_greenlet_failed)
-        self._account_syncs.start(self._config, self.table.pools)
+        self._bridge.edge.start(self._on_greenlet_failed)
+        self._bridge.syncs.start(self._config, self.table.pools)
         self._observation.ready()
 
     def stop(self) -> None:
@@ -264,17 +154,18 @@ class App:
         _log.info("stopping: new calls get 503, %d calls in progress go on", self.calls_in_progress)
         self._stop_wanted.set()
         self._observation.stopping()
-        self._account_syncs.stop()
-        self._dispatch.stop_taking_calls()
+        self._bridge.syncs.stop()
+        self._bridge.dispatch.stop_taking_calls()
         self._wait_while(lambda: self.calls_in_progress > 0, self._settings.calls.drain_timeout_s)
-        if self._dispatch.is_ready:
+        dispatch, registrar = self._bridge.dispatch, self._bridge.registrar
+        if dispatch.is_ready:
             within_s = self._settings.gateways.unregister_timeout_s
-            self._registrar.begin_shutdown(within_s)
-            self._wait_while(lambda: self._dispatch.is_ready and self._registrar.pending_removals > 0, within_s)
-        if self._registrar.pending_removals:
-            _log.warning("%d gateways are still in FreeSWITCH", self._registrar.pending_removals)
-        self._edge.stop()
-        self._switch.stop()
+            registrar.begin_shutdown(within_s)
+            self._wait_while(lambda: dispatch.is_ready and registrar.pending_removals > 0, within_s)
+        if registrar.pending_removals:
+            _log.warning("%d gateways are still in FreeSWITCH", registrar.pending_removals)
+        self._bridge.edge.stop()
+        self._bridge.switch.stop()
         self._control.stop()
         self._observation.stop()
         gevent.killall(self._greenlets)
@@ -325,24 +216,20 @@ class App:
             self._learn_secrets(result.config)
         return result
 
-    def _on_account_changed(self, line: Line) -> None:
-        self._calls.on_account_added(line)
-        self._registrar.on_account_changed(line)
-
     def _learn_secrets(self, config: BridgeConfig) -> None:
         if self._log_output is not None:
             self._log_output.learn(secrets_of_providers(config))
 
     def _steps(self) -> None:
         while True:
-            self._dispatch.step()
-            goes_on = self._registrar.step()
+            self._bridge.dispatch.step()
+            goes_on = self._bridge.registrar.step()
             gevent.sleep(_BREATH_S if goes_on else _STEP_S)
 
     def _network_steps(self) -> None:
         # Apart: they wait for FreeSWITCH while a profile starts, and the lease must not.
         while True:
-            self._network.step()
+            self._bridge.network.step()
             gevent.sleep(_STEP_S)
 
     def _on_greenlet_failed(self, greenlet: Any) -> None:
@@ -351,17 +238,35 @@ class App:
         self._stop_wanted.set()
 
 
-def _link_settings(settings: Settings) -> LinkSettings:
-    esl = settings.event_socket
-    return LinkSettings(
-        host=esl.host,
-        port=esl.port,
-        password=esl.password,
-        connect_timeout_s=esl.connect_timeout_s,
-        command_timeout_s=esl.command_timeout_s,
-        silence_timeout_s=esl.heartbeat_timeout_s,
-        backoff_min_s=esl.backoff_min_s,
-        backoff_max_s=esl.backoff_max_s,
+def _control_server(socket: Path, bridge: Bridge, operators: OperatorCommands) -> ControlServer:
+    status = Status(
+        version("sipbridge"),
+        bridge.clock,
+        bridge.scheduler,
+        calls=bridge.calls,
+        journal=bridge.journal,
+        dispatch=bridge.dispatch,
+        admission=bridge.admission,
+        registrar=bridge.registrar,
+        traffic=bridge.traffic,
+        redis=lambda: bridge.syncs.redis_status,
+        sources=bridge.syncs.states,
+        edge=lambda: bridge.edge.state,
+        network=lambda: bridge.network.problem,
+    )
+    pages = CallPages(bridge.switch, bridge.calls, bridge.journal, bridge.clock, bridge.scheduler)
+    onlookers = OnlookerCommands(status, pages, bridge.feed)
+    return ControlServer(
+        socket,
+        {
+            "info": lambda _: bridge_info(bridge.table),
+            "status": onlookers.status,
+            "calls": onlookers.calls,
+            "follow": onlookers.follow,
+            "reload": operators.reload,
+            "drain": operators.drain,
+        },
+        logged=("reload", "drain"),
     )
 
 
@@ -369,14 +274,3 @@ def _follows_network(settings: Settings) -> bool:
     """Whether this host's network is FreeSWITCH's, and is to be watched."""
     host = settings.event_socket.host
     return settings.network.watch and (host.startswith("127.") or host in ("localhost", "::1"))
-
-
-def _registrar_settings(settings: Settings) -> RegistrarSettings:
-    gateways = settings.gateways
-    return RegistrarSettings(
-        expires_s=gateways.expires_s,
-        max_registrations_per_s=gateways.max_registrations_per_s,
-        confirm_timeout_s=gateways.confirm_timeout_s,
-        profile=settings.sofia.provider_profile,
-        lost_memory_warning_mb=gateways.lost_memory_warning_mb,
-    )

@@ -9,30 +9,23 @@ from importlib.metadata import version
 
 import gevent
 
-from sipbridge.account_syncs import AccountSyncs
 from sipbridge.adapters.call_records import CallRecords
-from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
 from sipbridge.adapters.exposition import Exposition
 from sipbridge.adapters.http_server import HttpServer
 from sipbridge.adapters.hub_watch import HubWatch
 from sipbridge.adapters.line_writer import FileTarget, LineWriter
 from sipbridge.adapters.log_output import LogOutput
 from sipbridge.adapters.service_manager import ServiceManager
+from sipbridge.bridge import Bridge
 from sipbridge.core import metrics
 from sipbridge.core.gateway import RegistrationStatus
 from sipbridge.core.metric import Metric
 from sipbridge.core.readiness import Condition, Readiness, loaded_condition, registered_condition
-from sipbridge.core.snapshot import EdgeState
 from sipbridge.ports import SwitchListener
 from sipbridge.services.account_metrics import AccountMetrics
 from sipbridge.services.account_sync import SourceStatus
-from sipbridge.services.admission import Admission
-from sipbridge.services.call_control import CallControl
-from sipbridge.services.call_journal import CallJournal
 from sipbridge.services.call_log import CallLog
 from sipbridge.services.call_tally import CallTally
-from sipbridge.services.dispatch import Dispatch
-from sipbridge.services.registrar import Registrar
 from sipbridge.services.switch_tally import SwitchTally
 from sipbridge.settings import Settings
 
@@ -46,10 +39,6 @@ class Observation:
     Args:
         log: where the log goes, for its metrics.
         environ: such as `os.environ`: says how to tell systemd.
-        journal: of the calls.
-        dispatch: told what the switch tells, after it has been counted.
-        edge: how the edge is doing; None when there is none.
-        network: what keeps a profile from being bound to an address of this host; empty when nothing does.
     """
 
     def __init__(
@@ -57,39 +46,29 @@ class Observation:
         settings: Settings,
         log: LogOutput | None,
         environ: Mapping[str, str],
-        switch: FreeSwitch,
-        dispatch: Dispatch,
-        admission: Admission,
-        calls: CallControl,
-        journal: CallJournal,
-        registrar: Registrar,
-        syncs: AccountSyncs,
-        edge: Callable[[], EdgeState | None],
-        network: Callable[[], str],
+        bridge: Bridge,
     ) -> None:
         self._settings = settings
         self._manager = ServiceManager(environ)
-        self._dispatch = dispatch
-        self._calls = calls
-        self._syncs = syncs
-        self._edge = edge
-        self._network = network
-        self._switch_tally = SwitchTally(dispatch)
+        self._bridge = bridge
+        self._switch_tally = SwitchTally(bridge.dispatch)
         self._hub_watch = HubWatch(self._on_tick)
-        call_tally = CallTally(lambda: [provider.name for provider in calls.table.providers])
+        call_tally = CallTally(lambda: [provider.name for provider in bridge.table.providers])
         for observer in (CallLog(), call_tally):
-            journal.add(observer)
+            bridge.journal.add(observer)
         self._records: CallRecords | None = None
         if settings.cdr.file is not None:
             self._records = CallRecords(LineWriter(FileTarget(settings.cdr.file)))
-            journal.add(self._records)
-        accounts = AccountMetrics(lambda: calls.table.pools, registrar, syncs.states, syncs.pending_notifications)
+            bridge.journal.add(self._records)
+        accounts = AccountMetrics(
+            lambda: bridge.table.pools, bridge.registrar, bridge.syncs.states, bridge.syncs.pending_notifications
+        )
         sources = (
             self._metrics,
             call_tally.metrics,
             accounts.metrics,
-            switch.metrics,
-            admission.metrics,
+            bridge.switch.metrics,
+            bridge.admission.metrics,
             self._switch_tally.metrics,
             self._hub_watch.metrics,
             *((self._records.metrics,) if self._records else ()),
@@ -149,14 +128,14 @@ class Observation:
 
     def readiness(self) -> Readiness:
         """Whether calls can be taken, and why not."""
-        dispatch = self._dispatch
-        loading = [name for name, state in self._syncs.states().items() if state.status is SourceStatus.LOADING]
+        dispatch = self._bridge.dispatch
+        loading = [name for name, state in self._bridge.syncs.states().items() if state.status is SourceStatus.LOADING]
         return Readiness(
             (
                 Condition("event_socket", dispatch.is_ready, dispatch.problem or "connected"),
                 loaded_condition(loading),
                 Condition("lease", dispatch.has_lease, "held" if dispatch.has_lease else "not held"),
-                registered_condition(self._calls.table.pools.values(), self._settings.http.ready_registered_percent),
+                registered_condition(self._bridge.table.pools.values(), self._settings.http.ready_registered_percent),
             )
         )
 
@@ -170,10 +149,12 @@ class Observation:
             self._manager.status(self._status_line())
 
     def _status_line(self) -> str:
-        pools = self._calls.table.pools.values()
+        pools = self._bridge.table.pools.values()
         registered = sum(pool.tally.registrations[RegistrationStatus.REGISTERED] for pool in pools)
         missing = [condition.detail for condition in self.readiness().conditions if not condition.holds]
-        counts = f"{self._calls.calls_in_progress} calls, {registered} of {sum(map(len, pools))} accounts registered"
+        counts = (
+            f"{self._bridge.calls.calls_in_progress} calls, {registered} of {sum(map(len, pools))} accounts registered"
+        )
         return f"not ready: {'; '.join(missing)}; {counts}" if missing else f"ready; {counts}"
 
     def _metrics(self) -> Iterator[Metric]:
@@ -181,15 +162,15 @@ class Observation:
         yield metrics.BUILD.of({(version("sipbridge"),): 1})
         yield metrics.READY.one(readiness.is_ready)
         yield metrics.CONDITION.of({(each.name,): each.holds for each in readiness.conditions})
-        yield metrics.CALLS_IN_PROGRESS.one(self._calls.calls_in_progress)
-        yield metrics.CALLS_WAITING.one(self._dispatch.calls_waiting)
-        yield metrics.NETWORK_UP.one(not self._network())
-        if (edge := self._edge()) is not None:
+        yield metrics.CALLS_IN_PROGRESS.one(self._bridge.calls.calls_in_progress)
+        yield metrics.CALLS_WAITING.one(self._bridge.dispatch.calls_waiting)
+        yield metrics.NETWORK_UP.one(not self._bridge.network.problem)
+        if (edge := self._bridge.edge.state) is not None:
             yield metrics.EDGE_UP.one(not edge.problem)
             yield metrics.EDGE_ACCOUNTS.one(edge.accounts)
             yield metrics.EDGE_KNOWN.one(edge.known)
-        if (heartbeat := self._dispatch.heartbeat) is not None:
+        if (heartbeat := self._bridge.dispatch.heartbeat) is not None:
             yield metrics.SESSIONS.one(heartbeat.sessions)
             yield metrics.SESSIONS_LIMIT.one(heartbeat.max_sessions)
-        if (redis_up := self._syncs.is_redis_up) is not None:
+        if (redis_up := self._bridge.syncs.is_redis_up) is not None:
             yield metrics.REDIS_UP.one(redis_up)
