@@ -5,21 +5,18 @@ State changes come from call control (lines taken and given back) and the regist
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 
 from sipbridge.core.account import Account, AccountId, account_id
-from sipbridge.core.errors import UriError
+from sipbridge.core.account_index import AccountIndex, uri_of, uri_or_none
 from sipbridge.core.gateway import GatewayName, Registration, RegistrationStatus
 from sipbridge.core.pool_tally import PoolTally
 from sipbridge.core.provider import PoolPolicy
-from sipbridge.core.template import NO_CALL, Template
-from sipbridge.core.uri import SipUri, normalize_escapes, parse_sip_uri
+from sipbridge.core.template import Template
+from sipbridge.core.uri import SipUri
 
 _UNAVAILABLE = -1
-_RANK = attrgetter("rank")
 _NOT_REGISTERED = Registration()
 
 
@@ -103,12 +100,9 @@ class AccountPool:
 
     def __init__(self, policy: PoolPolicy, keys: Iterable[Template] = ()) -> None:
         self.policy = policy
-        self.tally = PoolTally()
+        self.tally = PoolTally[Line]()
         self._lines: dict[AccountId, Line] = {}
-        self._keys = {by.text: by for by in keys if not by.is_account_uri}
-        # By the text of a key, whose hash is at hand. Nearly every value has one line, so a list, ordered by rank, is
-        # made only for the second.
-        self._indexes: dict[str, dict[str, Line | list[Line]]] = {text: {} for text in self._keys}
+        self._indexes = {by.text: AccountIndex[Line](by) for by in keys if not by.is_account_uri}
         self._available: list[Line] = []
         # Removed while they had calls.
         self._leaving: dict[AccountId, Line] = {}
@@ -175,11 +169,10 @@ class AccountPool:
         A step is one account, so that who has many of them can let others run. What is added, replaced or removed
         between two steps is indexed as it should be.
         """
-        new = {by.text: by for by in keys if by.text not in self._keys and not by.is_account_uri}
-        if not new:
+        missing = [by for by in keys if by.text not in self._indexes and not by.is_account_uri]
+        if not missing:
             return
-        self._keys |= new
-        self._indexes |= {text: {} for text in new}
+        self._indexes |= {by.text: AccountIndex[Line](by) for by in missing}
         for line in list(self._lines.values()):
             if self._lines.get(line.id) is line:
                 self._index(line)
@@ -187,8 +180,7 @@ class AccountPool:
 
     def forget_keys(self, kept: Iterable[Template]) -> None:
         """Let accounts be found by `kept` alone."""
-        self._keys = {by.text: by for by in kept if not by.is_account_uri}
-        self._indexes = {text: self._indexes[text] for text in self._keys}
+        self._indexes = {by.text: self._indexes[by.text] for by in kept if not by.is_account_uri}
 
     def reorder(self, ids: Sequence[AccountId]) -> None:
         """Put the accounts into this order: `find` takes the first of several.
@@ -203,9 +195,7 @@ class AccountPool:
             line.rank = rank
         self._next_rank = len(ids)
         for index in self._indexes.values():
-            for found in index.values():
-                if isinstance(found, list):
-                    found.sort(key=_RANK)
+            index.reorder()
 
     def find(self, by: Template, wanted: SipUri | str) -> Line | None:
         """The first account whose `by` equals `wanted`, available or not.
@@ -214,24 +204,17 @@ class AccountPool:
             by: one of the `keys` given when the pool was made.
             wanted: a URI, compared as RFC 3261 §19.1.4 says, or any text, whose escapes alone are resolved.
         """
-        uri = wanted if isinstance(wanted, SipUri) else _uri_or_none(wanted)
-        candidates = self._candidates(by, uri, wanted)
+        uri = wanted if isinstance(wanted, SipUri) else uri_or_none(wanted)
+        if by.is_account_uri:
+            line = None if uri is None else self._lines.get(account_id(self.policy.name, uri))
+            candidates: Sequence[Line] = () if line is None else (line,)
+        else:
+            candidates = self._indexes[by.text].candidates(uri or wanted)
         if not candidates:
             return None
         if uri is None or not uri.parameters:
             return candidates[0]
         return next((line for line in candidates if _matches(by, line.account, uri)), None)
-
-    def _candidates(self, by: Template, uri: SipUri | None, wanted: SipUri | str) -> Sequence[Line]:
-        """Those whose key is that of `wanted`; whether their parameters are equivalent too is still to be seen."""
-        found: Line | list[Line] | None
-        if by.is_account_uri:
-            found = None if uri is None else self._lines.get(account_id(self.policy.name, uri))
-        else:
-            found = self._indexes[by.text].get(uri.lookup_key if uri else normalize_escapes(str(wanted)))
-        if found is None:
-            return ()
-        return found if isinstance(found, list) else (found,)
 
     def pick(self, random_below: Callable[[int], int]) -> Line | None:
         """Any available account, all equally likely.
@@ -272,51 +255,14 @@ class AccountPool:
 
     def _index(self, line: Line) -> None:
         """Find `line` by every key; where it is found already, it stays."""
-        for text, index in self._indexes.items():
-            if key := _index_key(self._keys[text], line.account):
-                present = index.get(key)
-                if present is None:
-                    index[key] = line
-                elif isinstance(present, list):
-                    at = bisect_left(present, line.rank, key=_RANK)
-                    if present[at : at + 1] != [line]:
-                        present.insert(at, line)
-                elif present is not line:
-                    index[key] = sorted((present, line), key=_RANK)
+        for index in self._indexes.values():
+            index.add(line)
 
     def _unindex(self, line: Line) -> None:
-        for text, index in self._indexes.items():
-            key = _index_key(self._keys[text], line.account)
-            present = index.get(key)
-            if present is line:
-                del index[key]
-            elif isinstance(present, list):
-                at = bisect_left(present, line.rank, key=_RANK)
-                if present[at : at + 1] == [line]:
-                    del present[at]
-                if len(present) == 1:
-                    index[key] = present[0]
-
-
-def _index_key(by: Template, account: Account) -> str:
-    """The key of `account` in the index of `by`; ``""`` when it has none, as without an alias."""
-    uri = _uri_of(by, account)
-    return uri.lookup_key if uri else normalize_escapes(by.render(NO_CALL, account))
+        for index in self._indexes.values():
+            index.discard(line)
 
 
 def _matches(by: Template, account: Account, wanted: SipUri) -> bool:
-    own = _uri_of(by, account)
+    own = uri_of(by, account)
     return own is not None and own.equivalent(wanted)
-
-
-def _uri_of(by: Template, account: Account) -> SipUri | None:
-    """What `by` makes of the account, where that is a URI; as a rule it is one of the account's, parsed already."""
-    uri = by.uri(NO_CALL, account) if by.uri else None
-    return uri or _uri_or_none(by.render(NO_CALL, account))
-
-
-def _uri_or_none(text: str) -> SipUri | None:
-    try:
-        return parse_sip_uri(text)
-    except UriError:
-        return None

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import Generic, Protocol, TypeVar
 
 from sipbridge.core.account import AccountId
 from sipbridge.core.gateway import Registration, RegistrationStatus
 
-if TYPE_CHECKING:
-    from sipbridge.core.account_pool import Line
+
+class Counted(Protocol):
+    """What is counted of a line."""
+
+    id: AccountId
+    registration: Registration
+    is_drained: bool
 
 
-class PoolTally:
+LineT = TypeVar("LineT", bound=Counted)
+
+
+class PoolTally(Generic[LineT]):
     """The counts of one pool. Only the pool and its lines change them.
 
     Attributes:
@@ -28,39 +36,39 @@ class PoolTally:
     def __init__(self) -> None:
         self.calls = 0
         self.registrations = dict.fromkeys(RegistrationStatus, 0)
-        self.failed: dict[AccountId, Line] = {}
+        self.failed: dict[AccountId, LineT] = {}
         self.failures: Counter[str] = Counter()
-        self.drained: dict[AccountId, Line] = {}
+        self.drained: dict[AccountId, LineT] = {}
 
-    def add(self, line: Line) -> None:
+    def add(self, line: LineT) -> None:
         """Count an account that is new in the pool."""
         self._enter(line, line.registration)
         self.set_drained(line, line.is_drained)
 
-    def remove(self, line: Line) -> None:
+    def remove(self, line: LineT) -> None:
         """Count an account no longer; its calls go on counting."""
         self._leave(line, line.registration)
         self.drained.pop(line.id, None)
 
-    def change(self, line: Line, registration: Registration) -> None:
+    def change(self, line: LineT, registration: Registration) -> None:
         """Count an account where it stands from now on."""
         self._leave(line, line.registration, stays_failed=registration.status is RegistrationStatus.FAILED)
         self._enter(line, registration)
 
-    def set_drained(self, line: Line, is_drained: bool) -> None:
+    def set_drained(self, line: LineT, is_drained: bool) -> None:
         """Count an account among those that take no new calls, or no longer."""
         if is_drained:
             self.drained[line.id] = line
         else:
             self.drained.pop(line.id, None)
 
-    def _enter(self, line: Line, registration: Registration) -> None:
+    def _enter(self, line: LineT, registration: Registration) -> None:
         self.registrations[registration.status] += 1
         if registration.status is RegistrationStatus.FAILED:
             self.failed[line.id] = line
             self.failures[registration.reason] += 1
 
-    def _leave(self, line: Line, registration: Registration, *, stays_failed: bool = False) -> None:
+    def _leave(self, line: LineT, registration: Registration, *, stays_failed: bool = False) -> None:
         self.registrations[registration.status] -= 1
         if registration.status is not RegistrationStatus.FAILED:
             return
