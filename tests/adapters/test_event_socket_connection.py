@@ -26,7 +26,8 @@ from scripted_server import (
 )
 
 from sipbridge.adapters.event_socket.command_tally import CommandTally
-from sipbridge.adapters.event_socket.connection import MAX_PENDING_COMMANDS, EventSocketConnection, Reply
+from sipbridge.adapters.event_socket.connection import MAX_PENDING_COMMANDS, EventSocketConnection
+from sipbridge.adapters.event_socket.unanswered import Reply
 from sipbridge.ports import NotSent, SwitchLost, Unconfirmed
 
 Script = Callable[[Client], None]

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import gevent
 import gevent.event
@@ -20,7 +19,8 @@ from greenswitch import InboundESL
 from sipbridge.adapters.event_socket.command_tally import CommandTally
 from sipbridge.adapters.event_socket.framing import Frame, FrameReader, FramingError, encode_command
 from sipbridge.adapters.event_socket.json_events import decode_event
-from sipbridge.ports import NotSent, SwitchLost, Unconfirmed
+from sipbridge.adapters.event_socket.unanswered import OnReply, Reply, Unanswered
+from sipbridge.ports import NotSent, SwitchLost
 
 _log = logging.getLogger(__name__)
 
@@ -31,26 +31,6 @@ MAX_PENDING_COMMANDS = 50_000
 """Commands without a reply yet; FreeSWITCH answers 10,000 in a second, so more means that it does not listen."""
 _GOODBYE_S = 1.0
 """How long FreeSWITCH may take to answer what was sent last."""
-
-
-class Reply(NamedTuple):
-    """The answer to a command: ``+OK accepted``, or whatever an ``api`` printed."""
-
-    text: str
-
-    @property
-    def is_error(self) -> bool:
-        """Whether FreeSWITCH refused."""
-        return self.text.startswith("-ERR") or self.text.startswith("-USAGE")
-
-
-OnReply = Callable[[Reply | SwitchLost], None]
-
-
-class _Pending(NamedTuple):
-    on_reply: OnReply
-    timeout_s: float
-    since: float
 
 
 class EventSocketConnection(InboundESL):  # type: ignore[misc]
@@ -81,14 +61,12 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         self.sock: Any = None
         self._command_timeout_s = command_timeout_s
         self._silence_timeout_s = silence_timeout_s
-        self._tally = tally or CommandTally()
         self._outgoing: list[bytes] = []
         self._outgoing_ready = gevent.event.Event()
-        self._unanswered: deque[_Pending] = deque()
+        self._unanswered = Unanswered(self._where, command_timeout_s, tally or CommandTally())
         self._greeting: gevent.event.AsyncResult[Any] = gevent.event.AsyncResult()
         self._lost: gevent.event.AsyncResult[Any] = gevent.event.AsyncResult()
         self._greenlets: list[gevent.Greenlet[..., None]] = []
-        self._last_reply_at = 0.0
         self._last_data_at = 0.0
 
     def connect(self) -> None:
@@ -140,10 +118,7 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         if len(self._unanswered) >= MAX_PENDING_COMMANDS:
             on_reply(NotSent(f"{MAX_PENDING_COMMANDS} commands wait for {self._where}"))
             return
-        now = time.monotonic()
-        if not self._unanswered:
-            self._last_reply_at = now
-        self._unanswered.append(_Pending(on_reply, timeout_s or self._command_timeout_s, now))
+        self._unanswered.add(on_reply, timeout_s)
         self._outgoing.append(encoded)
         self._outgoing_ready.set()
 
@@ -207,16 +182,11 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         self.connected = False
         unsent = len(self._outgoing)
         self._outgoing.clear()
-        waiting = list(self._unanswered)
-        self._unanswered.clear()
         if not self._greeting.ready():
             self._greeting.set_exception(SwitchLost(f"{self._where}: {reason}"))
         if self.sock is not None:
             self.sock.close()
-        self._tally.lost += len(waiting)
-        for index, pending in enumerate(waiting):
-            kind = NotSent if index >= len(waiting) - unsent else Unconfirmed
-            self._answer(pending, kind(f"{self._where}: {reason}"))
+        self._unanswered.lose(reason, unsent)
         current = gevent.getcurrent()
         gevent.killall([greenlet for greenlet in self._greenlets if greenlet is not current], block=False)
 
@@ -257,17 +227,12 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
             self.lose(error.strerror or str(error))
 
     def _watch(self) -> None:
-        """Lose the connection when a reply, or a sign of life, is overdue.
-
-        FreeSWITCH answers in order, so only the oldest command can be overdue: since it was sent, or since the one
-        before it was answered.
-        """
+        """Lose the connection when a reply, or a sign of life, is overdue."""
         while not self._lost.ready():
             gevent.sleep(min(1.0, self._command_timeout_s / 4))
-            now = time.monotonic()
-            if self._unanswered and now - self._last_reply_at > self._unanswered[0].timeout_s:
-                self.lose(f"no reply within {self._unanswered[0].timeout_s:g} s")
-            elif self._silence_timeout_s and now - self._last_data_at > self._silence_timeout_s:
+            if (waited_s := self._unanswered.overdue_s()) is not None:
+                self.lose(f"no reply within {waited_s:g} s")
+            elif self._silence_timeout_s and time.monotonic() - self._last_data_at > self._silence_timeout_s:
                 self.lose(f"no sign of life for {self._silence_timeout_s:g} s")
 
     def _handle(self, frame: Frame) -> None:
@@ -291,16 +256,7 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         if not self._unanswered:
             self.lose("a reply that nobody asked for")
             return
-        self._last_reply_at = time.monotonic()
-        pending, reply = self._unanswered.popleft(), Reply(text)
-        self._tally.note(self._last_reply_at - pending.since, is_error=reply.is_error)
-        self._answer(pending, reply)
-
-    def _answer(self, pending: _Pending, outcome: Reply | SwitchLost) -> None:
-        try:
-            pending.on_reply(outcome)
-        except Exception:  # noqa: BLE001 - nor must one reply that we fail at
-            _log.exception("handling the reply %r of %s failed", outcome, self._where)
+        self._unanswered.answer(text)
 
     def _handle_event(self, body: bytes) -> None:
         event = decode_event(body)

@@ -11,10 +11,11 @@ from functools import partial
 import orjson
 
 from sipbridge.adapters.event_socket.command_tally import CommandTally
-from sipbridge.adapters.event_socket.connection import EventSocketConnection, Reply
+from sipbridge.adapters.event_socket.connection import EventSocketConnection
 from sipbridge.adapters.event_socket.events import PARSERS, parse_status
 from sipbridge.adapters.event_socket.json_events import Event
 from sipbridge.adapters.event_socket.link import Link, LinkSettings
+from sipbridge.adapters.event_socket.unanswered import Reply
 from sipbridge.adapters.spool import Spool
 from sipbridge.core import metrics
 from sipbridge.core.account import AccountId
