@@ -23,11 +23,12 @@ test: install
 bench: install
 	$(BIN)/python -m benchmarks
 
-# FUZZ_S seconds for every door of the bridge; what breaks one is kept in tests/fuzz/corpus.
+# FUZZ_S seconds for every door of the bridge; what breaks one is kept in tests/fuzz/corpus. Then, how time grows with length.
 FUZZ_S ?= 60
 fuzz: install
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
-	cd tests && ../$(BIN)/python -m fuzz --seconds $(FUZZ_S)
+	cd tests && PYTHONPATH=services ../$(BIN)/python -m fuzz --seconds $(FUZZ_S)
+	cd tests && PYTHONPATH=services ../$(BIN)/python -m fuzz.scaling
 
 # SOAK_S seconds of calls through a real FreeSWITCH on the PATH, while this and that breaks.
 SOAK_S ?= 600

@@ -80,6 +80,19 @@ gevent.spawn(fails).join()
     assert "it is ***" in text
 
 
+def test_a_traceback_forges_no_line() -> None:
+    body = r"""
+try:
+    raise ValueError("x\n2026-11-24T09:00:00.000Z [info] forged\x1b[2J")
+except ValueError:
+    log.exception("failed")
+"""
+    first, *others = logged(body)
+    assert first.endswith("failed [a.module]")
+    assert any("forged" in line for line in others)
+    assert all(line.isprintable() and line.startswith("  ") for line in others)
+
+
 def test_a_record_that_cannot_be_shown_costs_no_other() -> None:
     first, second = logged("log.warning('%d calls', 'x'); log.warning('still here')")
     assert "cannot be shown: TypeError" in first

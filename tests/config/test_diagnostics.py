@@ -410,7 +410,7 @@ def test_a_diagnostic_is_one_line_whatever_the_file_holds() -> None:
         edited(('"strategy": "Always"', r'"strategy": "Always", ▲"a\n\u001b[2J\u2028\u009b": 1'))
     )
     assert said_about(text) == [
-        rf'p.json:{places[0]}: error: unknown field "a\u000a\u001b[2J\u2028\u009b": there is only "strategy"'
+        rf'p.json:{places[0]}: error: unknown field "a\n\u001b[2J\u2028\u009b": there is only "strategy"'
     ]
 
 

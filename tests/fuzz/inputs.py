@@ -32,9 +32,9 @@ def _spoil(text: bytes, at: int, with_: bytes) -> bytes:
 
 
 def long_inputs(target: Target) -> list[bytes]:
-    """What takes for ever where time grows faster than length: 32 KiB of each token, alone and amid a seed."""
+    """What takes for ever where time grows faster than length: much of each token, alone and amid a seed."""
     texts = []
     for token in target.tokens:
-        many = token * (32_768 // len(token))
+        many = token * (target.longest // len(token))
         texts += [many, *(seed[: len(seed) // 2] + many + seed[len(seed) // 2 :] for seed in target.seeds)]
     return texts

@@ -13,6 +13,7 @@ from sipbridge.adapters.line_writer import LineWriter
 from sipbridge.core import metrics
 from sipbridge.core.call_record import CallDecided, CallRecord
 from sipbridge.core.metric import Metric
+from sipbridge.core.printable import escape_unprintable
 from sipbridge.core.routing import Bridge
 
 _log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ class CallRecords:
 
     def on_call_over(self, record: CallRecord) -> None:
         """Write its line."""
-        self._writer.write(orjson.dumps(call_detail(record)))
+        self._writer.write(call_line(record).encode())
 
     def step(self) -> None:
         """Log when nothing can be written any more, and when it can again."""
@@ -52,6 +53,11 @@ class CallRecords:
         yield metrics.CDR_WRITTEN.one(self._writer.written)
         yield metrics.CDR_DROPPED.one(self._writer.dropped)
         yield metrics.CDR_PENDING.one(self._writer.pending)
+
+
+def call_line(record: CallRecord) -> str:
+    """A JSON object that does nothing to the terminal of whoever reads it."""
+    return escape_unprintable(orjson.dumps(call_detail(record)).decode())
 
 
 def call_detail(record: CallRecord) -> dict[str, Any]:

@@ -49,6 +49,10 @@ class _Handler(WSGIHandler):
         # What is not HTTP is the client's fault, and comes from whoever may connect.
         _log.debug("HTTP: %s", msg % args)
 
+    def _handle_client_error(self, error: Exception) -> Any:
+        # Of anything but a ValueError, such as too many headers, gevent would print a traceback past the log.
+        return super()._handle_client_error(ValueError(str(error)))  # type: ignore[misc]  # left out of the stubs
+
 
 class HttpServer:
     """Answers on one port."""

@@ -22,6 +22,8 @@ EPOCH_KEY = "sipbridge.epoch"
 _IN_FLIGHT = 8
 """Linux keeps ten datagrams for a UNIX socket, unless told otherwise; Kamailio would wait for room for its answer."""
 _LARGEST = 65_536
+_MOST_STRANGERS = 100
+_LONGEST_REASON = 200
 _MISSING = frozenset({"Key name doesn't exist in htable.", "Key not found in htable."})
 
 
@@ -51,7 +53,8 @@ class Kamailio:
     def epoch(self) -> str | None:
         """The value of the key that says whose table it is."""
         (found,) = self._call([_Call("htable.get", (TABLE, EPOCH_KEY))])
-        return None if found is None else str(found["item"]["value"])
+        with _reading("htable.get"):
+            return None if found is None else str(found["item"]["value"])
 
     def set_epoch(self, epoch: str) -> None:
         """Set it."""
@@ -68,8 +71,9 @@ class Kamailio:
     def count(self) -> int:
         """How many accounts it has."""
         (tables,) = self._call([_Call("htable.stats", ())])
-        entries = next((table["all"] for table in tables if table["name"] == TABLE), 0)
-        return max(0, int(entries) - 1)
+        with _reading("htable.stats"):
+            entries = next((table["all"] for table in tables if table["name"] == TABLE), 0)
+            return max(0, int(entries) - 1)
 
     def clear(self) -> None:
         """Forget all of them, and whose table it is."""
@@ -112,17 +116,23 @@ class Kamailio:
         first = self._last_id + 1
         self._last_id += len(calls)
         results: list[Any] = [None] * len(calls)
-        sent = answered = 0
-        while answered < len(calls):
-            while sent < len(calls) and sent - answered < _IN_FLIGHT:
+        waiting: set[int] = set()
+        sent = strangers = 0
+        while sent < len(calls) or waiting:
+            while sent < len(calls) and len(waiting) < _IN_FLIGHT:
                 connected.send(_format(first + sent, calls[sent]))
+                waiting.add(sent)
                 sent += 1
             answer = _parse(connected.recv(_LARGEST))
-            index = answer.get("id", 0) - first
-            # An answer to a call that was given up is nobody's.
-            if 0 <= index < sent:
+            index = answer["id"] - first
+            if index in waiting:
+                waiting.remove(index)
                 results[index] = _result(calls[index].method, answer)
-                answered += 1
+            else:
+                # An answer to a call that was given up is nobody's; whoever has many of those is no Kamailio.
+                strangers += 1
+                if strangers > _MOST_STRANGERS:
+                    raise EdgeRefused("what listens on the RPC socket answers what nobody has asked")
         return results
 
     def _connected(self) -> socket.socket:
@@ -152,7 +162,17 @@ def _parse(answer: bytes) -> dict[str, Any]:
 def _result(method: str, answer: dict[str, Any]) -> Any:
     if "error" not in answer:
         return answer.get("result")
-    message = str(answer["error"].get("message", "no reason given"))
+    error = answer["error"]
+    message = error.get("message") if isinstance(error, dict) else None
     if message in _MISSING:
         return None
-    raise EdgeRefused(f"Kamailio refuses {method}: {message}")
+    raise EdgeRefused(f"Kamailio refuses {method}: {str(message or 'no reason given')[:_LONGEST_REASON]}")
+
+
+@contextlib.contextmanager
+def _reading(method: str) -> Iterator[None]:
+    """Take a result apart; one that is of another shape is as good as none."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, ArithmeticError):
+        raise EdgeRefused(f"what listens on the RPC socket answers {method} with something else") from None

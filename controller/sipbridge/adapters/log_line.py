@@ -6,14 +6,17 @@ colour one.
 
 from __future__ import annotations
 
-import json
+import io
 import logging
+import textwrap
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 import structlog
+
+from sipbridge.core.printable import escape_lines, escape_unprintable
 
 RenderLine = Callable[[logging.LogRecord], str]
 
@@ -28,12 +31,14 @@ def console_line(*, colours: bool) -> RenderLine:
     render = structlog.dev.ConsoleRenderer(
         colors=colours,
         pad_event_to=0,
-        # Not the one with the values of local variables.
-        exception_formatter=structlog.dev.plain_traceback,
+        exception_formatter=_traceback,
     )
 
     def line(record: logging.LogRecord) -> str:
-        event = {name: _escaped(value) if isinstance(value, str) else value for name, value in _event(record).items()}
+        event = {
+            name: escape_unprintable(value) if isinstance(value, str) else value
+            for name, value in _event(record).items()
+        }
         # All of it is ours.
         event["logger"] = event["logger"].removeprefix("sipbridge.")
         text: str = render(None, record.levelname, event)
@@ -51,7 +56,7 @@ def json_line(*, for_journal: bool) -> RenderLine:
 
     def line(record: logging.LogRecord) -> str:
         event = structlog.processors.format_exc_info(None, record.levelname, _event(record))
-        text = _escaped(orjson.dumps(event, default=str).decode())
+        text = escape_unprintable(orjson.dumps(event, default=str).decode())
         return _PRIORITIES.get(event["level"], "") + text if for_journal else text
 
     return line
@@ -73,8 +78,9 @@ def _event(record: logging.LogRecord) -> dict[str, Any]:
     return event
 
 
-def _escaped(text: str) -> str:
-    r"""With ``\n``, ``\u2028`` and the like in the place of what cannot be printed, as JSON has them."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
+def _traceback(stream: TextIO, exc_info: Any) -> None:
+    """Below the line that it belongs to, and indented: the message of an exception may hold what a caller wrote."""
+    plain = io.StringIO()
+    # Not the one with the values of local variables.
+    structlog.dev.plain_traceback(plain, exc_info)
+    stream.write("\n" + textwrap.indent(escape_lines(plain.getvalue().strip("\n")), "  "))

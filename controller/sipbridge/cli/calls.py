@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import click
 
 from sipbridge.adapters.control_socket import ControlError, ask_on
-from sipbridge.cli.common import Failed, ask_daemon, control_socket, settings_option, told_as
+from sipbridge.cli.common import Failed, ask_daemon, control_socket, print_json, settings_option, told_as
 from sipbridge.core.call_news import CallNews, CallsInProgress, NewsKind
 from sipbridge.viewer.calls import calls_table, news_lines
 from sipbridge.viewer.print import print_folded, print_lines, terminal_width
@@ -63,7 +62,7 @@ def calls(
 
 def _print_calls(told: Any, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        print_json(told)
     else:
         print_lines(calls_table(told_as(CallsInProgress, told), terminal_width()))
 
@@ -79,7 +78,7 @@ def _is_wanted(news: CallNews, only_bad: bool, match: str, provider: str) -> boo
 
 def _print_news(news: CallNews, told: Any, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(told, ensure_ascii=False))
+        print_json(told, indent=None)
     else:
         print_folded(news_lines(news))
     sys.stdout.flush()

@@ -21,6 +21,7 @@ from sipbridge.cli.common import (
 )
 from sipbridge.config.diagnostic import Diagnostic, Severity
 from sipbridge.config.load import BridgeConfig, LoadResult, load_providers
+from sipbridge.core.printable import escape_unprintable
 from sipbridge.core.provider import SqlLoader
 from sipbridge.explain import explain_edge
 
@@ -64,7 +65,7 @@ def _read_databases(file: Path, config: BridgeConfig) -> bool:
         with contextlib.closing(SqlAccounts(name, pool.loader)) as source:
             probe = source.probe(pool.policy)
         for problem in probe.problems:
-            click.echo(f"{file}: pool {name}: {problem}", err=True)
+            click.echo(escape_unprintable(f"{file}: pool {name}: {problem}"), err=True)
         edge = f" ({probe.through_edge} through the edge)" if pool.policy.edge else ""
         problems = count(len(probe.problems), "problem")
         click.echo(f"{file}: pool {name}: {count(probe.accounts, 'account')}{edge}, {problems}")

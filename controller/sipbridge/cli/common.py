@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from sipbridge.adapters.control_socket import ControlError, ask
 from sipbridge.config.diagnostic import Diagnostic
 from sipbridge.config.load import BridgeConfig, LoadResult
 from sipbridge.core.errors import SipBridgeError
+from sipbridge.core.printable import escape_lines
 from sipbridge.core.snapshot_json import from_json
 from sipbridge.settings import PREFIX, Settings, load_settings
 
@@ -27,7 +29,7 @@ class Failed(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print the message."""
-        click.echo(self.message, err=True)
+        click.echo(escape_lines(self.message), err=True)
 
 
 settings_option = click.option(
@@ -129,6 +131,11 @@ def config_or_exit(result: LoadResult) -> BridgeConfig:
 def print_diagnostic(found: Diagnostic) -> None:
     """Print an error or a warning to standard error."""
     click.echo(str(found), err=True)
+
+
+def print_json(value: Any, *, indent: int | None = 2, separators: tuple[str, str] | None = None) -> None:
+    """Print what a daemon or a check has told: letters of any language as they are, what cannot be printed escaped."""
+    click.echo(escape_lines(json.dumps(value, indent=indent, separators=separators, ensure_ascii=False)))
 
 
 def count(number: int, what: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from sipbridge.cli.common import settings_from, settings_option, settings_path
+from sipbridge.cli.common import print_json, settings_from, settings_option, settings_path
 from sipbridge.doctor import Finding, Section, Verdict, examine
 from sipbridge.viewer.words import printable
 
@@ -42,7 +41,7 @@ def doctor(connect: bool, quiet: bool, as_json: bool, settings_file: Path | None
     findings = list(examine(settings, settings_path(settings_file), connect=connect))
     if as_json:
         told = [_as_json(found) for found in findings if not (quiet and found.verdict is Verdict.PASS)]
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        print_json(told)
     else:
         _print(findings, quiet=quiet)
     if any(found.verdict is Verdict.FAIL for found in findings):

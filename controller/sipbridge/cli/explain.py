@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sipbridge.cli.common import EDGE_ASSUMED, config_or_exit, no_edge_option, settings_option, settings_to_check_with
+from sipbridge.cli.common import (
+    EDGE_ASSUMED,
+    config_or_exit,
+    no_edge_option,
+    print_json,
+    settings_option,
+    settings_to_check_with,
+)
 from sipbridge.config.load import load_providers
 from sipbridge.core.call import CallRequest
 from sipbridge.explain import explain as explain_call
+from sipbridge.viewer.words import printable
 
 
 @click.command()
@@ -39,7 +46,7 @@ def explain(
         settings.sofia.provider_profile,
     )
     if as_json:
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        print_json(told)
     else:
         _print_explanation(told)
     if edge_is_assumed and told["path"] == "edge":
@@ -54,9 +61,9 @@ def _print_explanation(told: dict[str, Any]) -> None:
     for name in ("provider", "account", "request_uri", "to", "from", "next_hop", "path", "sip_status", "dial_string"):
         if told[name] is not None:
             shown = f"edge: {told['path_reason']}" if told[name] == "edge" else told[name]
-            facts.add_row(Text(name.replace("_", " "), style="dim"), Text(shown, overflow="fold"))
+            facts.add_row(Text(name.replace("_", " "), style="dim"), Text(printable(shown), overflow="fold"))
     console.print(facts)
     console.print()
     for number, step in enumerate(told["trace"], 1):
         detail = f": {step['detail']}" if step["detail"] else ""
-        console.print(Text(f"{number}. {step['provider'] or 'In the end'}: {step['verdict']}{detail}"))
+        console.print(Text(printable(f"{number}. {step['provider'] or 'In the end'}: {step['verdict']}{detail}")))

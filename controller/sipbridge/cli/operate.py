@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from sipbridge.cli.common import Failed, ask_daemon, settings_option
+from sipbridge.cli.common import Failed, ask_daemon, print_json, settings_option
 
 _RELOAD_TIMEOUT_S = 600.0
 """A million accounts take a minute."""
@@ -18,7 +17,7 @@ _RELOAD_TIMEOUT_S = 600.0
 def info(settings_file: Path | None) -> None:
     """Print the state of the running bridge: every provider, and the accounts of its pool."""
     result = ask_daemon(settings_file, "info")
-    click.echo(json.dumps(result, indent=8, ensure_ascii=False, separators=(",", " : ")))
+    print_json(result, indent=8, separators=(",", " : "))
 
 
 @click.command()

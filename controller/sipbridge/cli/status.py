@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import click
 from rich.console import Console
 
 from sipbridge.adapters.control_socket import ask
-from sipbridge.cli.common import Failed, ask_daemon, control_socket, settings_option, told_as
+from sipbridge.cli.common import Failed, ask_daemon, control_socket, print_json, settings_option, told_as
 from sipbridge.core.problems import find_problems
 from sipbridge.core.snapshot import AccountOrder, AccountQuery, Snapshot
 from sipbridge.core.snapshot_json import from_json, to_json
@@ -60,7 +59,7 @@ def status(
     _check_names(snapshot, query)
     if as_json:
         told = to_json(snapshot) | {"problems": to_json(find_problems(snapshot))}
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        print_json(told)
     elif watch:
         _watch(settings_file, query, snapshot, interval)
     elif account and len(snapshot.accounts.rows) == 1:

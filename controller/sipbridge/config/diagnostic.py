@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
 from sipbridge.config.json_text import JsonText, Path
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+from sipbridge.core.printable import escape_unprintable
 
 
 class Severity(Enum):
@@ -40,7 +38,7 @@ class Diagnostic:
         place = f":{self.line}:{self.column}" if self.line else ""
         line = f"{self.file}{place}: {self.severity.value}: {self.message}"
         # A name from the file may hold anything: neither a second line nor a terminal's control sequence comes of it.
-        return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
+        return escape_unprintable(line)
 
     @property
     def is_error(self) -> bool:

@@ -70,6 +70,11 @@ def parse_toml(text: str) -> TomlText:
         return TomlText(text, tomllib.loads(text), None)
     except tomllib.TOMLDecodeError as error:
         return TomlText(text, {}, _mistake(text, str(error)))
+    except RecursionError:
+        return TomlText(text, {}, Mistake(0, "arrays or tables are nested too deep"))
+    except ValueError:
+        # What int() says of more digits than it takes, which tomllib passes on, without a place.
+        return TomlText(text, {}, Mistake(0, "a number has too many digits"))
 
 
 def _mistake(text: str, message: str) -> Mistake:

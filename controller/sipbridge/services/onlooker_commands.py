@@ -15,6 +15,8 @@ from sipbridge.services.status import Status
 
 _MAX_ROWS = 1_000
 """Accounts in one answer."""
+_MAX_OFFSET = 1_000_000_000
+"""More accounts than there will ever be, and no more than can be counted to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class OnlookerCommands:
             JsonError: that is no query.
         """
         query = from_json(AccountQuery, arguments.get("accounts", {}))
-        query = dataclasses.replace(query, limit=_bounded(query.limit), offset=max(query.offset, 0))
+        query = dataclasses.replace(query, limit=_bounded(query.limit), offset=min(max(query.offset, 0), _MAX_OFFSET))
         told: dict[str, Any] = to_json(self._status.snapshot(query))
         return told
 

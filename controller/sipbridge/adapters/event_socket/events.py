@@ -7,6 +7,7 @@ themselves. Of the Request-URI there are only decoded parts: the user part is es
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,9 @@ from sipbridge.core.events import (
     SwitchEvent,
 )
 from sipbridge.core.uri import escape_user
+
+_MOST_DIGITS = 17
+"""Of a time, until the year 5138; what has more is none, and Python refuses to read thousands."""
 
 
 def _text(event: dict[str, Any], name: str) -> str:
@@ -79,7 +83,7 @@ def parse_call_ended(event: dict[str, Any]) -> CallEnded:
 def _time(event: dict[str, Any], what: str) -> int:
     """Microseconds since 1970; 0 is FreeSWITCH's word for never."""
     text = _text(event, f"Caller-Channel-{what}-Time")
-    return int(text) if text.isascii() and text.isdigit() else 0
+    return int(text) if len(text) <= _MOST_DIGITS and text.isascii() and text.isdigit() else 0
 
 
 def _sip_status(event: dict[str, Any]) -> int | None:
@@ -129,9 +133,10 @@ _UNITS_S = {"year": 365 * 86_400, "day": 86_400, "hour": 3_600, "minute": 60, "s
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return 0.0
+    return number if math.isfinite(number) else 0.0
 
 
 PARSERS: dict[str, Callable[[dict[str, Any]], SwitchEvent]] = {

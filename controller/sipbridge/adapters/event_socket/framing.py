@@ -40,6 +40,8 @@ class FrameReader:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        # Bytes that were looked through for the end of headers: what comes a byte at a time is not looked through anew.
+        self._searched = 0
         self._headers: dict[str, str] | None = None
         self._body_length = 0
 
@@ -57,11 +59,13 @@ class FrameReader:
                 if self._headers is None:
                     while buffer.startswith(b"\n", start):
                         start += 1
-                    end = buffer.find(b"\n\n", start)
+                    end = buffer.find(b"\n\n", start + max(0, self._searched - 1))
                     if end < 0:
+                        self._searched = len(buffer) - start
                         if len(buffer) - start > MAX_HEADER_BYTES:
                             raise FramingError("no end of headers in 64 KiB")
                         return
+                    self._searched = 0
                     self._headers = _parse_headers(bytes(buffer[start:end]))
                     self._body_length = _body_length(self._headers)
                     start = end + 2
