@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from sipbridge.simulator.call_progress import CallProgress, CallState
 from sipbridge.simulator.causes import cause_of_status, dialstatus_of_cause, known_cause, status_of_cause
@@ -20,9 +19,7 @@ from sipbridge.simulator.outgoing_invite import BridgeError, plan_invite
 from sipbridge.simulator.outgoing_leg import OutgoingLeg
 from sipbridge.simulator.protocol import Event
 from sipbridge.simulator.sip_variables import acknowledgement_variables, media_variables
-
-if TYPE_CHECKING:
-    from sipbridge.simulator.switch import Switch
+from sipbridge.simulator.switch_core import SwitchCore
 
 __all__ = ["PARK_TIMEOUT_S", "CallState", "SimulatedCall"]
 
@@ -36,15 +33,19 @@ class SimulatedCall(CallProgress):
     Attributes:
         dial_string: the argument of ``bridge``, read; None before.
         injections: every ``${…}`` that FreeSWITCH would have evaluated in what the controller sent.
+
+    Args:
+        on_end: told when there is nothing left of it.
     """
 
-    def __init__(self, switch: Switch, channel: Channel) -> None:
+    def __init__(self, switch: SwitchCore, channel: Channel, on_end: Callable[[], object]) -> None:
         super().__init__()
         self.dial_string: DialString | None = None
         self.injections: list[str] = []
         self.channel = channel
         self.outgoing_leg: OutgoingLeg | None = None
         self._switch = switch
+        self._on_end = on_end
         self._is_bridged = False
         self._waiting: deque[tuple[str, str]] = deque()
         self._park_timer: Timer | None = None
@@ -155,12 +156,12 @@ class SimulatedCall(CallProgress):
         try:
             self.dial_string = read_dial_string(argument)
             endpoint = self.dial_string.endpoints[0]
-            invite, profile = plan_invite(endpoint, self.dial_string.variables, self.channel, self._switch)
+            invite, profile = plan_invite(endpoint, self.dial_string.variables, self.channel, self._switch.profiles)
         except (DialStringError, BridgeError) as error:
             self.take_failure(error.cause)
             return
         self._become(CallState.CALLING)
-        leg = self.outgoing_leg = OutgoingLeg(self, invite, profile, self._switch)
+        leg = self.outgoing_leg = OutgoingLeg(self.channel, self, invite, profile, self._switch)
         number = leg.channel.destination
         self._note({"originate_signal_bond": leg.channel.uuid})
         self._note({"originated_legs": f"{leg.channel.uuid};Outbound Call;{number}"})
@@ -282,10 +283,12 @@ class SimulatedCall(CallProgress):
         self._become(CallState.ENDED)
 
     def _stop(self) -> None:
-        self._switch.remove_legs(self)
+        self._on_end()
+        self._switch.remove_channel(self.channel)
         if self._park_timer is not None:
             self._park_timer.cancel()
         if self.outgoing_leg is not None:
+            self._switch.remove_channel(self.outgoing_leg.channel)
             self.outgoing_leg.stop()
 
     def _show_callee(self) -> None:

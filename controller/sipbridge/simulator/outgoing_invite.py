@@ -6,14 +6,11 @@ Source: mod_sofia.c (sofia_outgoing_channel), sofia_glue.c (sofia_glue_do_invite
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from sipbridge.simulator.channel import Channel
 from sipbridge.simulator.dial_string import Endpoint
 from sipbridge.simulator.far_side import SimulatedInvite
-
-if TYPE_CHECKING:
-    from sipbridge.simulator.switch import Switch
+from sipbridge.simulator.profile import Profile
 
 
 class BridgeError(Exception):
@@ -29,7 +26,7 @@ class BridgeError(Exception):
 
 
 def plan_invite(
-    endpoint: Endpoint, variables: Mapping[str, str], a_leg: Channel, switch: Switch
+    endpoint: Endpoint, variables: Mapping[str, str], a_leg: Channel, profiles: Mapping[str, Profile]
 ) -> tuple[SimulatedInvite, str]:
     """The INVITE, and the profile that sends it.
 
@@ -45,19 +42,21 @@ def plan_invite(
     if not slash:
         raise BridgeError("INVALID_URL")
     if kind == "gateway":
-        return _through_gateway(rest, variables, switch)
-    if kind not in switch.profiles:
+        return _through_gateway(rest, variables, profiles)
+    if kind not in profiles:
         raise BridgeError("INVALID_PROFILE")
     destination = rest if rest.startswith(("sip:", "sips:")) else f"sip:{rest}"
     from_ = f'"{a_leg.caller_name}" <sip:{a_leg.caller_number}@127.0.0.1>'
     return _invite(destination, from_, None, None, variables), kind
 
 
-def _through_gateway(rest: str, variables: Mapping[str, str], switch: Switch) -> tuple[SimulatedInvite, str]:
+def _through_gateway(
+    rest: str, variables: Mapping[str, str], profiles: Mapping[str, Profile]
+) -> tuple[SimulatedInvite, str]:
     name, slash, destination = rest.partition("/")
     if not slash:
         raise BridgeError("INVALID_URL")
-    for profile in switch.profiles.values():
+    for profile in profiles.values():
         gateway = profile.gateways.find(name)
         if gateway is None:
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from sipbridge.simulator.call_report import Times
 from sipbridge.simulator.causes import cause_of_status
@@ -12,10 +12,7 @@ from sipbridge.simulator.channel import ANSWER, HANGUP_COMPLETE, Channel
 from sipbridge.simulator.clock import Timer
 from sipbridge.simulator.events import now_us
 from sipbridge.simulator.far_side import CalleeRule, SimulatedInvite
-
-if TYPE_CHECKING:
-    from sipbridge.simulator.call import SimulatedCall
-    from sipbridge.simulator.switch import Switch
+from sipbridge.simulator.switch_core import SwitchCore
 
 RING_TIMEOUT_S = 60
 """Simulated seconds that FreeSWITCH lets a callee ring."""
@@ -24,23 +21,41 @@ SILENCE_TIMEOUT_S = 32
 """Simulated seconds until the SIP stack gives up an INVITE that nobody answers at all (64 times T1)."""
 
 
+class LegListener(Protocol):
+    """Told what the far side does."""
+
+    def take_progress(self, status: int) -> None:
+        """180 or 183 came back."""
+
+    def take_answer(self) -> None:
+        """200 came back."""
+
+    def take_failure(self, cause: str, status: int = 0, phrase: str = "") -> None:
+        """No answer will come."""
+
+    def hang_up_callee(self) -> None:
+        """BYE came."""
+
+
 class OutgoingLeg:
-    """The B leg; it tells the call what the far side does.
+    """The B leg.
 
     Attributes:
         invite: what was sent.
     """
 
-    def __init__(self, call: SimulatedCall, invite: SimulatedInvite, profile: str, switch: Switch) -> None:
+    def __init__(
+        self, a_leg: Channel, call: LegListener, invite: SimulatedInvite, profile: str, switch: SwitchCore
+    ) -> None:
         self.invite = invite
-        self.channel = _make_channel(call.channel, invite, profile)
+        self.channel = _make_channel(a_leg, invite, profile)
         self._call = call
         self._switch = switch
         self._timers: list[Timer] = []
 
     def start(self) -> None:
         """Send the INVITE."""
-        self._switch.add_leg(self.channel, self._call)
+        self._switch.add_channel(self.channel)
         rule = self._switch.far_side.take_invite(self.invite)
         if rule.rings_s is not None:
             self._after(rule.rings_s, lambda: self._progress(180))

@@ -1,21 +1,19 @@
-"""One run of the simulated FreeSWITCH: everything that a restart loses. Uses timers."""
+"""One run of the simulated FreeSWITCH, with its calls. Uses timers."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from sipbridge.simulator.call import SimulatedCall
-from sipbridge.simulator.channel import Channel
 from sipbridge.simulator.clock import Clock
-from sipbridge.simulator.events import EventBus, Origin, now_us
+from sipbridge.simulator.events import Origin, now_us
 from sipbridge.simulator.far_side import FarSide
 from sipbridge.simulator.incoming_invite import IncomingInvite
 from sipbridge.simulator.incoming_leg import make_incoming_leg
-from sipbridge.simulator.profile import Profile
 from sipbridge.simulator.registrar import Registrar
 from sipbridge.simulator.schedule import Schedule
+from sipbridge.simulator.switch_core import SwitchCore
 
 HEARTBEAT_S = 20
 """Simulated seconds between two HEARTBEAT events."""
@@ -24,21 +22,15 @@ _HEARTBEAT = Origin("switch_core.c", "send_heartbeat", 94)
 _SHUTDOWN = Origin("switch_core.c", "switch_core_destroy", 3023)
 
 
-class Switch:
-    """Global variables, scheduled commands, profiles with their gateways, channels.
+class Switch(SwitchCore):
+    """Everything that a restart loses: what the core has, scheduled commands, and calls.
 
     Attributes:
-        profiles: those that run now.
-        configured_profiles: those, and the ones that are restarting.
         calls: those in progress, by the UUID of their A leg.
         is_paused: whether the SIP stack refuses new calls.
         configuration_error: what is wrong with its XML besides the spool: nothing of it is read anew until it is right.
 
     Args:
-        clock: runs what is scheduled; a new run needs a new one.
-        profiles: by name, each with its port and, if it has gateways, the file that these come from.
-        variables: global variables that the configuration sets.
-        injections: collects every ``${…}`` that was evaluated in what a controller sent.
         admits_any_provider: whether the dialplan lets calls in that come to no gateway's contact.
     """
 
@@ -53,28 +45,14 @@ class Switch:
         injections: list[str],
         admits_any_provider: bool,
     ) -> None:
-        self.core_uuid = str(uuid.uuid4())
-        self.clock = clock
-        self.far_side = far_side
-        self.injections = injections
-        self.variables = {"hostname": "simulator", "local_ip_v4": "127.0.0.1", "core_uuid": self.core_uuid, **variables}
-        self.bus = EventBus(self.core_uuid)
+        super().__init__(clock, profiles, variables, tick_s, registrar, far_side, injections)
         self.schedule = Schedule(clock)
         self.started_us = now_us()
-        self.session_count = 0
-        self.peak_calls = 0
         self.calls: dict[str, SimulatedCall] = {}
         self.is_paused = False
         self.configuration_error = ""
         self._is_running = False
-        self._channels: dict[str, Channel] = {}
-        self._leg_owners: dict[str, SimulatedCall] = {}
         self._admits_any_provider = admits_any_provider
-        self.profiles = {
-            name: Profile(name, port, spool, self.bus, clock, registrar, tick_s)
-            for name, (port, spool) in profiles.items()
-        }
-        self.configured_profiles = dict(self.profiles)
 
     def start(self) -> None:
         """Load the profiles and begin to tick."""
@@ -83,35 +61,12 @@ class Switch:
             profile.start()
         self.clock.after(HEARTBEAT_S, self._beat)
 
-    # Channels.
-
-    @property
-    def channels(self) -> Iterator[Channel]:
-        """Every leg, oldest first."""
-        return iter(self._channels.values())
-
-    def channel(self, channel_uuid: str) -> Channel | None:
-        """The leg of that UUID."""
-        return self._channels.get(channel_uuid)
+    # Calls.
 
     def call_of(self, channel_uuid: str) -> SimulatedCall | None:
         """The call that has a leg of that UUID."""
-        return self._leg_owners.get(channel_uuid)
-
-    def add_leg(self, channel: Channel, call: SimulatedCall) -> None:
-        """A leg comes into being."""
-        self.session_count += 1
-        self._channels[channel.uuid] = channel
-        self._leg_owners[channel.uuid] = call
-        self.peak_calls = max(self.peak_calls, len(self._channels))
-
-    def remove_legs(self, call: SimulatedCall) -> None:
-        """A call is over."""
-        self.calls.pop(call.uuid, None)
-        legs = [call.channel, *([call.outgoing_leg.channel] if call.outgoing_leg else [])]
-        for channel in legs:
-            self._channels.pop(channel.uuid, None)
-            self._leg_owners.pop(channel.uuid, None)
+        channel = self.channel(channel_uuid)
+        return self.calls.get(channel.get("call_uuid") or channel.uuid) if channel else None
 
     def take_call(self, invite: IncomingInvite) -> SimulatedCall:
         """An INVITE arrives: make its channel and run the dialplan on it.
@@ -120,7 +75,7 @@ class Switch:
         """
         profile = self.configured_profiles[invite.profile]
         channel = make_incoming_leg(invite, profile, self.session_count + 1)
-        call = SimulatedCall(self, channel)
+        call = SimulatedCall(self, channel, on_end=lambda: self.calls.pop(channel.uuid, None))
         if not self._is_running or invite.profile not in self.profiles:
             call.responses = [408]
             call.lose()
@@ -131,7 +86,7 @@ class Switch:
             call.lose()
             return call
         self.calls[channel.uuid] = call
-        self.add_leg(channel, call)
+        self.add_channel(channel)
         self._run_dialplan(call)
         return call
 
@@ -173,7 +128,6 @@ class Switch:
             call.lose()
         self.calls.clear()
         self._channels.clear()
-        self._leg_owners.clear()
 
     def _beat(self) -> None:
         up_ms = (now_us() - self.started_us) // 1000
