@@ -9,11 +9,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from benchmarks.machine import cpu_of_group_s, cpu_s
-from benchmarks.registrar import PASSWORD, Registrar
 from support.digest import md5
 from support.edge import Edge
 from support.freeswitch import FreeSwitch
 from support.processes import wait_until
+from support.registrar import PASSWORD, Registrar
 
 _DOMAIN = "jabiru.example.org"
 _PATIENCE_S = 120.0

@@ -19,11 +19,11 @@ from benchmarks import accounts_databases
 from benchmarks.accounts_databases import DOMAIN, Database, providers_file
 from benchmarks.figures import Figure, at_most
 from benchmarks.gateways_registered import Fleet, environment, registered
-from benchmarks.registrar import PASSWORD, Registrar
 from support.bridge import Bridge
 from support.freeswitch import FreeSwitch
 from support.processes import wait_until
 from support.redis_server import RedisServer
+from support.registrar import PASSWORD, Registrar
 
 _CHANNEL = "flexisip/B2BUA/account"
 _AIM_S = 1.5

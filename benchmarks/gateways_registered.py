@@ -14,10 +14,10 @@ from pathlib import Path
 from benchmarks.accounts_databases import providers_file
 from benchmarks.figures import Figure, at_most
 from benchmarks.refresh_model import mean_period_s, simulate
-from benchmarks.registrar import PASSWORD, Registrar
 from support.bridge import Bridge
 from support.freeswitch import FreeSwitch
 from support.processes import wait_until
+from support.registrar import PASSWORD, Registrar
 
 _AIM_PACE = 1.2
 _AIM_PEAK = 3.0

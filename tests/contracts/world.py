@@ -182,12 +182,7 @@ class RealWorld:
 
     def restart_provider_profile(self) -> None:
         """See `World`."""
-
-        # Refused for the first ten seconds of a profile's life.
-        def restarts() -> bool:
-            return "restarting" in self._freeswitch.event_socket.api("sofia profile providers restart")
-
-        eventually("the profile restarts", restarts, 20)
+        self._freeswitch.restart_profile("providers")
 
     def close(self) -> None:
         """End all of it."""

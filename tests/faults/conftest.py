@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from fault_world import warm_up
 
-_TIMES: defaultdict[str, list[float]] = defaultdict(list)
+_TIMES: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,14 +18,16 @@ def _warm() -> None:
 
 
 @pytest.fixture
-def record_recovery() -> Callable[[str, float], None]:
-    """Notes the seconds from the end of a fault until all is well."""
-    return lambda fault, seconds: _TIMES[fault].append(seconds)
+def record_recovery() -> Callable[[str, str, float], None]:
+    """Notes the seconds from the end of a fault of a switch until all is well."""
+    return lambda switch, fault, seconds: _TIMES[switch][fault].append(seconds)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if not _TIMES:
-        return
-    terminalreporter.write_line(f"recovered from {sum(map(len, _TIMES.values()))} faults; seconds: median, worst")
-    for fault, times in _TIMES.items():
-        terminalreporter.write_line(f"  {fault:24} {statistics.median(times):6.2f} {max(times):6.2f}  of {len(times)}")
+    for switch, times_of in _TIMES.items():
+        count = sum(map(len, times_of.values()))
+        terminalreporter.write_line(f"{switch}: recovered from {count} faults; seconds from the end of the fault")
+        terminalreporter.write_line(f"  {'':24} {'median':>7} {'worst':>7}   of")
+        for fault, times in times_of.items():
+            median, worst = statistics.median(times), max(times)
+            terminalreporter.write_line(f"  {fault:24} {median:7.2f} {worst:7.2f} {len(times):4}")

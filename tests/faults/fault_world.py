@@ -1,4 +1,4 @@
-"""A bridge on a simulator, in one of the states that a fault can find it in, and what must hold once it is over."""
+"""A daemon in one of the states that a fault can find it in, and what must hold once the fault is over."""
 
 from __future__ import annotations
 
@@ -7,39 +7,41 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
 
 import gevent
+from faulty_relay import FaultyRelay
 from greenlet import greenlet
+from switches import CALLS_PER_LINE, OUR_DOMAIN, PlacedCall, Surroundings, Switch
 
 from sipbridge.adapters.control_socket import ControlError, ask
 from sipbridge.app import App
 from sipbridge.config.load import load_providers
 from sipbridge.core.account_pool import AccountPool
-from sipbridge.core.dial_string import ACCOUNT_VARIABLE
 from sipbridge.core.gateway import RegistrationStatus
 from sipbridge.settings import load_settings
-from sipbridge.simulator import CallState, SimulatedCall, Simulator
+from support.registrar import PASSWORD
 
 FEW, MANY = 50, 1_000
-CALLS_PER_LINE = 10
-_DEADLINE_S = 30.0
-_TALKING = (CallState.CALLING, CallState.ANSWERED)
+_DEADLINE_S = 60.0
+_ANSWER_WITHIN_S = 1.0
 
 
 class World:
-    """A daemon, and the FreeSWITCH that faults befall.
+    """A daemon, its FreeSWITCH, and what is between the two.
 
     Attributes:
         is_drained: whether it is to take no calls.
     """
 
-    def __init__(self, folder: Path, simulator: Simulator, app: App) -> None:
-        self.simulator = simulator
+    def __init__(self, folder: Path, switch: Switch, relay: FaultyRelay, app: App) -> None:
+        self.switch = switch
+        self.relay = relay
         self.app = app
         self.is_drained = False
         self._folder = folder
@@ -53,27 +55,23 @@ class World:
     def registered(self) -> int:
         return self.pool.tally.registrations[RegistrationStatus.REGISTERED]
 
-    def call(self, number: int = 0) -> SimulatedCall:
+    def call(self, number: int = 0) -> PlacedCall:
         """Call from the account of that number."""
-        user = f"user{number % len(self.pool)}"
-        return self.simulator.place_call(
-            "sip:bob@bridge.example.org", f"<sip:{user}@example.org>", "<sip:bob@example.org>"
-        )
+        return self.switch.call(f"user{number % len(self.pool)}")
 
     def hold(self, count: int) -> None:
         """Have so many calls answered."""
-        for number in range(count):
-            self.call(number)
-        self.until(f"{count} calls are held", lambda: self._talking().total() == count)
+        calls = [self.call(number) for number in range(count)]
+        self.until(f"{count} calls are held", lambda: all(call.is_carried for call in calls))
 
     def drain(self, *, undo: bool = False) -> None:
         """As the operator does."""
         self.command("drain", {"undo": undo})
         self.is_drained = not undo
 
-    def change_secrets(self, secret: str) -> None:
-        """Another secret for every other account, in the file."""
-        write_providers(self._folder, len(self.pool), secret)
+    def change_accounts(self, login: str) -> None:
+        """Another authentication name for every other account, in the file."""
+        write_providers(self._folder, len(self.pool), self.switch.surroundings, login)
 
     def command(self, name: str, arguments: dict[str, Any] | None = None) -> Any:
         return ask(self._folder / "control.sock", name, arguments, timeout_s=_DEADLINE_S)
@@ -91,7 +89,7 @@ class World:
 
     # What must hold.
 
-    def until(self, what: str, is_so: Any) -> None:
+    def until(self, what: str, is_so: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _DEADLINE_S
         while not is_so():
             assert time.monotonic() < deadline, f"{what}: {self}"
@@ -101,43 +99,48 @@ class World:
         """Wait until all is as it should be; the seconds that it took."""
         began = time.monotonic()
         self.until("it recovers", self._is_well)
-        return time.monotonic() - began
+        took_s = time.monotonic() - began
+        # Its table of channels lags behind.
+        self.until("the switch agrees", lambda: self.switch.legs() == 2 * self.switch.calls().total())
+        return took_s
 
     def _is_well(self) -> bool:
-        if not self.app.takes_calls or self.registered != len(self.pool) or self._lines() != self._talking():
+        if not self.app.takes_calls or self.registered != len(self.pool) or self._lines() != self.switch.calls():
             return False
-        if self.is_drained:
-            return True
+        return self.is_drained or self._carries_a_call()
+
+    def _carries_a_call(self) -> bool:
         call = self.call()
-        gevent.sleep(0.02)
-        is_carried = call.state in _TALKING
+        deadline = time.monotonic() + _ANSWER_WITHIN_S
+        while not call.is_carried and not call.is_over and time.monotonic() < deadline:
+            gevent.sleep(0.005)
+        was_carried = call.is_carried
         call.hang_up()
-        return is_carried
+        return was_carried
 
     def end(self) -> None:
         """Hang up everything; every line must be free."""
         if self.is_drained:
             self.drain(undo=True)
-        for call in list(self.simulator.switch.calls.values()):
-            call.hang_up()
+        self.switch.hang_up_all()
         self.until("every line is free", lambda: not self._lines() and not self.app.calls_in_progress)
+        self.until("no channel is left", lambda: self.switch.legs() == 0)
+        self.switch.check()
 
     def _lines(self) -> Counter[str]:
-        return Counter({str(line.id): line.calls for line in self.pool if line.calls})
-
-    def _talking(self) -> Counter[str]:
-        calls = self.simulator.switch.calls.values()
-        return Counter(call.channel.get(ACCOUNT_VARIABLE) or "" for call in calls if call.state in _TALKING)
+        return Counter({line.account.uri.user: line.calls for line in self.pool if line.calls})
 
     def __str__(self) -> str:
+        others = (line for line in self.pool if line.registration.status is not RegistrationStatus.REGISTERED)
         return (
             f"{self.registered} of {len(self.pool)} registered, takes calls: {self.app.takes_calls}, "
-            f"{sum(self._lines().values())} lines taken by {sum(self._talking().values())} calls"
+            f"{self._lines().total()} lines taken by {self.switch.calls().total()} calls; not registered: "
+            f"{[(line.gateway, line.registration) for line in islice(others, 3)]}"
         )
 
 
-def write_providers(folder: Path, accounts: int, secret: str = "changed") -> Path:
-    """A file with so many accounts; every other one has that secret."""
+def write_providers(folder: Path, accounts: int, surroundings: Surroundings, login: str = "user") -> Path:
+    """A file with so many accounts; every other one has an authentication name that begins so."""
     file = folder / "providers.json"
     provider = {
         "name": "p",
@@ -150,15 +153,19 @@ def write_providers(folder: Path, accounts: int, secret: str = "changed") -> Pat
     loader = [
         {
             "uri": f"sip:user{number}@jabiru.example.org",
-            "alias": f"sip:user{number}@example.org",
+            "alias": f"sip:user{number}@{OUR_DOMAIN}",
+            "userid": f"{login if number % 2 else 'user'}{number}",
             "secretType": "clrtxt",
-            "secret": secret if number % 2 else "same",
+            "secret": PASSWORD,
         }
         for number in range(accounts)
     ]
     pool = {
-        "outboundProxy": "<sip:jabiru.example.org;transport=tcp>",
+        "outboundProxy": f"<sip:{surroundings.callee}>",
+        "registrar": f"<sip:{surroundings.registrar}>",
         "registrationRequired": True,
+        # All that is around it is gone by then.
+        "unregisterOnServerShutdown": False,
         "maxCallsPerLine": CALLS_PER_LINE,
         "loader": loader,
     }
@@ -167,29 +174,24 @@ def write_providers(folder: Path, accounts: int, secret: str = "changed") -> Pat
 
 
 @contextmanager
-def world(folder: Path, accounts: int) -> Iterator[World]:
-    """A daemon and its simulator, both started; deadlines are short, so that faults are found soon."""
-    spool = folder / "gateways.xml"
-    spool.write_text("<include>\n</include>\n")
-    with Simulator(spool_file=spool, tick_s=0.05, time_scale=0.2) as simulator:
+def world(folder: Path, switch: Switch, accounts: int) -> Iterator[World]:
+    """A daemon beside a switch; deadlines are short, so that faults are found soon."""
+    around = switch.surroundings
+    with FaultyRelay(around.event_socket_port) as relay:
         settings = load_settings(
             None,
             {
-                "SIPBRIDGE_PROVIDERS_FILE": str(write_providers(folder, accounts)),
-                "SIPBRIDGE_EVENT_SOCKET__PORT": str(simulator.port),
-                "SIPBRIDGE_EVENT_SOCKET__PASSWORD": simulator.password,
+                "SIPBRIDGE_PROVIDERS_FILE": str(write_providers(folder, accounts, around)),
+                "SIPBRIDGE_EVENT_SOCKET__PORT": str(relay.port),
+                "SIPBRIDGE_EVENT_SOCKET__PASSWORD": around.event_socket_password,
                 "SIPBRIDGE_EVENT_SOCKET__CONNECT_TIMEOUT_S": "1",
-                "SIPBRIDGE_EVENT_SOCKET__COMMAND_TIMEOUT_S": "0.5",
                 "SIPBRIDGE_EVENT_SOCKET__BACKOFF_MIN_S": "0.05",
                 "SIPBRIDGE_EVENT_SOCKET__BACKOFF_MAX_S": "0.2",
-                "SIPBRIDGE_GATEWAYS__SPOOL_FILE": str(spool),
-                "SIPBRIDGE_GATEWAYS__MAX_REGISTRATIONS_PER_S": "2000",
-                "SIPBRIDGE_GATEWAYS__CONFIRM_TIMEOUT_S": "1",
-                "SIPBRIDGE_GATEWAYS__RETRY_S": "1",
+                "SIPBRIDGE_GATEWAYS__SPOOL_FILE": str(around.spool_file),
                 "SIPBRIDGE_CONTROL__SOCKET": str(folder / "control.sock"),
                 "SIPBRIDGE_HTTP__PORT": "0",
-                "SIPBRIDGE_CALLS__LEASE_S": "2",
                 "SIPBRIDGE_CALLS__MAX_CALLS_PER_S": "10000",
+                **around.settings,
             },
         )
         assert settings.providers_file is not None
@@ -198,7 +200,7 @@ def world(folder: Path, accounts: int) -> Iterator[World]:
         app = App(settings, config)
         app.start()
         try:
-            yield World(folder, simulator, app)
+            yield World(folder, switch, relay, app)
         finally:
             app.stop()
 

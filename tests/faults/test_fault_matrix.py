@@ -4,83 +4,87 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gevent
 import pytest
 from fault_world import FEW, MANY, World, leftovers, settle, world
+from switches import real_switch, simulated_switch
+
+from support import freeswitch, registrar
 
 # Each returns when the fault is over, as far as the outside is concerned.
 
 
 def _cut(world: World) -> None:
-    world.simulator.faults.drop_connections()
+    world.relay.cut()
 
 
 def _stalled(world: World) -> None:
-    world.simulator.faults.stall()
+    world.relay.stall()
     gevent.sleep(1.5)
-    world.simulator.faults.resume()
+    world.relay.resume()
 
 
 def _half_open(world: World) -> None:
-    world.simulator.faults.become_half_open()
+    world.relay.become_half_open()
     world.until("the loss is noticed", lambda: not world.app.takes_calls)
-    world.simulator.faults.resume()
+    world.relay.resume()
 
 
 def _slow(world: World) -> None:
-    world.simulator.faults.bytes_per_s = 50_000
+    world.relay.bytes_per_s = 50_000
     gevent.sleep(1.0)
-    world.simulator.faults.bytes_per_s = None
+    world.relay.bytes_per_s = None
 
 
 def _garbage(world: World) -> None:
-    world.simulator.faults.send_garbage()
+    world.relay.send_garbage()
 
 
 def _truncated(world: World) -> None:
-    world.simulator.faults.truncate_bodies()
+    world.relay.truncated_bodies = 1
     world.call()
 
 
 def _huge(world: World) -> None:
-    world.simulator.faults.send_garbage(b"Content-Type: text/event-json\nContent-Length: 99999999999\n\n")
+    world.relay.send_garbage(b"Content-Type: text/event-json\nContent-Length: 99999999999\n\n")
 
 
 def _reply_lost(world: World) -> None:
-    world.simulator.faults.lose_replies()
+    world.relay.lost_replies = 1
     world.call()
 
 
 def _reply_late(world: World) -> None:
-    world.simulator.faults.reply_delay_s = 0.3
+    world.relay.reply_delay_s = 0.3
     world.call()
     gevent.sleep(1.0)
-    world.simulator.faults.reply_delay_s = 0.0
+    world.relay.reply_delay_s = 0.0
 
 
 def _killed(world: World) -> None:
-    world.simulator.shut_down_switch()
+    world.switch.kill()
     gevent.sleep(0.3)
-    world.simulator.start_switch()
+    world.switch.start()
 
 
 def _restarted(world: World) -> None:
-    world.simulator.shut_down_switch(announces=True)
+    world.switch.shut_down()
     gevent.sleep(0.3)
-    world.simulator.start_switch()
+    world.switch.start()
 
 
 def _profile_restarted(world: World) -> None:
-    world.simulator.restart_profile()
+    world.switch.restart_profile()
 
 
 def _reload_fails(world: World) -> None:
     """Somebody else's mistake in the configuration: no gateway can be added until it is mended."""
-    world.simulator.switch.configuration_error = "[error near line 7]: mismatched tag"
-    world.simulator.restart_profile()
+    world.switch.break_configuration()
+    world.switch.restart_profile()
     gevent.sleep(1.0)
-    world.simulator.switch.configuration_error = ""
+    world.switch.mend_configuration()
 
 
 _FAULTS = {
@@ -124,7 +128,7 @@ def _draining(world: World) -> None:
 
 def _reloading(world: World) -> None:
     world.recover()
-    world.change_secrets("another")
+    world.change_accounts("another")
     gevent.spawn(world.reload)
     gevent.sleep(0.05)
 
@@ -137,20 +141,38 @@ _STATES = {
     "reloading": (_reloading, MANY),
 }
 
+_CANNOT_BE_REAL = pytest.mark.skipif(
+    freeswitch.PROGRAM is None or registrar.PROGRAM is None, reason="no freeswitch, or no kamailio, on the PATH"
+)
+_SWITCHES = [
+    pytest.param(simulated_switch, id="simulator"),
+    pytest.param(real_switch, id="FreeSWITCH", marks=[pytest.mark.freeswitch, _CANNOT_BE_REAL]),
+]
+
 
 @pytest.mark.parametrize("state", _STATES)
 @pytest.mark.parametrize("fault", _FAULTS)
-def test_it_recovers(tmp_path: Path, fault: str, state: str, record_recovery: Callable[[str, float], None]) -> None:
+@pytest.mark.parametrize("a_switch", _SWITCHES)
+def test_it_recovers(
+    tmp_path: Path,
+    a_switch: Callable[..., Any],
+    fault: str,
+    state: str,
+    record_recovery: Callable[[str, str, float], None],
+) -> None:
     enter, accounts = _STATES[state]
+    befall = _FAULTS[fault]
     before = leftovers()
-    with world(tmp_path, accounts) as each:
-        enter(each)
-        _FAULTS[fault](each)
-        record_recovery(fault, each.recover())
-        if state == "reloading":
-            # Whatever came of the one that was cut short: the file is what holds.
-            each.reload()
-            each.recover()
-        each.end()
-        assert each.simulator.injections == []
+    with a_switch(tmp_path) as switch:
+        if befall in (_profile_restarted, _reload_fails):
+            switch.await_restartable_profile()
+        with world(tmp_path, switch, accounts) as each:
+            enter(each)
+            befall(each)
+            record_recovery(a_switch.__name__, fault, each.recover())
+            if state == "reloading":
+                # Whatever came of the one that was cut short: the file is what holds.
+                each.reload()
+                each.recover()
+            each.end()
     settle(before)

@@ -41,6 +41,12 @@ class Callee:
             self._account_of.clear()
 
     @property
+    def calls(self) -> Counter[str]:
+        """How many calls each account has, as far as it has heard."""
+        with self._lock:
+            return Counter(self._account_of.values())
+
+    @property
     def in_progress(self) -> int:
         """Calls that it has not heard the end of."""
         return len(self._account_of)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,6 +18,8 @@ from support.processes import Program, free_tcp_port, wait_until
 
 CONFIGURATION = Path(__file__).parents[2] / "freeswitch"
 PROGRAM = shutil.which("freeswitch")
+_PROFILE_UNTOUCHED_S = 10.0
+"""For so long it restarts no profile that has just started. Source: mod_sofia.c, cmd_profile."""
 
 
 class FreeSwitch:
@@ -91,6 +94,7 @@ class FreeSwitch:
             self._program.kill()
             raise
         self.startup_log = self.log()
+        self._profiles_run_since = time.monotonic()
 
     def _wait_for_profiles(self) -> None:
         def all_run() -> bool:
@@ -117,6 +121,24 @@ class FreeSwitch:
         """End it at once, as a crash would."""
         self._program.kill()
         self.event_socket.close()
+
+    def shut_down(self) -> None:
+        """Ask it to end, as a service that stops, and wait for that."""
+        self.event_socket.api("fsctl shutdown")
+        self._program.wait(30)
+        self.event_socket.close()
+
+    def await_restartable_profiles(self) -> None:
+        """Wait until its profiles are old enough to be restarted."""
+        time.sleep(max(0.0, self._profiles_run_since + _PROFILE_UNTOUCHED_S - time.monotonic()))
+
+    def restart_profile(self, name: str) -> None:
+        """Restart a sofia profile, as soon as it may be."""
+
+        def restarts() -> bool:
+            return "restarting:" in self.event_socket.api(f"sofia profile {name} restart")
+
+        wait_until(f"profile {name} restarts", restarts, timeout_s=20)
 
     def log(self) -> str:
         """Its log file, which has warnings and worse."""

@@ -31,11 +31,13 @@ class SipPeer:
 
     Attributes:
         received: every message that arrived, in order.
+        on_response: told of each response, in the thread that read it.
         connections: those over TCP, by ``ip:port`` of the other side.
     """
 
     def __init__(self, rule: Rule | None = None, *, ip: str = "127.0.0.1", port: int = 0) -> None:
         self.rule: Rule = rule or answers()
+        self.on_response: Callable[[SipMessage], object] = lambda _: None
         self.received: list[SipMessage] = []
         self._arrived = threading.Condition()
         self._reply_paths: dict[int, Callable[[bytes], object]] = {}
@@ -240,7 +242,9 @@ class SipPeer:
             self._reply_paths[id(message)] = reply_path
             self.received.append(message)
             self._arrived.notify_all()
-        if message.method not in ("", "ACK"):
+        if message.status:
+            self.on_response(message)
+        elif message.method != "ACK":
             for reply in self.rule(message):
                 self.respond(message, reply)
 

@@ -13,7 +13,7 @@ from support.sip_peer import SipPeer
 
 PASSWORD = "one for all"
 
-_TEMPLATE = Path(__file__).parent / "kamailio" / "registrar.cfg"
+_TEMPLATE = Path(__file__).with_name("registrar.cfg")
 _ACCEPTED = re.compile(r"accepted (\d+\.\d+) (\S+)$", re.MULTILINE)
 
 
