@@ -77,6 +77,28 @@ def test_an_edge_is_assumed_and_said_so(
     assert ASSUMED in explained.stderr
 
 
+def test_without_a_file_the_one_in_use_is_checked(tmp_path: Path) -> None:
+    file = providers_file(tmp_path, [CLEAR])
+    settings = tmp_path / "sipbridge.toml"
+    settings.write_text('providers_file = "providers.json"\n')
+
+    told = run("check", "--settings", settings)
+    file.write_text("[")
+    told_of_errors = run("check", "--settings", settings)
+
+    assert (told.exit_code, told.stderr) == (0, "")
+    assert told.output.startswith(f"{file}: valid (0 errors, 0 warnings)")
+    assert told_of_errors.exit_code == 1
+    assert f"{file}:1:2: error: " in told_of_errors.stderr
+
+
+def test_without_a_file_in_use_one_has_to_be_named() -> None:
+    told = run("check")
+
+    assert told.exit_code == 1
+    assert told.stderr == "sipbridge: error: no file to check: name one, or set providers_file in the settings\n"
+
+
 def test_media_of_an_invite_past_the_account_concerns_that_provider_alone(tmp_path: Path) -> None:
     file = providers_file(tmp_path, [CLEAR], enableAvpf=True, outboundProxy="sip:elsewhere.example")
 

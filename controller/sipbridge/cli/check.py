@@ -13,6 +13,7 @@ import click
 from sipbridge.adapters.sql_accounts import SqlAccounts
 from sipbridge.cli.common import (
     EDGE_ASSUMED,
+    Failed,
     count,
     no_edge_option,
     print_diagnostic,
@@ -24,18 +25,23 @@ from sipbridge.config.load import BridgeConfig, LoadResult, load_providers
 from sipbridge.core.printable import escape_unprintable
 from sipbridge.core.provider import SqlLoader
 from sipbridge.explain import explain_edge
+from sipbridge.settings import Settings
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 @click.option("--connect", is_flag=True, help="Read the databases too, and tell what is wrong with queries and rows.")
 @no_edge_option
 @settings_option
 def check(files: tuple[Path, ...], as_json: bool, connect: bool, no_edge: bool, settings_file: Path | None) -> None:
-    """Check providers files: all errors and warnings, each with its place, and what goes through the edge."""
+    """Check providers files: all errors and warnings, each with its place, and what goes through the edge.
+
+    Without FILES, the settings and the providers file that they name.
+    """
     settings, edge_is_assumed = settings_to_check_with(settings_file, no_edge=no_edge)
-    results = {file: load_providers(file, settings.media_defaults, settings.edge.edge) for file in files}
+    checked = files or _file_of(settings)
+    results = {file: load_providers(file, settings.media_defaults, settings.edge.edge) for file in checked}
     if as_json:
         click.echo(
             json.dumps([_as_json(found) for result in results.values() for found in result.diagnostics], indent=2)
@@ -54,6 +60,12 @@ def check(files: tuple[Path, ...], as_json: bool, connect: bool, no_edge: bool, 
     answered = [_read_databases(file, result.config) for file, result in results.items() if connect and result.config]
     if not all(answered) or any(result.config is None for result in results.values()):
         sys.exit(1)
+
+
+def _file_of(settings: Settings) -> tuple[Path]:
+    if settings.providers_file is None:
+        raise Failed("sipbridge: error: no file to check: name one, or set providers_file in the settings")
+    return (settings.providers_file,)
 
 
 def _read_databases(file: Path, config: BridgeConfig) -> bool:

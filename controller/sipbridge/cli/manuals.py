@@ -31,7 +31,8 @@ MANUALS: Mapping[str, Manual] = {
     "check": Manual(
         summary="Check providers files: every error with its place.",
         examples=(
-            ("Check a file before it is used", f"sipbridge check {_PROVIDERS}"),
+            ("Check a file before it is used", "sipbridge check ./providers.json"),
+            ("Check the settings and the providers file that are in use", "sipbridge check"),
             ("Read the databases in it too", f"sipbridge check --connect {_PROVIDERS}"),
             ("Count the errors, for a pipeline", f"sipbridge check --json {_PROVIDERS} | jq length"),
         ),
