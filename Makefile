@@ -9,9 +9,15 @@ install: .venv/.installed
 .venv/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch .venv/.runs $@
+
+# What sipbridge runs with, and nothing to work on it with: a first look need not wait for that.
+.venv/.runs: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
-demo: install
+demo: .venv/.runs
 	$(BIN)/sipbridge demo
 
 # sipp and Kamailio are what the tests on a real FreeSWITCH talk to; without root, or elsewhere than on Debian, those
