@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test bench fuzz soak lint lint-ansible format docs screens dist deb clean
+.PHONY: install demo test bench fuzz soak lint lint-ansible format docs screens dist wheelhouse deb clean
 
 install: .venv/.installed
 
@@ -65,6 +65,14 @@ screens: install
 
 dist: install
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+# What sipbridge depends on, for servers that reach no index; with a Python of their version, which Debian 12's is.
+wheelhouse: WHEELS_PYTHON ?= /usr/bin/python3
+wheelhouse:
+	rm -rf dist/wheelhouse
+	$(WHEELS_PYTHON) -m venv build/wheels
+	build/wheels/bin/pip wheel --quiet --disable-pip-version-check --no-deps --use-pep517 --require-hashes \
+	  --requirement requirements.lock --wheel-dir dist/wheelhouse
 
 # Takes Debian 12 with debhelper and python3-venv.
 deb:
