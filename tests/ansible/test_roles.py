@@ -30,10 +30,10 @@ def ansible(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ANSIBLE, capture_output=True, text=True, check=False)
 
 
-def rendered(tmp_path: Path, template: str, variables: dict[str, Any]) -> str:
-    """What becomes of a template of the sipbridge role."""
+def rendered(tmp_path: Path, template: str, variables: dict[str, Any], *, of: str = "sipbridge") -> str:
+    """What becomes of a template of a role."""
     (tmp_path / "variables.yml").write_text(yaml.safe_dump(variables))
-    role = ANSIBLE / "roles/sipbridge"
+    role = ANSIBLE / "roles" / of
     play = [
         {
             "hosts": "localhost",
@@ -132,9 +132,15 @@ def test_example_names_only_variables_that_there_are() -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze on the PATH")
-def test_the_unit_exposes_little() -> None:
+@pytest.mark.parametrize("unit", ["sipbridge", "freeswitch"])
+def test_the_units_expose_little(tmp_path: Path, unit: str) -> None:
+    path = UNIT
+    if unit == "freeswitch":
+        path = tmp_path / "freeswitch.service"
+        path.write_text(rendered(tmp_path, "freeswitch.service.j2", {}, of="freeswitch"))
+
     run = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", str(UNIT)],
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", str(path)],
         capture_output=True,
         text=True,
         check=False,
