@@ -85,7 +85,7 @@ boot_applied() {
     mv "$mine/changes" "$layer"
   fi
   boot "$layer"
-  eventually 60 takes_calls
+  eventually 180 takes_calls
 }
 takes_calls() { [ "$(inside sipbridge status --json | json switch.hasLease)" = True ]; }
 
@@ -180,7 +180,7 @@ expect_calls() {
 # hold_calls NUMBER: calls that stay until they are hung up.
 hold_calls() {
   inside sipp -sn uac 127.0.0.1:5060 -i 127.0.0.1 -p 5098 -s +33612345678 -m "$1" -r 10 -d 3600000 -bg -nostdin >/dev/null || true
-  eventually 30 in_progress "$1"
+  eventually 120 in_progress "$1"
 }
 in_progress() { [ "$(inside sipbridge status --json | json traffic.inProgress)" = "$1" ]; }
 hang_up() { inside fs_cli -x 'hupall NORMAL_CLEARING' >/dev/null; }
