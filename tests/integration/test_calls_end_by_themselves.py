@@ -28,7 +28,7 @@ def a_call(
     call = place_call(freeswitch, caller, headers=headers, body=offer)
     for name, value in variables.items():
         assert freeswitch.event_socket.api(f"uuid_setvar {call.uuid} {name} {value}") == "+OK"
-    call.bridge(f"{{^^|sip_route_uri=sip:{callee.hostport}|sip_cid_type=none}}sofia/providers/sip:bob@jabiru")
+    call.bridge_to(callee)
     final = call.final_response()
     assert final.status == 200
     yield call, final

@@ -15,15 +15,10 @@ from support.sip_rule import Reply, answers, replies
 REASON = 'SIP;cause=200;text="Call completed elsewhere"'
 
 
-def bridge(call: ParkedCall, callee: SipPeer) -> None:
-    """Bridge it past the gateways, which makes no difference here."""
-    call.bridge(f"{{^^|sip_route_uri=sip:{callee.hostport}|sip_cid_type=none}}sofia/providers/sip:bob@jabiru")
-
-
 def connect(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> tuple[ParkedCall, SipMessage, SipMessage]:
     """A call that was answered: the call, the final response on the caller's leg, the INVITE on the callee's."""
     call = place_call(freeswitch, caller)
-    bridge(call, callee)
+    call.bridge_to(callee)
     final = call.final_response()
     assert final.status == 200
     callee.request("ACK")
@@ -44,7 +39,7 @@ def test_final_status_of_the_callee_reaches_the_caller(
 ) -> None:
     callee.rule = replies(Reply(status, "As The Callee Says"))
     call = place_call(freeswitch, caller)
-    bridge(call, callee)
+    call.bridge_to(callee)
     assert call.final_response().status == status
     assert call.ended()["variable_last_bridge_proto_specific_hangup_cause"] == f"sip:{status}"
 
@@ -57,7 +52,7 @@ def test_redirection_is_an_outcome_and_goes_nowhere(
         target = freeswitch.inside if contact_is_freeswitch else elsewhere.hostport
         callee.rule = replies(Reply(302, "Moved Temporarily", {"Contact": f"<sip:mallory@{target}>"}))
         call = place_call(freeswitch, caller)
-        bridge(call, callee)
+        call.bridge_to(callee)
         assert call.final_response().status == 302
         call.ended()
         assert elsewhere.received == []
@@ -66,7 +61,7 @@ def test_redirection_is_an_outcome_and_goes_nowhere(
 def test_ringing_and_early_media_reach_the_caller(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
     callee.rule = replies()
     call = place_call(freeswitch, caller)
-    bridge(call, callee)
+    call.bridge_to(callee)
     invite = callee.request("INVITE")
     for reply in (Reply(180, "Ringing"), Reply(183, "Session Progress", body=sdp()), Reply(200, "OK", body=sdp())):
         callee.respond(invite, reply)
@@ -79,7 +74,7 @@ def test_early_media_is_heard_before_the_answer(freeswitch: FreeSwitch, caller: 
     with RtpPeer() as near, RtpPeer() as far:
         callee.rule = replies()
         call = place_call(freeswitch, caller, body=sdp(near.port))
-        bridge(call, callee)
+        call.bridge_to(callee)
         invite = callee.request("INVITE")
         callee.respond(invite, Reply(183, "Session Progress", body=sdp(far.port)))
         caller.response(call.invite, 183)
@@ -97,7 +92,7 @@ def test_digits_pass_as_rtp_events_both_ways(freeswitch: FreeSwitch, caller: Sip
     with RtpPeer() as near, RtpPeer() as far:
         callee.rule = answers(body=sdp(far.port))
         call = place_call(freeswitch, caller, body=sdp(near.port))
-        bridge(call, callee)
+        call.bridge_to(callee)
         final = call.final_response()
         near.talk_to(freeswitch.ip, sdp_audio(final.body)[0])
         far.talk_to(freeswitch.ip, sdp_audio(callee.request("INVITE").body)[0])
@@ -116,7 +111,7 @@ def test_cancel_passes_on_with_its_reason(
 ) -> None:
     callee.rule = replies(Reply(progress, "Progress", body=sdp() if progress == 183 else ""))
     call = place_call(freeswitch, caller)
-    bridge(call, callee)
+    call.bridge_to(callee)
     call.send("CANCEL", caller.response(call.invite, progress), headers=[("Reason", REASON)])
     assert callee.request("CANCEL")["Reason"] == REASON
     callee.respond(callee.request("INVITE"), Reply(487, "Request Terminated"))
@@ -164,7 +159,7 @@ def test_digit_sent_as_info_arrives_as_rtp_event(freeswitch: FreeSwitch, caller:
     with RtpPeer() as near, RtpPeer() as far:
         callee.rule = answers(body=sdp(far.port))
         call = place_call(freeswitch, caller, body=sdp(near.port))
-        bridge(call, callee)
+        call.bridge_to(callee)
         final = call.final_response()
         near.talk_to(freeswitch.ip, sdp_audio(final.body)[0])
         far.talk_to(freeswitch.ip, sdp_audio(callee.request("INVITE").body)[0])
@@ -182,7 +177,7 @@ def test_caller_gets_the_codec_that_the_callee_chose(
 ) -> None:
     callee.rule = answers(body=sdp(payload_types=chosen))
     call = place_call(freeswitch, caller, body=sdp(payload_types="0 8"))
-    bridge(call, callee)
+    call.bridge_to(callee)
     final = call.final_response()
     assert sdp_audio(callee.request("INVITE").body)[1] == ["0", "8", "101"]
     assert sdp_audio(final.body)[1] == [chosen, "101"]
@@ -191,7 +186,7 @@ def test_caller_gets_the_codec_that_the_callee_chose(
 
 def test_call_without_an_offer_gets_one(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
     call = place_call(freeswitch, caller, body="")
-    bridge(call, callee)
+    call.bridge_to(callee)
     final = caller.final_response(call.invite)
     assert sdp_audio(final.body)[1] == ["8", "0", "101"]
     call.send("ACK", final, body=sdp())
@@ -201,7 +196,7 @@ def test_call_without_an_offer_gets_one(freeswitch: FreeSwitch, caller: SipPeer,
 
 def test_offer_without_a_common_codec_is_488(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
     call = place_call(freeswitch, caller, body=sdp(payload_types="18"))
-    bridge(call, callee)
+    call.bridge_to(callee)
     assert call.final_response().status == 488
     call.ended()
 
@@ -216,13 +211,6 @@ def test_callee_that_never_answers_is_given_up(freeswitch: FreeSwitch, caller: S
     call = place_call(freeswitch, caller)
     assert freeswitch.event_socket.api(f"uuid_getvar {call.uuid} call_timeout") == "190"
     freeswitch.event_socket.api(f"uuid_setvar {call.uuid} call_timeout 1")
-    bridge(call, callee)
+    call.bridge_to(callee)
     assert call.final_response().status == 480
     assert call.ended()["Hangup-Cause"] == "NO_ANSWER"
-
-
-def test_refer_is_refused(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
-    call, final, _ = connect(freeswitch, caller, callee)
-    refer = call.send("REFER", final, cseq=2, headers=[("Refer-To", "<sip:mallory@example.org>")])
-    assert caller.final_response(refer).status == 405
-    hang_up(call, final)

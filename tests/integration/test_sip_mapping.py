@@ -24,17 +24,13 @@ def causes() -> Iterator[tuple[int, str, str]]:
             yield int(status), cause, reason
 
 
-def bridge(callee: SipPeer) -> str:
-    return f"{{^^|sip_route_uri=sip:{callee.hostport}|sip_cid_type=none}}sofia/providers/sip:bob@jabiru"
-
-
 @pytest.mark.parametrize(("status", "cause", "reason"), [pytest.param(*row, id=str(row[0])) for row in causes()])
 def test_cause_of_a_failed_call(
     freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer, status: int, cause: str, reason: str
 ) -> None:
     callee.rule = replies(Reply(status, "As The Callee Says"))
     call = place_call(freeswitch, caller)
-    call.bridge(bridge(callee))
+    call.bridge_to(callee)
     final = call.final_response()
 
     assert final.status == status
@@ -45,11 +41,25 @@ def test_cause_of_a_failed_call(
 def test_reason_of_the_callee_goes_before_that(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
     callee.rule = replies(Reply(503, "Busy As Never", {"Reason": 'Q.850;cause=34;text="full"', "Retry-After": "30"}))
     call = place_call(freeswitch, caller)
-    call.bridge(bridge(callee))
+    call.bridge_to(callee)
     final = call.final_response()
 
     assert final["Reason"] == 'Q.850;cause=34;text="NORMAL_CIRCUIT_CONGESTION"'
     assert "Retry-After" not in final
+
+
+def test_headers_of_the_caller_stay_there(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
+    row = re.search(r"^\| (P-Asserted-Identity, .*), X-… \| none", PAGE, re.MULTILINE)
+    assert row is not None
+    value = "<sip:private@flexisip.example.org>"
+    headers = [(name, value) for name in [*row[1].split(", "), "X-Private"]]
+    callee.rule = replies(Reply(486, "Busy Here"))
+    call = place_call(freeswitch, caller, headers=headers)
+    call.bridge_to(callee)
+    assert call.final_response().status == 486
+    invite = callee.request("INVITE")
+    assert [name for name, _ in headers if name in invite] == []
+    assert value not in invite.encode().decode()
 
 
 def test_headers_of_the_callee_stay_there(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
@@ -57,7 +67,7 @@ def test_headers_of_the_callee_stay_there(freeswitch: FreeSwitch, caller: SipPee
     private = {"X-Private": "callee", "P-Asserted-Identity": "<sip:private@jabiru>"}
     callee.rule = replies(Reply(183, "Progress", private, body=sdp()), Reply(200, "OK", private, body=sdp()))
     call = place_call(freeswitch, caller)
-    call.bridge(bridge(callee))
+    call.bridge_to(callee)
     final = call.final_response()
 
     assert final.status == 200
