@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 from listener import Listener
-from world import RIGHT_PASSWORD, ArrivedInvite, World, eventually
+from world import RIGHT_PASSWORD, ArrivedInvite, PlacedCall, World, eventually
 
 from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
 from sipbridge.core.account import Account, SecretType, account_id
 from sipbridge.core.account_pool import AccountPool, Line
 from sipbridge.core.call import ChannelUuid
 from sipbridge.core.dial_string import format_dial_string
-from sipbridge.core.events import CallEnded, CallParked, GatewayAdded
+from sipbridge.core.events import CallEnded, CallParked, GatewayAdded, GatewayStateChanged
 from sipbridge.core.gateway import Gateway, GatewayName, gateway_for
 from sipbridge.core.media import MediaEncryption, media_offer
 from sipbridge.core.provider import (
@@ -79,7 +79,7 @@ def dial_string(world: World, gateway: GatewayName | None, callee: str = "answer
     return format_dial_string(bridge, gateway, "providers")
 
 
-def park(world: World, listener: Listener) -> tuple[CallParked, object]:
+def park(world: World, listener: Listener) -> tuple[CallParked, PlacedCall]:
     """A call that waits, and its caller's view of it."""
     call = world.call("sip:+33%23@inside.example.org:5070;user=phone", CALLER, "<sip:b,$b@x.example.org>")
     return listener.wait_for(CallParked), call
@@ -158,6 +158,47 @@ def test_ringing_reaches_the_caller_and_a_kill_does_not_break_the_line(
 
     eventually("ringing", lambda: 180 in call.statuses())
     assert switch.accounts_of([parked.channel_uuid]) == {parked.channel_uuid: _line().id}
+
+
+def test_caller_that_gives_up_ends_the_call(
+    world: World, switch: FreeSwitch, listener: Listener, gateway: Gateway, outcomes: list[Outcome]
+) -> None:
+    parked, call = park(world, listener)
+    switch.bridge(parked.channel_uuid, dial_string(world, gateway.name, "rings"), outcomes.append)
+    eventually("ringing", lambda: 180 in call.statuses())
+
+    call.give_up()
+
+    ended = listener.wait_for(CallEnded)
+    assert (ended.hangup_cause, ended.answered) == ("ORIGINATOR_CANCEL", False)
+    assert eventually("a final response", lambda: [status for status in call.statuses() if status >= 200]) == [487]
+
+
+def test_call_to_the_contact_of_a_gateway_tells_which(
+    world: World, switch: FreeSwitch, listener: Listener, gateway: Gateway, outcomes: list[Outcome]
+) -> None:
+    call = world.call_contact(gateway.name, CALLER, f"<{ALICE}>")
+
+    parked = listener.wait_for(CallParked)
+    assert (parked.sofia_profile, parked.gateway) == ("providers", gateway.name)
+    assert parked.request.request_uri.uri.user == f"gw+{gateway.name}"
+    assert parked.request.to.uri == parse_sip_uri(ALICE)
+    switch.respond(parked.channel_uuid, "488 Not Acceptable Here", outcomes.append)
+    assert eventually("a final response", call.statuses) == [488]
+
+
+def test_gateway_that_failed_to_register_ends_the_call(
+    world: World, switch: FreeSwitch, listener: Listener, outcomes: list[Outcome]
+) -> None:
+    gateway = gateway_to(world, switch, registers=True, password="wrong")
+    switch.add_gateways([gateway])
+    listener.wait_for(GatewayStateChanged, lambda one: (one.name, one.state) == (gateway.name, "FAILED"), 15)
+    parked, call = park(world, listener)
+
+    switch.bridge(parked.channel_uuid, dial_string(world, gateway.name), outcomes.append)
+
+    assert listener.wait_for(CallEnded) == CallEnded(parked.channel_uuid, "GATEWAY_DOWN", answered=False)
+    assert eventually("a final response", call.statuses)[-1] == 503
 
 
 def test_unknown_gateway_ends_the_call(

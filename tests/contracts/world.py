@@ -55,6 +55,9 @@ class PlacedCall(Protocol):
     def hang_up(self) -> None:
         """Send BYE."""
 
+    def give_up(self) -> None:
+        """Send CANCEL."""
+
 
 class World(Protocol):
     """A switch with the configuration of this repository, and everybody around it.
@@ -71,6 +74,9 @@ class World(Protocol):
 
     def call(self, request_uri: str, from_: str, to: str) -> PlacedCall:
         """Place a call on our side."""
+
+    def call_contact(self, gateway: str, from_: str, to: str) -> PlacedCall:
+        """Place a call on the providers' side, to the contact that a gateway registers."""
 
     def invites(self) -> list[ArrivedInvite]:
         """Every INVITE that the far side has got, those that it asked for a digest left out."""
@@ -117,6 +123,10 @@ class SimulatedWorld:
         """See `World`."""
         return _SimulatedCall(self.simulator.place_call(request_uri, from_, to))
 
+    def call_contact(self, gateway: str, from_: str, to: str) -> PlacedCall:
+        """See `World`."""
+        return _SimulatedCall(self.simulator.place_call_to_gateway(gateway, from_, to))
+
     def invites(self) -> list[ArrivedInvite]:
         """See `World`."""
         return [ArrivedInvite(one.request_uri, one.to, one.from_) for one in self.simulator.far_side.invites]
@@ -146,6 +156,10 @@ class _SimulatedCall:
         assert self._call.state is CallState.ANSWERED
         self._call.hang_up()
 
+    def give_up(self) -> None:
+        assert self._call.state is not CallState.ANSWERED
+        self._call.hang_up()
+
 
 class RealWorld:
     """A real FreeSWITCH, and SIP peers around it."""
@@ -163,9 +177,17 @@ class RealWorld:
 
     def call(self, request_uri: str, from_: str, to: str) -> PlacedCall:
         """See `World`."""
+        return self._place(self._freeswitch.inside, request_uri, from_, to)
+
+    def call_contact(self, gateway: str, from_: str, to: str) -> PlacedCall:
+        """See `World`."""
+        called = self._freeswitch.providers
+        return self._place(called, f"sip:gw+{gateway}@{called};transport=udp;gw={gateway}", from_, to)
+
+    def _place(self, called: str, request_uri: str, from_: str, to: str) -> PlacedCall:
         invite = self._caller.new_request("INVITE", request_uri, from_=from_, to=to, body=sdp())
-        self._caller.send(invite, self._freeswitch.inside)
-        return _RealCall(self._caller, self._freeswitch.inside, invite)
+        self._caller.send(invite, called)
+        return _RealCall(self._caller, called, invite)
 
     def invites(self) -> list[ArrivedInvite]:
         """See `World`."""
@@ -205,6 +227,10 @@ class _RealCall:
 
     def hang_up(self) -> None:
         self._send("BYE", cseq=2)
+
+    def give_up(self) -> None:
+        trying = self._caller.response(self._invite, 100)
+        self._caller.send(self._caller.within_dialog("CANCEL", self._invite, trying), self._called)
 
     def _send(self, method: str, cseq: int) -> None:
         final = self._caller.final_response(self._invite)
