@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from support.freeswitch import FreeSwitch
 from support.parked_call import place_call
+from support.sip_mapping import causes, headers_that_stay
 from support.sip_message import sdp
 from support.sip_peer import SipPeer
 from support.sip_rule import Reply, replies
-
-PAGE = (Path(__file__).parents[2] / "docs/sip-mapping.md").read_text("utf-8")
-
-
-def causes() -> Iterator[tuple[int, str, str]]:
-    """The rows of the table: SIP status, hangup cause, Reason."""
-    for statuses, cause, reason in re.findall(r"^\| ([0-9, ]+) \| `([A-Z_]+)` \| `([^`]+)` \|$", PAGE, re.MULTILINE):
-        for status in statuses.split(", "):
-            yield int(status), cause, reason
 
 
 @pytest.mark.parametrize(("status", "cause", "reason"), [pytest.param(*row, id=str(row[0])) for row in causes()])
@@ -49,10 +37,8 @@ def test_reason_of_the_callee_goes_before_that(freeswitch: FreeSwitch, caller: S
 
 
 def test_headers_of_the_caller_stay_there(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
-    row = re.search(r"^\| (P-Asserted-Identity, .*), X-… \| none", PAGE, re.MULTILINE)
-    assert row is not None
     value = "<sip:private@flexisip.example.org>"
-    headers = [(name, value) for name in [*row[1].split(", "), "X-Private"]]
+    headers = [(name, value) for name in [*headers_that_stay(), "X-Private"]]
     callee.rule = replies(Reply(486, "Busy Here"))
     call = place_call(freeswitch, caller, headers=headers)
     call.bridge_to(callee)

@@ -1,6 +1,6 @@
 """Hangup causes: SIP status → cause on the outgoing leg, cause → SIP status and Q.850 number on the incoming one. Pure.
 
-Written from the behaviour of mod_sofia, independently of the table in the core: tests hold one against the other.
+Written from the behaviour of mod_sofia; docs/sip-mapping.md has the same, and tests hold both and a real one to it.
 """
 
 from __future__ import annotations
