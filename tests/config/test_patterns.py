@@ -71,7 +71,9 @@ def test_nothing_to_repeat(pattern: str, offset: int) -> None:
     assert caught.value.offset == offset
 
 
-@pytest.mark.parametrize("pattern", [r"\+33.*", "^33", "tel:.*", "0", "@x", "[[:num:]]", "[[:digit:]", r"\*1"])
+@pytest.mark.parametrize(
+    "pattern", [r"\+33.*", "^33", "tel:.*", "sips:.*", "0", "@x", "[[:num:]]", "[[:digit:]", r"\*1"]
+)
 def test_never_a_request_uri_is_right(pattern: str) -> None:
     try:
         matches = compile_pattern(pattern).matches

@@ -274,7 +274,7 @@ def test_a_caller_without_a_sip_uri_has_no_account_but_may_call_one(from_: str) 
     table = RoutingTable([OUTBOUND, inbound], jabiru().pools)
     decision = bridged(call(from_=from_, to="<sip:bob@jabiru.example.org>"), table)
     assert decision.provider is inbound
-    assert decision.trace[0].verdict is Verdict.NO_ACCOUNT
+    assert decision.trace[0].verdict is Verdict.NO_ADDRESS
     assert repr(from_) in decision.trace[0].detail
 
 

@@ -44,8 +44,9 @@ _TOKEN = re.compile(
     r"|(?P<edge>[|^$])"
     r"|[\s\S]"
 )
-# The first characters of a pattern that begins with one fixed character, other than s: no Request-URI begins so.
-_NOT_A_REQUEST_URI = re.compile(r"\^?(?:[0-9a-rt-zA-RT-Z@]|\\[+.*])(?![?*{])[^|]*")
+# The first characters of a pattern that begins with one fixed character, other than s, or with sips:, which FreeSWITCH
+# does not tell: no Request-URI begins so.
+_NOT_A_REQUEST_URI = re.compile(r"\^?(?:[0-9a-rt-zA-RT-Z@]|\\[+.*]|sips:)(?![?*{])[^|]*")
 
 
 class PatternError(SipBridgeError, ValueError):
@@ -104,13 +105,15 @@ def compile_pattern(pattern: str) -> CompiledPattern:
 
 
 def is_never_a_request_uri(pattern: str) -> bool:
-    r"""Whether `pattern` plainly wants something else than ``sip:`` or ``sips:`` at the beginning: ``\+33.*``."""
+    r"""Whether `pattern` plainly wants something else than ``sip:`` at the beginning: ``\+33.*``, ``sips:.*``."""
     return _NOT_A_REQUEST_URI.fullmatch(pattern) is not None
 
 
 def suggestion(pattern: str) -> str:
     r"""How to write what a pattern that does not begin with ``sip:``, such as ``+33.*``, seems to mean."""
     number = pattern.removeprefix("^")
+    if number.startswith("sips:"):
+        return "FreeSWITCH tells a Request-URI of sips: as one of sip:, so write sip: here"
     if not number.startswith(("+", "\\+")) and not number[:1].isdigit():
         return 'a Request-URI begins with "sip:"'
     meant = "sip:" + ("\\" if number.startswith("+") else "") + number

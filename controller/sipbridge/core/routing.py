@@ -25,6 +25,7 @@ class Verdict(Enum):
 
     NOT_TRIGGERED = "its pattern does not match the Request-URI"
     NO_ACCOUNT = "its pool has no such account"
+    NO_ADDRESS = "the call does not have the SIP address that it looks for"
     NONE_AVAILABLE = "its pool has no available account"
     BRIDGE = "bridges the call"
     DECLINE = "declines the call"
@@ -157,7 +158,7 @@ def _choose(
                 wanted, text = _render_source(find.source, call)
             except UriError as error:
                 # A caller without a SIP URI, such as <tel:+33612345678>, has no account here: a later provider may.
-                return None, TraceStep(provider.name, Verdict.NO_ACCOUNT, str(error))
+                return None, TraceStep(provider.name, Verdict.NO_ADDRESS, str(error))
             line = pool.find(find.by, wanted)
             return line, TraceStep(provider.name, Verdict.BRIDGE if line else Verdict.NO_ACCOUNT, text)
         case RandomAccount():
@@ -182,14 +183,8 @@ def _use(
     trace: list[TraceStep],
     step: TraceStep,
 ) -> Decision:
-    if line.is_drained or provider.name in table.drained:
-        what = "the account" if line.is_drained else "the provider"
-        return _decline(DeclineReason.DRAINING, f"{what} takes no new calls", provider, line, trace)
-    if not line.is_available:
-        if not line.is_usable:
-            return _decline(DeclineReason.NOT_REGISTERED, _registration(line), provider, line, trace)
-        limit = line.pool.policy.max_calls_per_line
-        return _decline(DeclineReason.LINES_TAKEN, f"{line.calls} of {limit} calls in progress", provider, line, trace)
+    if (unavailable := _unavailable(provider, line, table)) is not None:
+        return _decline(*unavailable, provider, line, trace)
     invite, edge = provider.outgoing_invite, line.pool.policy.edge
     encryption, enable_avpf = table.media.fill_in(invite.media_encryption, invite.enable_avpf)
     media = media_offer(encryption, enable_avpf, has_edge=edge is not None)
@@ -211,6 +206,19 @@ def _use(
     trace.append(step)
     through = edge.address if edge else None
     return Bridge(provider, line, to, from_, next_hop, uses_gateway, media, tuple(trace), through)
+
+
+def _unavailable(provider: Provider, line: Line, table: RoutingTable) -> tuple[DeclineReason, str] | None:
+    """Why the account that was found cannot be used now; None for one that can."""
+    if line.is_drained or provider.name in table.drained:
+        what = "the account" if line.is_drained else "the provider"
+        return DeclineReason.DRAINING, f"{what} takes no new calls"
+    if line.is_available:
+        return None
+    if not line.is_usable:
+        return DeclineReason.NOT_REGISTERED, _registration(line)
+    limit = line.pool.policy.max_calls_per_line
+    return DeclineReason.LINES_TAKEN, f"{line.calls} of {limit} calls in progress"
 
 
 def _render_address(template: Template, call: CallRequest, line: Line) -> NameAddr:
