@@ -13,7 +13,7 @@ from sipbridge.core.account_notification import AccountNotification
 from sipbridge.core.account_pool import AccountPool, Line
 from sipbridge.core.provider import SqlLoader
 from sipbridge.ports import AccountSource, Clock
-from sipbridge.services.account_sync import AccountSync, SyncState
+from sipbridge.services.account_sync import AccountSync, SourceStatus, SyncState
 
 # SQLAlchemy and Redis take as long to import as everything else together. Who has neither starts without.
 if TYPE_CHECKING:
@@ -106,6 +106,11 @@ class AccountSyncs:
             self._redis.stop()
         for name in list(self._syncs):
             self._stop_sync(name)
+
+    @property
+    def knows_all(self) -> bool:
+        """Whether every database has been read once."""
+        return all(sync.state.status is not SourceStatus.LOADING for sync in self._syncs.values())
 
     def states(self) -> dict[str, SyncState]:
         """How each pool gets on with its database."""

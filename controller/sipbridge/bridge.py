@@ -85,7 +85,14 @@ def build_bridge(
     lease_s = settings.calls.lease_s
     spool = Spool(settings.gateways.spool_file, settings.gateways.retry_s)
     switch = FreeSwitch(_link_settings(settings), spool, providers, lease_s)
-    registrar = Registrar(switch, table.pools.values(), _registrar_settings(settings), clock, scheduler)
+    registrar = Registrar(
+        switch,
+        table.pools.values(),
+        _registrar_settings(settings),
+        clock,
+        scheduler,
+        knows_all=lambda: syncs.knows_all,
+    )
     traffic, feed = Traffic(clock), CallFeed(clock, scheduler)
     journal = CallJournal(clock, [traffic, feed])
     calls = CallControl(
@@ -106,6 +113,9 @@ def build_bridge(
         calls.on_account_added(line)
         registrar.on_account_changed(line)
 
+    syncs = AccountSyncs(
+        settings.redis, clock, on_account_changed, registrar.on_account_removed, on_failed, make_source
+    )
     return Bridge(
         clock,
         scheduler,
@@ -122,14 +132,7 @@ def build_bridge(
             Profiles(switch.api), (providers, inside), registrar.register_again, clock, settings.network.stable_s
         ),
         edge=EdgeLink(settings.edge, registrar, lambda: dispatch.is_ready, clock),
-        syncs=AccountSyncs(
-            settings.redis,
-            clock,
-            on_account_changed,
-            registrar.on_account_removed,
-            on_failed,
-            make_source,
-        ),
+        syncs=syncs,
     )
 
 

@@ -91,6 +91,7 @@ class Services:
         max_registrations_per_s: int = 1_000,
         max_calls_per_s: float = 10_000,
         random_below: Callable[[int], int] = lambda _: 0,
+        knows_all: Callable[[], bool] = lambda: True,
     ) -> None:
         self.clock = FakeClock()
         self.scheduler = FakeScheduler()
@@ -100,7 +101,7 @@ class Services:
         settings = RegistrarSettings(
             600, max_registrations_per_s, CONFIRM_TIMEOUT_S, "providers", LOST_MEMORY_WARNING_MB
         )
-        self.registrar = Registrar(self.switch, named.values(), settings, self.clock, self.scheduler)
+        self.registrar = Registrar(self.switch, named.values(), settings, self.clock, self.scheduler, knows_all)
         self.traffic = Traffic(self.clock)
         self.journal = CallJournal(self.clock, [CallLog(), self.traffic])
         self.calls = CallControl(

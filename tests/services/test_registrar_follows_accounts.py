@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from services_examples import Services, account, policy, pool
+from memory_switch import MemorySwitch
+from services_examples import BY_ALIAS, Services, account, policy, pool
 
 from sipbridge.core.account import AccountId
+from sipbridge.core.account_pool import AccountPool
 from sipbridge.core.gateway import RegistrationStatus
 from sipbridge.services.refused_accounts import FIRST_RETRY_S, LONGEST_RETRY_S, RefusedAccounts
 
@@ -238,3 +240,59 @@ def test_pools_do_not_wait_for_each_others_paces() -> None:
     services.connect()
     services.settle()
     assert sorted(gateway.username for gateway in services.switch.added) == ["alice", "carol", "dave"]
+
+
+# A bridge that is started again, and a database that is slower than FreeSWITCH
+
+
+class StartedAgain:
+    """Alice, Bob and Dave have gateways; the bridge knows Bob by now."""
+
+    def __init__(self, secret_of_bob: str = "secret") -> None:
+        self.has_read_all = False
+        before = Services(pool("alice", "bob", "dave"), switch=MemorySwitch())
+        before.connect_and_register()
+        self.names = {user: before.gateway_name(user) for user in ("alice", "bob", "dave")}
+        accounts = AccountPool(policy(), [BY_ALIAS])
+        accounts.add(account("bob", secret_of_bob))
+        self.services = Services(accounts, switch=before.switch, knows_all=lambda: self.has_read_all)
+        self.services.switch.added.clear()
+        self.services.connect()
+        for _ in range(5):
+            self.services.step(1.0)
+
+
+def test_gateways_of_accounts_that_are_still_to_be_read_stay() -> None:
+    started = StartedAgain()
+    services = started.services
+    assert services.switch.removed == []
+    assert services.line("bob").is_available
+
+    alice = services.pools["Pool"].add(account("alice"))
+    services.account_changed(alice)
+    services.step(1.0)
+    assert alice.is_available
+    assert services.switch.added == []
+
+    started.has_read_all = True
+    for _ in range(5):
+        services.step(1.0)
+    assert services.switch.removed == [started.names["dave"]]
+
+
+def test_a_gateway_that_is_in_the_way_of_another_goes_at_once() -> None:
+    started = StartedAgain("another secret")
+    assert started.services.switch.removed == [started.names["bob"]]
+    started.services.switch.delete_marked()
+    started.services.step(1.0)
+    started.services.step(1.0)
+    assert [gateway.password for gateway in started.services.switch.added] == ["another secret"]
+    assert started.services.switch.removed == [started.names["bob"]]
+
+
+def test_at_the_end_all_of_them_go() -> None:
+    started = StartedAgain()
+    started.services.registrar.begin_shutdown(5.0)
+    for _ in range(5):
+        started.services.step(1.0)
+    assert sorted(started.services.switch.removed) == sorted(started.names.values())

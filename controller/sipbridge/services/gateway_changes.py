@@ -5,7 +5,7 @@ Times in seconds, only ever growing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 
 from sipbridge.core.gateway import Gateway, GatewayName, GatewayPlan, plan_gateways
@@ -31,10 +31,19 @@ class GatewayChanges:
         desired: the gateways that there should be; who changes them says so here, one by one.
         max_registrations_per_s: for each pool, where its own interval is shorter.
         confirm_timeout_s: how long a change that was asked for may take to be confirmed.
+        knows_all: whether every account is known by now; until then gateways of nobody stay.
     """
 
-    def __init__(self, desired: DesiredGateways, max_registrations_per_s: int, confirm_timeout_s: float) -> None:
+    def __init__(
+        self,
+        desired: DesiredGateways,
+        max_registrations_per_s: int,
+        confirm_timeout_s: float,
+        knows_all: Callable[[], bool],
+    ) -> None:
         self._desired = desired
+        self._knows_all = knows_all
+        self._shuts_down = False
         self._shortest_interval_s = 1 / max_registrations_per_s
         self._confirm_timeout_s = confirm_timeout_s
         self._present: set[GatewayName] = set()
@@ -162,7 +171,8 @@ class GatewayChanges:
 
     def take_removals(self, now: float) -> Iterator[GatewayName]:
         """Those to remove now; each counts as asked for when the next one is taken."""
-        for name in self._leaving.due(lambda pool: self._paces[pool].take(now), _BATCH):
+        knows_all = self._shuts_down or self._knows_all()
+        for name in self._leaving.due(lambda pool: self._paces[pool].take(now), _BATCH, knows_all=knows_all):
             yield name
             self._leaving.remove(name, now + self._confirm_timeout_s)
 
@@ -196,6 +206,7 @@ class GatewayChanges:
         Args:
             withdrawn: names, each with that of its pool.
         """
+        self._shuts_down = True
         for name, pool in withdrawn:
             self.remove(name, pool)
         self._miss_none()

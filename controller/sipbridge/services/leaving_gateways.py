@@ -7,7 +7,7 @@ later, and could take the new one's binding with it. So who adds asks here first
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, takewhile
 
 from sipbridge.core.gateway import GatewayName
@@ -28,6 +28,7 @@ class LeavingGateways:
         # What they have in common with those that may replace them, as long as these have to wait.
         self._stems: Counter[str] = Counter()
         self._unregistered: set[GatewayName] = set()
+        self._in_the_way: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._pool_of)
@@ -37,7 +38,11 @@ class LeavingGateways:
 
     def hold_back(self, name: GatewayName) -> bool:
         """Whether a gateway has to wait, because one that it may replace is still registered."""
-        return _stem(name) in self._stems
+        stem = _stem(name)
+        if stem not in self._stems:
+            return False
+        self._in_the_way.add(stem)
+        return True
 
     def add(self, name: GatewayName, pool: str = NO_POOL) -> None:
         """Let a gateway wait for its removal; one that leaves already goes on as it does."""
@@ -76,11 +81,18 @@ class LeavingGateways:
         self._removing.clear()
         self._stems.clear()
         self._unregistered.clear()
+        self._in_the_way.clear()
 
-    def due(self, may_go: Callable[[str], bool], most: int) -> Iterator[GatewayName]:
-        """Those whose turn it is: of each pool as many as `may_go` allows it, and `most` at a time."""
+    def due(self, may_go: Callable[[str], bool], most: int, *, knows_all: bool = True) -> Iterator[GatewayName]:
+        """Those whose turn it is: of each pool as many as `may_go` allows it, and `most` at a time.
+
+        Args:
+            knows_all: whether every account is known by now. Those that nobody knows of are somebody's otherwise, whose
+                database is still to be read, and go only where one is in the way of another.
+        """
         for pool, waiting in list(self._waiting.items()):
-            for name in list(islice(waiting, most)):
+            names = waiting if knows_all or pool != NO_POOL else self._hindrances(waiting)
+            for name in list(islice(names, most)):
                 if not may_go(pool):
                     break
                 yield name
@@ -111,6 +123,10 @@ class LeavingGateways:
         self._stems[stem] -= 1
         if not self._stems[stem]:
             del self._stems[stem]
+            self._in_the_way.discard(stem)
+
+    def _hindrances(self, waiting: Iterable[GatewayName]) -> Iterable[GatewayName]:
+        return (name for name in waiting if _stem(name) in self._in_the_way) if self._in_the_way else ()
 
     def _stop_waiting(self, name: GatewayName, pool: str) -> None:
         waiting = self._waiting[pool]

@@ -7,7 +7,7 @@ what is due now, and costs what it does, at any number of accounts; the events t
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sipbridge.core.account import AccountId
@@ -54,6 +54,9 @@ class RegistrarSettings:
 class Registrar:
     """Keeps one gateway per account in one switch.
 
+    Args:
+        knows_all: whether every account is known, or some database is still to be read for the first time.
+
     Attributes:
         memory: what deleted gateways still cost FreeSWITCH.
     """
@@ -65,11 +68,14 @@ class Registrar:
         settings: RegistrarSettings,
         clock: Clock,
         scheduler: Scheduler,
+        knows_all: Callable[[], bool] = lambda: True,
     ) -> None:
         self._switch = switch
         self._clock = clock
         self._desired = DesiredGateways(pools, settings.expires_s)
-        self._changes = GatewayChanges(self._desired, settings.max_registrations_per_s, settings.confirm_timeout_s)
+        self._changes = GatewayChanges(
+            self._desired, settings.max_registrations_per_s, settings.confirm_timeout_s, knows_all
+        )
         self._states = GatewayStates(self._desired, self._changes, clock)
         self._reconciliation = Reconciliation(switch, scheduler, self._desired, self._changes, self._states.miss)
         self._adds_first = True
