@@ -36,7 +36,7 @@ fuzz: install
 	cd tests && PYTHONPATH=services ../$(BIN)/python -m fuzz --seconds $(FUZZ_S)
 	cd tests && PYTHONPATH=services ../$(BIN)/python -m fuzz.scaling
 
-# SOAK_S seconds of calls through a real FreeSWITCH on the PATH, while this and that breaks.
+# SOAK_S seconds of calls through a real FreeSWITCH on the PATH, while everything around breaks; 0: everything once.
 SOAK_S ?= 600
 soak: install
 	cd tests && ../$(BIN)/python -m soak --seconds $(SOAK_S)

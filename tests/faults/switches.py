@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 import gevent
 
 from sipbridge.simulator import CallState, SimulatedCall, Simulator
-from soak.far_side import Callee
+from support.counting_callee import Callee
 from support.freeswitch import FreeSwitch
 from support.phone import Phone, PhoneCall
 from support.registrar import Registrar

@@ -1,1 +1,1 @@
-"""Calls through a real FreeSWITCH for as long as one likes, while this and that breaks; the far side counts."""
+"""Calls through a real FreeSWITCH for as long as one likes, while everything around breaks; the far side counts."""

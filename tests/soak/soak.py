@@ -1,214 +1,184 @@
-"""Steady calls through FreeSWITCH and the bridge, and faults at random moments; counts what became of both."""
+"""Steady calls, and faults at random moments; counts what became of both, and finds out what is left at the end."""
 
 from __future__ import annotations
 
+import os
 import statistics
-import threading
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from random import Random
 from typing import Any
 
-from soak.far_side import Callee
-from support.bridge import Bridge
-from support.digest import DigestProvider
-from support.freeswitch import FreeSwitch
+from soak.faults import FAULTS, Fault
+from soak.world import World
 from support.processes import wait_until
-from support.relay import Relay
-from support.sip_message import sdp
-from support.sip_peer import SipPeer
 
-DOMAIN, OUR_DOMAIN = "jabiru.example.org", "flexisip.example.org"
-USERS = ("alice", "bob", "carol")
-CALLS_PER_LINE = 2
-_CALLERS = 10
-"""Two thirds more than there are lines, so that the limit is always met."""
-_CALLS_PER_PEER = 40
-_PASSWORD = "a password"
-_PATIENCE_S = 60.0
+_TWO_AT_ONCE = 0.25
+"""How often a fault does not come alone."""
+_PATIENCE_S = 150.0
+"""An account that is refused twice is tried again after two minutes."""
+_WRITTEN_BY_TESTS = ("providers.json", "sipbridge.toml", "test.xml", "redis.conf")
 
 
 class Soak:
-    """The whole, for as long as the ``with`` block of `soak` lasts.
+    """A world in which things break.
+
+    Args:
+        tell: told the name of each fault as it happens.
 
     Attributes:
-        statuses: final statuses of all calls; 0 for a call that got none.
-        recovery_s: by fault, the seconds from its end until a call that began later was carried.
+        recovery_s: by fault, the seconds from its end until calls are carried, and until every account is right.
     """
 
-    def __init__(self, freeswitch: FreeSwitch, bridge: Bridge, relay: Relay, callee: Callee, random: Random) -> None:
-        self.callee = callee
-        self.statuses: Counter[int] = Counter()
-        self.recovery_s: dict[str, list[float]] = defaultdict(list)
-        self._freeswitch = freeswitch
-        self._bridge = bridge
-        self._relay = relay
-        self._random = random
-        self._stopping = threading.Event()
-        self._lock = threading.Lock()
-        self._carried_since = 0.0
-        self._callers = [threading.Thread(target=self._call_all_the_time, daemon=True) for _ in range(_CALLERS)]
+    def __init__(self, world: World, tell: Callable[[str], None] = lambda _: None) -> None:
+        self._tell = tell
+        self.recovery_s: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        self._world = world
+        self._wait_until_settled()
+        self._descriptors = self._count_descriptors()
 
     def run(self, seconds: float) -> None:
-        """Carry calls, and have something break again and again.
+        """Carry calls, and have something break again and again, sometimes two things at once.
 
         Raises:
             TimeoutError: it did not recover.
         """
-        for caller in self._callers:
-            caller.start()
+        random = self._world.random
         ends_at = time.monotonic() + seconds
-        self._wait_until_carried(time.monotonic())
-        while time.monotonic() < ends_at:
-            time.sleep(self._random.uniform(0.5, 3.0))
-            fault = self._random.choice((self._cut, self._kill_bridge, self._kill_freeswitch, self._restart_profile))
-            fault()
-            ended_at = time.monotonic()
-            self._wait_until_carried(ended_at)
-            name = fault.__name__.strip("_").replace("_", " ")
-            self.recovery_s[name].append(self._carried_since_end(ended_at))
-        self._stopping.set()
-        for caller in self._callers:
-            caller.join(_PATIENCE_S)
+        with _carrying(self._world):
+            while time.monotonic() < ends_at:
+                fault = random.choice(FAULTS)
+                others = [other for other in FAULTS if not fault.parts & other.parts]
+                self._break([fault, random.choice(others)] if random.random() < _TWO_AT_ONCE else [fault])
 
-    def wait_until_free(self) -> None:
-        """Every account is registered, and has all its lines.
+    def run_each(self) -> None:
+        """Carry calls, and have everything break once, one after the other."""
+        with _carrying(self._world):
+            for fault in FAULTS:
+                self._break([fault])
 
-        Raises:
-            TimeoutError: naming those that have not.
-        """
-        wait_until("every line is free", lambda: not self.lines_taken(), timeout_s=_PATIENCE_S)
+    def _break(self, faults: Sequence[Fault]) -> None:
+        world, random = self._world, self._world.random
+        time.sleep(random.uniform(0.2, 2.0))
+        with ExitStack() as stack:
+            for fault in faults:
+                stack.enter_context(fault.breaking(world))
+            time.sleep(random.uniform(0.2, 3.0))
+        ended = time.monotonic()
+        world.accounts.are_still = True
+        name = faults[0].name if len(faults) == 1 else "two at once"
+        self._tell(" and ".join(fault.name for fault in faults))
+        self._wait_until_carried({user for fault in faults for user in fault.users}, ended)
+        carried_s = time.monotonic() - ended
+        self._wait_until_settled()
+        self.recovery_s[name].append((carried_s, time.monotonic() - ended))
+        world.accounts.are_still = False
 
-    def lines_taken(self) -> dict[str, Any]:
-        """The accounts that are not registered and free."""
-        accounts = self._bridge.accounts()
-        return {name: one for name, one in accounts.items() if one.get("freeSlots") != CALLS_PER_LINE}
+    def _wait_until_carried(self, users: set[str], since: float) -> None:
+        """Wait until one call of each of them that there are is carried."""
+        callers, accounts = self._world.callers, self._world.accounts
+
+        def missing() -> list[str]:
+            present = {uri.partition(":")[2].partition("@")[0] for uri in accounts.expected}
+            return sorted(user for user in users & present if callers.carried.get(user, 0.0) < since)
+
+        def are_carried() -> bool:
+            callers.favoured = missing()
+            return accounts.is_idle and not callers.favoured
+
+        try:
+            wait_until("a call is carried", are_carried, timeout_s=_PATIENCE_S)
+        except TimeoutError as error:
+            raise TimeoutError(f"no call of {callers.favoured}: {self._wrong_accounts()}") from error
+        finally:
+            callers.favoured = ()
+
+    def _wait_until_settled(self) -> None:
+        """Wait until the bridge has just the accounts that the file and the database have, all of them registered."""
+        try:
+            wait_until("all accounts are right", lambda: not self._wrong_accounts(), timeout_s=_PATIENCE_S, poll_s=0.1)
+        except TimeoutError as error:
+            raise TimeoutError(f"not as the database has them: {self._wrong_accounts()}") from error
+
+    def _wrong_accounts(self, *, free_slots: int | None = None) -> dict[str, Any]:
+        """The accounts that are too many, missing, not registered, or have other than so many lines free."""
+        there = self._world.bridge.accounts()
+        expected = self._world.accounts.expected
+        wrong: dict[str, Any] = dict.fromkeys(expected - there.keys(), "not there")
+        for uri, account in there.items():
+            is_free = free_slots in (None, account.get("freeSlots"))
+            if uri not in expected or account["status"] != "OK" or not is_free:
+                wrong[uri] = account
+        return wrong
+
+    # What is left.
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong after all calls have ended; nothing, if all is well."""
+        world = self._world
+        spool = world.freeswitch.spool
+        yield from world.far_side.oversold
+        yield from world.calls_while_drained()
+        yield from _left("accounts", lambda: self._wrong_accounts(free_slots=world.limit.calls))
+        yield from _left("calls in FreeSWITCH", world.freeswitch.channels)
+        yield from _left("gateways", self._wrong_gateways)
+        yield from _left("descriptors", lambda: max(0, self._count_descriptors() - self._descriptors))
+        yield from _left("gateways in the spool", lambda: "<gateway" in spool.read_text())
+        yield from _left("files beside the spool", lambda: [one.name for one in spool.parent.iterdir() if one != spool])
+        yield from (f"{secret} stands in {file}" for secret, file in self._secrets_found())
+
+    def _wrong_gateways(self) -> set[str]:
+        users = [name.split(".")[1] for name in self._world.freeswitch.gateways_up()]
+        expected = [uri.partition(":")[2].partition("@")[0] for uri in self._world.accounts.expected]
+        return set(users) ^ set(expected) or {user for user in users if users.count(user) > 1}
+
+    def _count_descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self._world.bridge.pid}/fd"))
+
+    def _secrets_found(self) -> Iterator[tuple[str, Path]]:
+        world = self._world
+        for name in ("info", "status --json", "calls"):
+            done = world.bridge.command(*name.split())
+            (world.folder / f"told by {name}").write_text(done.stdout + done.stderr)
+        (world.folder / "metrics").write_text(world.bridge.get("/metrics")[1])
+        database = world.folder / "db/data"
+        for file in world.folder.rglob("*"):
+            if file.is_file() and file.name not in _WRITTEN_BY_TESTS and database not in file.parents:
+                text = file.read_text(errors="replace")
+                yield from ((secret, file) for secret in world.accounts.secrets if secret in text)
 
     def report(self) -> Iterator[str]:
         """What came of it, in lines."""
-        yield f"calls carried {self.callee.answered}, by final status {dict(sorted(self.statuses.items()))}"
-        yield f"lines oversold {len(self.callee.oversold)}, lines leaked {len(self.lines_taken())}"
-        yield f"{'fault':20} {'times':>5} {'median':>7} {'worst':>7}  seconds until a call is carried"
+        world = self._world
+        statuses = dict(sorted(world.callers.statuses.items()))
+        yield f"calls that arrived {len(world.far_side.taken)}; all calls by final status: {statuses}"
+        yield f"lines oversold {len(world.far_side.oversold)}, accounts changed {world.accounts.changes}"
+        yield f"{'':24} {'':>5} {'a call is carried':>17} {'accounts right':>15}"
+        yield f"{'fault':24} {'times':>5} {'median':>9} {'worst':>7} {'median':>7} {'worst':>7}  seconds"
         for fault, times in sorted(self.recovery_s.items()):
-            yield f"{fault:20} {len(times):5} {statistics.median(times):7.2f} {max(times):7.2f}"
+            carried, settled = ([one[column] for one in times] for column in (0, 1))
+            yield f"{fault:24} {len(times):5} {statistics.median(carried):9.2f} {max(carried):7.2f} " + (
+                f"{statistics.median(settled):7.2f} {max(settled):7.2f}"
+            )
 
-    # What breaks.
 
-    def _cut(self) -> None:
-        self._relay.cut()
-        time.sleep(self._random.uniform(0.1, 2.0))
-        self._relay.mend()
-
-    def _kill_bridge(self) -> None:
-        self._bridge.kill()
-        time.sleep(self._random.uniform(0.0, 1.0))
-        self._bridge.start()
-
-    def _kill_freeswitch(self) -> None:
-        self._freeswitch.kill()
-        self.callee.forget()
-        self._freeswitch.start()
-
-    def _restart_profile(self) -> None:
-        self._freeswitch.event_socket.api("sofia profile providers restart")
-
-    # Calls.
-
-    def _wait_until_carried(self, since: float) -> None:
-        wait_until("a call is carried", lambda: self._carried_since >= since, timeout_s=_PATIENCE_S)
-
-    def _carried_since_end(self, ended_at: float) -> float:
-        return max(0.0, time.monotonic() - ended_at)
-
-    def _call_all_the_time(self) -> None:
-        while not self._stopping.is_set():
-            # A peer keeps all that it has received.
-            with SipPeer() as caller:
-                for _ in range(_CALLS_PER_PEER):
-                    if self._stopping.is_set():
-                        return
-                    self._call(caller)
-
-    def _call(self, caller: SipPeer) -> None:
-        began = time.monotonic()
-        user = self._random.choice(USERS)
-        invite = caller.new_request(
-            "INVITE",
-            f"sip:callee@{OUR_DOMAIN}",
-            from_=f"<sip:{user}@{OUR_DOMAIN}>",
-            to=f"<sip:callee@{OUR_DOMAIN}>",
-            body=sdp(),
-        )
-        status = self._ask(caller, lambda: caller.send(invite, self._freeswitch.inside), invite)
-        with self._lock:
-            self.statuses[status] += 1
-        if status == 0:
-            self._stopping.wait(0.2)
-            return
-        answer = caller.final_response(invite)
-        caller.send(caller.within_dialog("ACK", invite, answer), self._freeswitch.inside)
-        if status != 200:
-            self._stopping.wait(0.1)
-            return
-        self._carried_since = max(self._carried_since, began)
-        self._stopping.wait(self._random.uniform(0.05, 1.0))
-        bye = caller.within_dialog("BYE", invite, answer, cseq=2)
-        self._ask(caller, lambda: caller.send(bye, self._freeswitch.inside), bye)
-
-    def _ask(self, caller: SipPeer, send: Callable[[], None], request: Any) -> int:
-        """Send a request, a few times if need be; the final status, or 0."""
-        for timeout_s in (1.0, 2.0, 4.0):
-            send()
-            try:
-                return caller.final_response(request, timeout_s=timeout_s).status
-            except TimeoutError:  # FreeSWITCH is away, or starts
-                continue
-        return 0
+def _left(what: str, look: Callable[[], object]) -> Iterator[str]:
+    """Tell what is still there after a while."""
+    try:
+        wait_until(f"no {what} are left", lambda: not look(), timeout_s=_PATIENCE_S)
+    except TimeoutError:
+        yield f"{what} left: {look()}"
 
 
 @contextmanager
-def soak(directory: Path, seed: int) -> Iterator[Soak]:
-    """FreeSWITCH, the bridge, a registrar that asks for digests, and callers; all gone at the end."""
-    callee = Callee(CALLS_PER_LINE)
-    provider = DigestProvider(DOMAIN, dict.fromkeys(USERS, _PASSWORD), callee.rule, challenges=("REGISTER",))
-    with ExitStack() as stack:
-        far = stack.enter_context(SipPeer(provider.rule))
-        freeswitch = FreeSwitch(directory / "freeswitch")
-        stack.callback(freeswitch.kill)
-        relay = stack.enter_context(Relay(freeswitch.event_socket_port))
-        settings = "[calls]\nmax_calls_per_s = 10000"
-        bridge = Bridge(directory / "bridge", freeswitch, _providers(far.hostport), relay.port, settings)
-        stack.callback(bridge.kill)
-        for user in USERS:
-            bridge.wait_for_status(f"sip:{user}@{DOMAIN}", "OK")
-        yield Soak(freeswitch, bridge, relay, callee, Random(seed))
-
-
-def _providers(far: str) -> dict[str, Any]:
-    accounts = [
-        {
-            "uri": f"sip:{user}@{DOMAIN}",
-            "alias": f"sip:{user}@{OUR_DOMAIN}",
-            "secretType": "clrtxt",
-            "secret": _PASSWORD,
-        }
-        for user in USERS
-    ]
-    provider = {
-        "name": "far side",
-        "triggerCondition": {"strategy": "Always"},
-        "accountToUse": {"strategy": "FindInPool", "source": "{from}", "by": "alias"},
-        "onAccountNotFound": "decline",
-        "outgoingInvite": {"to": f"sip:callee@{DOMAIN}", "from": "{account.uri}"},
-        "accountPool": "pool",
-    }
-    pool = {
-        "outboundProxy": f"<sip:{far}>",
-        "registrationRequired": True,
-        "maxCallsPerLine": CALLS_PER_LINE,
-        "loader": accounts,
-    }
-    return {"schemaVersion": 2, "providers": [provider], "accountPools": {"pool": pool}}
+def _carrying(world: World) -> Iterator[None]:
+    """Calls are carried, and accounts change, while the block runs."""
+    world.callers.start()
+    world.accounts.are_still = False
+    try:
+        yield
+    finally:
+        world.accounts.are_still = True
+        world.callers.stop()

@@ -80,8 +80,10 @@ class DigestProvider:
         """What it answers."""
         if request.method not in self._challenges or (request.method == "INVITE" and request.in_dialog):
             return self.callee(request)
-        nonce = _parameters(_credentials(request)).get("nonce", "")
-        if not _credentials(request) or nonce in self._used:
+        given = _parameters(_credentials(request))
+        nonce = given.get("nonce", "")
+        # Those for another realm are as good as none: RFC 3261 §22.1 has them be for this one alone.
+        if given.get("realm") != self.realm or nonce in self._used:
             return [self._challenge(request)]
         if not self.accepts(request):
             return [Reply(403, "Forbidden")]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pymysql
@@ -85,6 +86,13 @@ class MariaDb:
                 else:
                     cursor.executemany(statement, rows)
             connection.commit()
+
+    @contextlib.contextmanager
+    def locked(self, table: str) -> Iterator[None]:
+        """Let nobody else read or write a table."""
+        with self._connect("accounts") as connection, connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLES {table} WRITE")
+            yield
 
     def query(self, query: str, *, database: str | None = "accounts") -> Sequence[Sequence[object]]:
         """The rows of a query, as root."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
@@ -14,12 +15,17 @@ class Relay:
 
     Attributes:
         port: where it listens itself.
+        delay_s: how long it holds on to whatever arrives.
     """
+
+    delay_s = 0.0
 
     def __init__(self, target_port: int) -> None:
         self._target = ("127.0.0.1", target_port)
         self._ends: list[socket.socket] = []
         self._is_cut = threading.Event()
+        self._goes_on = threading.Event()
+        self._goes_on.set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -29,6 +35,7 @@ class Relay:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.cut()
+        self.go_on()
         _close(self._listener)
 
     def cut(self) -> None:
@@ -40,6 +47,14 @@ class Relay:
     def mend(self) -> None:
         """Pass connections on again."""
         self._is_cut.clear()
+
+    def pause(self) -> None:
+        """Pass nothing on, and let every connection stand."""
+        self._goes_on.clear()
+
+    def go_on(self) -> None:
+        """Pass on what has arrived meanwhile."""
+        self._goes_on.set()
 
     def _accept(self) -> None:
         while True:
@@ -58,15 +73,17 @@ class Relay:
             far.settimeout(None)
             self._ends += [near, far]
             for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # cut
-        while chunk := source.recv(65_536):
-            sink.sendall(chunk)
-    _close(sink)
-    _close(source)
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # cut
+            while chunk := source.recv(65_536):
+                self._goes_on.wait()
+                # A slow network: this is what it is for, and nobody waits for something by it.
+                time.sleep(self.delay_s)
+                sink.sendall(chunk)
+        _close(sink)
+        _close(source)
 
 
 def _close(sock: socket.socket) -> None:
