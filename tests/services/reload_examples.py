@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from memory_switch import FakeScheduler, MemorySwitch
 from services_examples import Services, account, outbound, policy
@@ -45,12 +45,19 @@ class Reloading:
         databases: the accounts that the database of each pool has; read when `follow` is called.
     """
 
-    def __init__(self, started_with: BridgeConfig, switch: MemorySwitch | None = None) -> None:
+    def __init__(
+        self,
+        started_with: BridgeConfig,
+        switch: MemorySwitch | None = None,
+        knows_all: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.file: LoadResult = LoadResult(started_with, ())
         self.databases: dict[str, tuple[Account, ...]] = {}
         self.followed: list[tuple[BridgeConfig, Mapping[str, AccountPool]]] = []
         table = routing_table(started_with, MediaDefaults())
-        self.services = Services(*table.pools.values(), providers=started_with.providers, switch=switch)
+        self.services = Services(
+            *table.pools.values(), providers=started_with.providers, switch=switch, knows_all=knows_all
+        )
         self.scheduler = FakeScheduler()
         self.service = Reload(
             self.services.calls,
@@ -77,10 +84,10 @@ class Reloading:
             there = {line.account.uri.lookup_key: line for line in pool}
             for key, each in wanted.items():
                 if key not in there:
-                    registrar.on_account_changed(pool.add(each))
+                    self.services.account_changed(pool.add(each))
                 elif there[key].account != each:
                     pool.replace(there[key], each)
-                    registrar.on_account_changed(there[key])
+                    self.services.account_changed(there[key])
 
     def reload(
         self, wanted: BridgeConfig | None = None, *diagnostics: Diagnostic, dry_run: bool = False

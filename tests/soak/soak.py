@@ -47,9 +47,12 @@ class Soak:
         """
         random = self._world.random
         ends_at = time.monotonic() + seconds
+        coming: list[Fault] = []
         with _carrying(self._world):
             while time.monotonic() < ends_at:
-                fault = random.choice(FAULTS)
+                # Each as often as any other.
+                coming = coming or random.sample(FAULTS, len(FAULTS))
+                fault = coming.pop()
                 others = [other for other in FAULTS if not fault.parts & other.parts]
                 self._break([fault, random.choice(others)] if random.random() < _TWO_AT_ONCE else [fault])
 
