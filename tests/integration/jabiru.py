@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +17,13 @@ DOMAIN = "jabiru.example.org"
 PROXY_DOMAIN = "flexisip.example.org"
 PASSWORDS = {"alice-auth": 's3cret, "quoted" & <marked>', "carol": "another"}
 ALICE = f"sip:alice@{DOMAIN}"
+LINES = 20
 CAROL = f"sip:carol@{DOMAIN}"
 
 _EXAMPLE = Path(__file__).parents[1] / "config/examples/jabiru.json"
 
 
-def providers_file(registrar: str, proxy: str, transport: str, *, max_calls_per_line: int = 20) -> Providers:
+def providers_file(registrar: str, proxy: str, transport: str, *, max_calls_per_line: int = LINES) -> Providers:
     """The example as it is, but for where things are.
 
     Args:
@@ -70,16 +72,19 @@ class Call:
 
     def hang_up(self) -> None:
         """Send BYE and wait until it is answered."""
-        bye = self._send("BYE", cseq=2)
+        bye = self.send("BYE", cseq=9)
         if self.caller.final_response(bye).status != 200:
             raise AssertionError("the call was not in progress any more")
 
     def acknowledge(self) -> None:
         """Send ACK."""
-        self._send("ACK", cseq=1)
+        self.send("ACK", cseq=1)
 
-    def _send(self, method: str, cseq: int) -> SipMessage:
-        request = self.caller.within_dialog(method, self.invite, self.answer, cseq=cseq, transport=self.transport)
+    def send(self, method: str, cseq: int, headers: Iterable[tuple[str, str]] = (), body: str = "") -> SipMessage:
+        """Send a request of the caller in the dialog; return it."""
+        request = self.caller.within_dialog(
+            method, self.invite, self.answer, cseq=cseq, transport=self.transport, headers=headers, body=body
+        )
         self.caller.send(request, self.called, self.transport)
         return request
 
@@ -101,6 +106,16 @@ class TwoDomains:
     proxy: SipPeer
     transport: str
 
+    @property
+    def inside(self) -> str:
+        """Where our side calls."""
+        return self.freeswitch.inside_tls if self.transport == "tls" else self.freeswitch.inside
+
+    @property
+    def providers(self) -> str:
+        """Where the far side calls."""
+        return self.freeswitch.providers_tls if self.transport == "tls" else self.freeswitch.providers
+
     def invite_out(self, user: str = "alice", body: str | None = None) -> SipMessage:
         """Call from our side to the far one, with headers that have to stay here; return the INVITE."""
         private = f"<sip:private@{PROXY_DOMAIN}>"
@@ -113,29 +128,34 @@ class TwoDomains:
             headers=[("Remote-Party-ID", private), ("P-Asserted-Identity", private), ("X-Note", private)],
             body=sdp() if body is None else body,
         )
-        self.proxy.send(invite, self.freeswitch.inside, self.transport)
+        self.proxy.send(invite, self.inside, self.transport)
         return invite
 
     def call_out(self, user: str = "alice", body: str | None = None) -> Call:
         """Call from our side to the far one, and wait for the outcome."""
-        return self.outcome(self.proxy, self.freeswitch.inside, self.invite_out(user, body))
+        return self.outcome(self.proxy, self.inside, self.invite_out(user, body))
 
-    def call_in(self, body: str | None = None) -> Call:
-        """Call alice's registered contact from the far side, likewise, and wait for the outcome."""
+    def invite_in(self, user: str = "alice", body: str | None = None) -> SipMessage:
+        """Call a registered contact from the far side, likewise; return the INVITE."""
+        address = f"sip:{user}@{DOMAIN}"
         invite = self.jabiru.new_request(
             "INVITE",
-            self.provider.bindings[ALICE],
+            self.provider.bindings[address],
             from_=f'"Bob" <sip:bob@{DOMAIN};user=phone>',
-            to=f"<{ALICE}>",
+            to=f"<{address}>",
             transport=self.transport,
             headers=[("X-Note", f"<sip:private@{DOMAIN}>")],
             body=sdp() if body is None else body,
         )
-        self.jabiru.send(invite, self.freeswitch.providers, self.transport)
-        return self.outcome(self.jabiru, self.freeswitch.providers, invite)
+        self.jabiru.send(invite, self.providers, self.transport)
+        return invite
+
+    def call_in(self, user: str = "alice", body: str | None = None) -> Call:
+        """Call a registered contact from the far side, and wait for the outcome."""
+        return self.outcome(self.jabiru, self.providers, self.invite_in(user, body))
 
     def outcome(self, caller: SipPeer, called: str, invite: SipMessage) -> Call:
         """Wait for the outcome of a call."""
-        call = Call(caller, called, self.transport, invite, caller.final_response(invite))
+        call = Call(caller, called, self.transport, invite, caller.final_response(invite, timeout_s=20))
         call.acknowledge()
         return call

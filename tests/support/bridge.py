@@ -67,8 +67,7 @@ class Bridge:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        command = [sys.executable, "-m", "sipbridge", "run", "--settings", str(self.settings_file)]
-        self._program = Program(command, self._output)
+        self._program = Program(self._command("run"), self._output)
         wait_until("the bridge answers", self._answers)
 
     def write_providers(self, providers: Providers) -> None:
@@ -77,13 +76,14 @@ class Bridge:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a `sipbridge` command against it, as an operator does."""
-        command = [sys.executable, "-m", "sipbridge", *arguments, "--settings", str(self.settings_file)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        return subprocess.run(self._command(*arguments), capture_output=True, text=True, timeout=30, check=False)
 
     def start_command(self, output: Path, *arguments: str) -> Program:
         """Start one that goes on."""
-        command = [sys.executable, "-m", "sipbridge", *arguments, "--settings", str(self.settings_file)]
-        return Program(command, output)
+        return Program(self._command(*arguments), output)
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "sipbridge", *arguments, "--settings", str(self.settings_file)]
 
     @property
     def pid(self) -> int:

@@ -35,6 +35,8 @@ class FreeSwitch:
     Attributes:
         inside: ``ip:port`` of the profile for the proxy's side.
         providers: ``ip:port`` of the profile for the providers' side.
+        inside_tls: likewise, over TLS, if it is on.
+        providers_tls: likewise.
         spool: the file that new gateways are read from.
         startup_log: what was in its log once it ran.
     """
@@ -49,6 +51,7 @@ class FreeSwitch:
         self.ip = f"127.{a}.{b}.{c}"
         self.inside = f"{self.ip}:5060"
         self.providers = f"{self.ip}:5080"
+        self.inside_tls, self.providers_tls = f"{self.ip}:5061", f"{self.ip}:5081"
         self.event_socket_port = free_tcp_port()
         self.directory = directory
         self.spool = directory / "spool" / "gateways.xml"
@@ -81,12 +84,7 @@ class FreeSwitch:
         """Start it, and wait until its profiles run."""
         if PROGRAM is None:
             raise AssertionError("a test that needs FreeSWITCH ran without")
-        command = [PROGRAM, "-nonat", "-nonatmap", "-nf", "-nc"]
-        if not self._own_priorities:
-            command.append("-np")
-        for name in ("conf", "log", "db", "run"):
-            command += [f"-{name}", str(self.directory / name)]
-        self._program = Program(command, self.directory / "output.txt")
+        self._program = Program(self._command(PROGRAM), self.directory / "output.txt")
         try:
             self.event_socket = wait_until("FreeSWITCH answers", self._try_to_connect, timeout_s=30)
             self._wait_for_profiles()
@@ -95,6 +93,14 @@ class FreeSwitch:
             raise
         self.startup_log = self.log()
         self._profiles_run_since = time.monotonic()
+
+    def _command(self, program: str) -> list[str]:
+        command = [program, "-nonat", "-nonatmap", "-nf", "-nc"]
+        if not self._own_priorities:
+            command.append("-np")
+        for name in ("conf", "log", "db", "run"):
+            command += [f"-{name}", str(self.directory / name)]
+        return command
 
     def _wait_for_profiles(self) -> None:
         def all_run() -> bool:

@@ -38,6 +38,24 @@ def free_tcp_port(ip: str = "127.0.0.1") -> int:
         return port
 
 
+def bind_udp_and_tcp(ip: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """A UDP and a listening TCP socket with the same port; 0 for any that is free."""
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    while True:
+        udp, tcp = socket.socket(family, socket.SOCK_DGRAM), socket.socket(family, socket.SOCK_STREAM)
+        udp.bind((ip, port))
+        try:
+            tcp.bind((ip, udp.getsockname()[1]))
+        except OSError:  # free for UDP only: the next one, then
+            udp.close()
+            tcp.close()
+            if port:
+                raise
+            continue
+        tcp.listen(128)
+        return udp, tcp
+
+
 class Program:
     """A running program.
 

@@ -25,12 +25,14 @@ class RtpPeer:
         ip: where it listens, IPv4 or IPv6.
 
     Attributes:
-        port: where it listens.
+        ip: where it listens.
+        port: likewise.
     """
 
     def __init__(self, ip: str = "127.0.0.1") -> None:
         self._socket = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((ip, 0))
+        self.ip = ip
         self.port: int = self._socket.getsockname()[1]
         self._is_silent = threading.Event()
         # Payloads of RTP events to send in place of sound.

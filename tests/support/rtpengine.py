@@ -23,20 +23,23 @@ class Rtpengine:
 
     Args:
         directory: for its files; made if it is not there.
+        media_ip: where media is; by default at the address of its control port.
 
     Attributes:
-        ip: where all of its ports are.
+        ip: where its control port is.
+        media_ip: where media is.
         control: ``udp:ip:port``, for Kamailio.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, media_ip: str = "") -> None:
         directory.mkdir(exist_ok=True)
         self._directory = directory
         self.ip = some_ip()
+        self.media_ip = media_ip or self.ip
         self.control = f"udp:{self.ip}:2223"
         text = (CONFIGURATION / "rtpengine.conf").read_text()
         for name, value in (
-            ("interface", f"inside/{self.ip};outside/{self.ip}"),
+            ("interface", f"inside/{self.media_ip};outside/{self.media_ip}"),
             ("listen-ng", f"{self.ip}:2223"),
         ):
             text, count = re.subn(rf"(?m)^{name} = .*$", f"{name} = {value}", text)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
+from support.processes import bind_udp_and_tcp
 from support.sip_message import SipMessage, parse_message, split_stream
 from support.sip_rule import Reply, Rule, answers
 
@@ -35,6 +36,9 @@ class SipPeer:
         connections: those over TCP, by ``ip:port`` of the other side.
     """
 
+    stream = "tcp"
+    """What its connections are called in Via and Contact."""
+
     def __init__(self, rule: Rule | None = None, *, ip: str = "127.0.0.1", port: int = 0) -> None:
         self.rule: Rule = rule or answers()
         self.on_response: Callable[[SipMessage], object] = lambda _: None
@@ -42,7 +46,7 @@ class SipPeer:
         self._arrived = threading.Condition()
         self._reply_paths: dict[int, Callable[[bytes], object]] = {}
         self.connections: dict[str, socket.socket] = {}
-        self._udp, self._tcp = _bind_both(ip, port)
+        self._udp, self._tcp = bind_udp_and_tcp(ip, port)
         self.port: int = self._udp.getsockname()[1]
         self.hostport = f"[{ip}]:{self.port}" if ":" in ip else f"{ip}:{self.port}"
         for serve in (self._serve_udp, self._serve_tcp):
@@ -117,7 +121,7 @@ class SipPeer:
             return
         connection = self.connections.get(to)
         if connection is None:
-            connection = socket.create_connection((host.strip("[]"), int(port)), 5)
+            connection = self.secure(socket.create_connection((host.strip("[]"), int(port)), 5), accepted=False)
             connection.settimeout(None)
             self.connections[to] = connection
             threading.Thread(target=self._read_stream, args=(connection,), daemon=True).start()
@@ -232,6 +236,10 @@ class SipPeer:
 
     # Sockets.
 
+    def secure(self, connection: socket.socket, *, accepted: bool) -> socket.socket:
+        """A connection as it is used, once it is there."""
+        return connection
+
     def new_via(self, transport: str = "udp") -> str:
         """The Via of a new transaction."""
         return f"SIP/2.0/{transport.upper()} {self.hostport};branch=z9hG4bK{next(_serial)};rport"
@@ -260,9 +268,14 @@ class SipPeer:
     def _serve_tcp(self) -> None:
         while True:
             try:
-                connection, address = self._tcp.accept()
+                plain, address = self._tcp.accept()
             except OSError:
                 return
+            try:
+                connection = self.secure(plain, accepted=True)
+            except OSError:  # the other side does not trust us, or we not it
+                plain.close()
+                continue
             self.connections[f"{address[0]}:{address[1]}"] = connection
             threading.Thread(target=self._read_stream, args=(connection,), daemon=True).start()
 
@@ -277,25 +290,7 @@ class SipPeer:
                 return
             messages, rest = split_stream(rest + chunk)
             for raw in messages:
-                self._handle(raw, "tcp", connection.sendall)
-
-
-def _bind_both(ip: str, port: int) -> tuple[socket.socket, socket.socket]:
-    """A UDP and a listening TCP socket with the same port; 0 for any that is free."""
-    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-    while True:
-        udp, tcp = socket.socket(family, socket.SOCK_DGRAM), socket.socket(family, socket.SOCK_STREAM)
-        udp.bind((ip, port))
-        try:
-            tcp.bind((ip, udp.getsockname()[1]))
-        except OSError:  # free for UDP only: the next one, then
-            udp.close()
-            tcp.close()
-            if port:
-                raise
-            continue
-        tcp.listen(128)
-        return udp, tcp
+                self._handle(raw, self.stream, connection.sendall)
 
 
 def _uri_of(address: str) -> str:

@@ -12,7 +12,8 @@ from support.sip_peer import SipPeer
 
 PROGRAM = shutil.which("sipp")
 
-_TRANSPORTS = {"udp": "u1", "tcp": "t1"}
+# Debian's has no TLS: a relay has it for it.
+_TRANSPORTS = {"udp": "u1", "tcp": "t1", "tls": "t1"}
 
 
 class Sipp:
@@ -20,11 +21,15 @@ class Sipp:
 
     Args:
         scenario: the scenario file.
+        transport: ``udp``, ``tcp``, or ``tls``, which is TCP that says to be TLS.
         directory: for what it prints.
         remote: ``host:port`` that a calling scenario calls.
         calls: how many; then it ends.
         rate: calls started in a second.
         keys: for ``[name]`` in the scenario.
+        ip: where it is, IPv4 or IPv6.
+        port: where it listens; any free one by default.
+        contact: the URI that it wants to be reached at; by default where it listens.
         has_timers: whether the scenario measures response times.
 
     Attributes:
@@ -42,11 +47,18 @@ class Sipp:
         rate: int = 10,
         keys: dict[str, str] | None = None,
         has_timers: bool = False,
+        ip: str = "127.0.0.1",
+        port: int = 0,
+        contact: str = "",
     ) -> None:
-        with SipPeer() as free:
-            self.hostport = free.hostport
-        ip, _, port = self.hostport.rpartition(":")
-        command = [PROGRAM or "sipp", "-sf", str(scenario), "-i", ip, "-p", port, "-t", _TRANSPORTS[transport]]
+        if not port:
+            with SipPeer(ip=ip) as free:
+                port = free.port
+        self.hostport = f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+        command = [PROGRAM or "sipp", "-sf", str(scenario), "-i", ip, "-mi", ip, "-p", str(port)]
+        command += ["-t", _TRANSPORTS[transport]]
+        command += ["-key", "via", transport.upper()]
+        command += ["-key", "contact", contact or f"sip:sipp@{self.hostport};transport={transport}"]
         command += ["-nostdin", "-trace_err", "-error_file", str(directory / f"{scenario.stem}.errors")]
         command += ["-r", str(rate), "-timeout", "60", "-timeout_error"]
         if calls:

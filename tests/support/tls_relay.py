@@ -29,6 +29,17 @@ def make_certificate(directory: Path, name: str) -> Path:
     return directory
 
 
+def client_context(certificate: Path | None, trusted: Path) -> ssl.SSLContext:
+    """How a client connects that shows a certificate, or none, and trusts one: folders of `make_certificate`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # What it connects to is an address, which the certificate does not bear.
+    context.check_hostname = False
+    context.load_verify_locations(trusted / "cert.pem")
+    if certificate is not None:
+        context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    return context
+
+
 class TlsRelay:
     """Passes what comes over TLS on to a TCP port, and back.
 
@@ -42,15 +53,19 @@ class TlsRelay:
     """
 
     def __init__(self, target: str, certificate: Path) -> None:
-        ip, _, port = target.rpartition(":")
-        self._target = (ip, int(port))
         self.names: list[str | None] = []
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
         self._context.sni_callback = lambda connection, name, context: self.names.append(name)
+        self._listen(target)
+
+    def _listen(self, target: str) -> None:
+        host, _, port = target.rpartition(":")
+        ip = host.strip("[]")
+        self._target = (ip, int(port))
         self._sockets: list[socket.socket] = []
-        self._listener = socket.create_server((ip, 0))
-        self.hostport = f"{ip}:{self._listener.getsockname()[1]}"
+        self._listener = socket.create_server((ip, 0), family=socket.AF_INET6 if ":" in ip else socket.AF_INET)
+        self.hostport = f"{host}:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -69,15 +84,39 @@ class TlsRelay:
             except OSError:
                 return
             try:
-                secure = self._context.wrap_socket(accepted, server_side=True)
-            except OSError:  # the client does not trust us, and hangs up
+                near, far = self._both_ends(accepted)
+            except OSError:  # one side does not trust the other, and hangs up
                 accepted.close()
                 continue
-            plain = socket.create_connection(self._target, 5)
-            plain.settimeout(None)
-            self._sockets += [secure, plain]
-            for source, sink in ((secure, plain), (plain, secure)):
+            self._sockets += [near, far]
+            for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+
+    def _both_ends(self, accepted: socket.socket) -> tuple[socket.socket, socket.socket]:
+        secure = self._context.wrap_socket(accepted, server_side=True)
+        return secure, self._connect()
+
+    def _connect(self) -> socket.socket:
+        connection = socket.create_connection(self._target, 5)
+        connection.settimeout(None)
+        return connection
+
+
+class TlsClientRelay(TlsRelay):
+    """Passes what comes over TCP on to a TLS port, and back, for a client that has no TLS.
+
+    Args:
+        target: ``ip:port``.
+        certificate: a folder of `make_certificate`: what it shows.
+        trusted: likewise: whom it trusts.
+    """
+
+    def __init__(self, target: str, certificate: Path, trusted: Path) -> None:
+        self._context = client_context(certificate, trusted)
+        self._listen(target)
+
+    def _both_ends(self, accepted: socket.socket) -> tuple[socket.socket, socket.socket]:
+        return accepted, self._context.wrap_socket(self._connect())
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

@@ -1,0 +1,169 @@
+"""A server as the Ansible roles write it: this machine, with an /etc and a /run of its own. I/O: files and processes.
+
+The roles run whole, but for what a package manager and a service manager would do: the programs are those of this
+machine, and what the roles have written is started as their units say.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.bridge import Bridge
+from support.freeswitch import PROGRAM, FreeSwitch
+from support.processes import free_tcp_port
+
+_ROLES = Path(__file__).parents[2] / "ansible/roles"
+_ANSIBLE = Path(sys.executable).with_name("ansible-playbook")
+_PASSWORD = "made-up-for-the-test"
+_PORTS = ("inside_port", "inside_tls_port", "providers_port", "providers_tls_port", "event_socket_port")
+# Handlers would restart services.
+_PLAY = [
+    {
+        "hosts": "localhost",
+        "connection": "local",
+        "gather_facts": False,
+        "roles": ["freeswitch", "sipbridge"],
+        "tasks": [{"ansible.builtin.meta": "end_play"}],
+    }
+]
+_WITHOUT_SERVICES = "--skip-tags=freeswitch_service,sipbridge_service"
+# Each process sees them so, and no other.
+_OWN_FOLDERS = 'mount --bind "$0/etc" /etc && mount --bind "$0/run" /run && exec "$@"'
+
+
+class RoleServer:
+    """A server that the roles have been applied to.
+
+    Args:
+        directory: for its files.
+        ip: of both sides.
+        freeswitch_vars: of the role, on top of addresses and ports.
+        variables: of both roles.
+    """
+
+    def __init__(
+        self, directory: Path, ip: str, freeswitch_vars: Mapping[str, str | int], variables: Mapping[str, Any]
+    ) -> None:
+        self.directory = directory
+        self.ip = ip
+        self.ports = {name: free_tcp_port("127.0.0.1" if name == "event_socket_port" else ip) for name in _PORTS}
+        self.http_port = free_tcp_port()
+        self._make_folders()
+        where = {"sipbridge_inside_ip": ip, "sipbridge_providers_ip": ip}
+        where |= {f"sipbridge_{name}": port for name, port in self.ports.items()}
+        settings = {
+            "event_socket": {"port": self.ports["event_socket_port"], "backoff_max_s": 0.5},
+            "gateways": {"retry_s": 5},
+            "http": {"port": self.http_port},
+        }
+        self._apply({"freeswitch_vars": {**where, **freeswitch_vars}, "sipbridge_settings": settings, **variables})
+
+    def _make_folders(self) -> None:
+        shutil.copytree("/etc", self.directory / "etc", symlinks=True)
+        # Of the two services, which a service manager makes; and a version that is installed already.
+        for name in ("run/freeswitch", "run/sipbridge", "version/bin"):
+            (self.directory / name).mkdir(parents=True)
+        (self.directory / "version/.complete").touch()
+        (self.directory / "version/bin/sipbridge").symlink_to(Path(sys.executable).with_name("sipbridge"))
+
+    def _apply(self, variables: Mapping[str, Any]) -> None:
+        where = {
+            # Debian's own Python knows its packages.
+            "ansible_python_interpreter": "/usr/bin/python3",
+            "freeswitch_program": PROGRAM,
+            "freeswitch_log_dir": str(self.directory / "log"),
+            "freeswitch_db_dir": str(self.directory / "db"),
+            "freeswitch_event_socket_password": _PASSWORD,
+            "sipbridge_event_socket_password": _PASSWORD,
+            "sipbridge_source": "index",
+            "sipbridge_version": "any",
+            "sipbridge_system_packages": [],
+            "sipbridge_home": str(self.directory),
+            "sipbridge_version_dir": str(self.directory / "version"),
+        }
+        (self.directory / "variables.json").write_text(json.dumps({**where, **variables}))
+        (self.directory / "play.json").write_text(json.dumps(_PLAY))
+        command = [str(_ANSIBLE), "-i", "localhost,", _WITHOUT_SERVICES]
+        command += ["-e", f"@{self.directory / 'variables.json'}", str(self.directory / "play.json")]
+        run = subprocess.run(
+            self.command(*command),
+            capture_output=True,
+            text=True,
+            env={**os.environ, "ANSIBLE_ROLES_PATH": str(_ROLES), "ANSIBLE_PIPELINING": "true"},
+            timeout=600,
+            check=False,
+        )
+        if run.returncode != 0:
+            raise AssertionError(run.stdout + run.stderr)
+
+    def command(self, *command: str) -> list[str]:
+        """A command, as it is run on this server."""
+        return ["unshare", "--mount", "sh", "-c", _OWN_FOLDERS, str(self.directory), *command]
+
+    def unit_command(self, unit: str) -> list[str]:
+        """The command that a unit starts."""
+        text = (self.directory / "etc/systemd/system" / unit).read_text()
+        (line,) = [line for line in text.splitlines() if line.startswith("ExecStart=")]
+        return self.command(*shlex.split(line.removeprefix("ExecStart=")))
+
+
+class RoleSwitch(FreeSwitch):
+    """The FreeSWITCH of such a server."""
+
+    password = _PASSWORD
+
+    def __init__(self, server: RoleServer) -> None:
+        self._server = server
+        self._profile_count = 2
+        self.directory = server.directory
+        self.ip = server.ip
+        host = f"[{self.ip}]" if ":" in self.ip else self.ip
+        self.inside, self.inside_tls, self.providers, self.providers_tls = (
+            f"{host}:{server.ports[name]}" for name in _PORTS[:4]
+        )
+        self.event_socket_port = server.ports["event_socket_port"]
+        self.spool = server.directory / "run/sipbridge-spool/gateways.xml"
+        self.start()
+
+    def _command(self, program: str) -> list[str]:
+        return self._server.unit_command("freeswitch.service")
+
+
+class RoleBridge(Bridge):
+    """The `sipbridge run` of such a server."""
+
+    def __init__(self, server: RoleServer) -> None:
+        self._server = server
+        self._control_socket = server.directory / "run/sipbridge/control.sock"
+        self._output = server.directory / "sipbridge.txt"
+        self.settings_file = server.directory / "etc/sipbridge/sipbridge.toml"
+        self.providers_file = server.directory / "etc/sipbridge/providers.json"
+        self.http_port = server.http_port
+        self.start()
+
+    def _command(self, *arguments: str) -> list[str]:
+        return self._server.command(str(self._server.directory / "version/bin/sipbridge"), *arguments)
+
+
+def _may_mount() -> bool:
+    try:
+        return subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+NEEDS_ROLES = [
+    pytest.mark.skipif(not _ANSIBLE.exists(), reason="make lint-ansible installs Ansible"),
+    pytest.mark.skipif(not _may_mount(), reason="no mount namespaces: needs CAP_SYS_ADMIN"),
+]
+"""Marks of a test that applies the roles."""
