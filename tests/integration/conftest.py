@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from role_world import world
 
 from support.edge import Edge
 from support.freeswitch import PROGRAM, FreeSwitch
 from support.sip_peer import SipPeer
+
+__all__ = ["world"]  # a fixture
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
