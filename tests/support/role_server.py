@@ -83,6 +83,8 @@ class RoleServer:
             "freeswitch_program": PROGRAM,
             "freeswitch_log_dir": str(self.directory / "log"),
             "freeswitch_db_dir": str(self.directory / "db"),
+            # The kernel is everybody's.
+            "freeswitch_udp_buffer_bytes": 0,
             "freeswitch_event_socket_password": _PASSWORD,
             "sipbridge_event_socket_password": _PASSWORD,
             "sipbridge_source": "index",
