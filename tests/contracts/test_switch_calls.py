@@ -273,6 +273,7 @@ def test_declined_with_retry_after(world: World, switch: FreeSwitch, listener: L
     switch.respond(parked.channel_uuid, "503 Service Unavailable", lambda _: None, retry_after_s=5)
 
     assert eventually("a response", call.statuses) == [503]
+    assert call.retry_after() == "5"
     assert not listener.wait_for(CallEnded).answered
 
 

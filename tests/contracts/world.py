@@ -52,6 +52,9 @@ class PlacedCall(Protocol):
     def statuses(self) -> list[int]:
         """Every SIP status so far, 100 left out."""
 
+    def retry_after(self) -> str | None:
+        """What the final response says in Retry-After; None without one."""
+
     def hang_up(self) -> None:
         """Send BYE."""
 
@@ -152,6 +155,9 @@ class _SimulatedCall:
     def statuses(self) -> list[int]:
         return self._call.responses[1:]
 
+    def retry_after(self) -> str | None:
+        return self._call.channel.get("sip_rh_Retry-After")
+
     def hang_up(self) -> None:
         assert self._call.state is CallState.ANSWERED
         self._call.hang_up()
@@ -224,6 +230,9 @@ class _RealCall:
         if statuses and statuses[-1] >= 200:
             self._send("ACK", cseq=1)
         return statuses
+
+    def retry_after(self) -> str | None:
+        return self._caller.final_response(self._invite)["Retry-After"] or None
 
     def hang_up(self) -> None:
         self._send("BYE", cseq=2)

@@ -78,8 +78,9 @@ def test_starts_without_a_controller_and_reloads_without_complaint(tmp_path: Pat
 def test_no_controller_is_503_at_once(freeswitch: FreeSwitch, caller: SipPeer) -> None:
     started = time.monotonic()
     invite = send(caller, "INVITE", "sip:bob@flexisip.example.org", freeswitch.inside)
-    assert caller.final_response(invite, timeout_s=1).status == 503
+    final = caller.final_response(invite, timeout_s=1)
     assert time.monotonic() - started < 1
+    assert (final.status, final["Retry-After"]) == (503, "5")
 
 
 def test_controller_that_does_nothing_is_503_after_three_seconds(freeswitch: FreeSwitch, caller: SipPeer) -> None:

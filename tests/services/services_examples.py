@@ -28,7 +28,8 @@ from sipbridge.services.traffic import Traffic
 LEASE_RENEWAL_S = 2.0
 CONFIRM_TIMEOUT_S = 10.0
 LOST_MEMORY_WARNING_MB = 1
-STATUS_LINES = {reason: f"488 {reason.value}" for reason in DeclineReason}
+_LATER = (DeclineReason.DRAINING, DeclineReason.OVERLOAD)
+STATUS_LINES = {reason: f"{503 if reason in _LATER else 488} {reason.value}" for reason in DeclineReason}
 BY_ALIAS = parse_template("{alias}", TemplateScope.BY)
 
 

@@ -26,8 +26,10 @@ _log = logging.getLogger(__name__)
 
 
 _NOT_ADMITTED = Decline(DeclineReason.OVERLOAD, "more calls a second than are let in", None, None, ())
+_SERVICE_UNAVAILABLE = "503"
 _RETRY_AFTER_S = 5
-"""When the proxy in front may try this bridge again; short, since most storms are."""
+"""When the proxy in front may try this bridge again; short, since most storms are. Without it, 503 means no more than
+500 (RFC 3261 §21.5.4)."""
 
 
 class CallControl:
@@ -196,7 +198,7 @@ class CallControl:
             _log.info("call %s ended before it was bridged: %s", channel, outcome.reply.strip())
 
     def _decline(self, call: CallParked, decline: Decline, status_line: str) -> None:
-        retry_after_s = _RETRY_AFTER_S if decline is _NOT_ADMITTED else None
+        retry_after_s = _RETRY_AFTER_S if status_line.startswith(_SERVICE_UNAVAILABLE) else None
         on_done = partial(_log_undeclined, call.channel_uuid)
         self._switch.respond(call.channel_uuid, status_line, on_done, retry_after_s)
 

@@ -118,8 +118,10 @@ class FreeSwitch:
         retry_after_s: int | None = None,
     ) -> None:
         """Execute ``respond`` on the A leg; ``sip_rh_…`` is a header of the response."""
-        header = "" if retry_after_s is None else f"%[sip_rh_Retry-After={retry_after_s}]"
-        self._post(_execute(channel, "respond"), on_done, header + status_line)
+        if retry_after_s is not None:
+            # Not by %[…], for as long as `respond` runs: FreeSWITCH sends the response after that.
+            self._post(_execute(channel, "set"), _ignore, f"sip_rh_Retry-After={retry_after_s}")
+        self._post(_execute(channel, "respond"), on_done, status_line)
 
     def channels(self) -> Sequence[ChannelUuid]:
         """``show channels``: inbound ones are A legs."""
