@@ -182,6 +182,11 @@ Current Stack Size/Max 240K/8192K
 """.format(" ")
 
 
+def test_a_call_to_a_contact_tells_the_address_of_the_contact() -> None:
+    event = {"variable_sip_gateway": "sipbridge.a", "variable_sofia_profile_url": "sip:mod_sofia@[2001:db8::1]:5080"}
+    assert PARSERS["CHANNEL_PARK"](event).profile_hostport == "[2001:db8::1]:5080"
+
+
 def test_the_status_says_what_a_heartbeat_says() -> None:
     uptime_s = 367 * 86_400 + 3 * 3_600 + 64
     assert parse_status(_STATUS) == Heartbeat("1.10.12", uptime_s, 3, 20_000, 98.83)

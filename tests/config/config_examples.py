@@ -23,7 +23,7 @@ GOOD = r"""{
     {
       "name": "people",
       "triggerCondition": { "strategy": "Always" },
-      "accountToUse": { "strategy": "FindInPool", "by": "alias", "source": "{from}" },
+      "accountToUse": { "strategy": "FindInPool", "by": "alias", "source": "{to}" },
       "onAccountNotFound": "nextProvider",
       "outgoingInvite": { "to": "{incoming.to}", "from": "sip:{account.uri.user}@example.org" },
       "accountPool": "people"

@@ -32,7 +32,7 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
         ['error: missing here: "to"'],
     ),
     "several missing fields": (
-        ('{ "strategy": "FindInPool", "by": "alias", "source": "{from}" }', '▲{ "strategy": "FindInPool" }'),
+        ('{ "strategy": "FindInPool", "by": "alias", "source": "{to}" }', '▲{ "strategy": "FindInPool" }'),
         ['error: missing here: "by" and "source"'],
     ),
     "unknown field": (
@@ -227,14 +227,14 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
         ['error: "}" without its "{": write variables as {name}'],
     ),
     "variable that resembles none": (
-        ('"{from}"', '"{▲callId}"'),
+        ('"{to}"', '"{▲callId}"'),
         [
             "error: unknown variable {callId} in accountToUse.source: known are {to}, {from}, {requestUri}, "
             "{requestAddress}, {incoming.to}, {incoming.from}, {incoming.requestUri}, {incoming.requestAddress}"
         ],
     ),
     "source without a variable": (
-        ('"{from}"', '▲"from"'),
+        ('"{to}"', '▲"from"'),
         ['warning: the same for every call: a part of the call is written in braces, as in "{from}"'],
     ),
     "key that is no field": (
@@ -403,6 +403,18 @@ def test_key_that_no_account_has() -> None:
     text, places = without_marks(edited(('{ "strategy": "Random" }', by_alias)))
     assert said_about(text) == [f'p.json:{places[0]}: warning: finds nothing: no account of "lines" has this']
     assert said_about(text.replace('"secret": "Mellon2"', '"secret": "Mellon2", "alias": "sip:a@b"')) == []
+
+
+@pytest.mark.parametrize("source", ["{from}", "{incoming.from}", "sip:{from.user}@example.org"])
+def test_a_from_that_anybody_can_write(source: str) -> None:
+    always = ('{ "strategy": "Always" }', '▲{ "strategy": "Always" }')
+    text, places = without_marks(edited(always, ('"source": "{to}"', f'"source": "{source}"')))
+    (told,) = said_about(text)
+    assert told.startswith(f"p.json:{places[0]}: warning: a From alone decides here")
+    # No call of a stranger gets further with a pattern, and none uses an account with a proxy of its own.
+    pattern = r'{ "strategy": "MatchRegex", "pattern": "sip:.*@a\\.b", "source": "{requestUri}" }'
+    assert said_about(text.replace('{ "strategy": "Always" }', pattern)) == []
+    assert said_about(text.replace('"to": "{incoming.to}"', '"to": "{incoming.to}", "outboundProxy": "sip:p"')) == []
 
 
 def test_a_diagnostic_is_one_line_whatever_the_file_holds() -> None:

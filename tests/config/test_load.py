@@ -49,7 +49,7 @@ def test_good_file() -> None:
     )
     assert people.trigger == Always()
     assert people.account_to_use == FindInPool(
-        by=parse_template("{alias}", TemplateScope.BY), source=parse_template("{from}", TemplateScope.SOURCE)
+        by=parse_template("{alias}", TemplateScope.BY), source=parse_template("{to}", TemplateScope.SOURCE)
     )
     assert people.on_account_not_found is OnAccountNotFound.NEXT_PROVIDER
     assert list(config.pools) == ["lines", "people"]

@@ -7,6 +7,11 @@ from config_examples import EXAMPLES
 from sipbridge.config.load import LoadResult, load_providers, parse_providers
 
 NO_BREAK_SPACE = "no-break space (U+00A0) between values, read as a space here; other JSON programs refuse it"
+BELIEVES_ANY_FROM = (
+    "a From alone decides here, and whoever learns the contact of an account can call it with any From: use "
+    r'"MatchRegex" with a pattern for calls of your own side, such as "sip:.*@example\\.org" (a call to a contact has '
+    "the address of this host)"
+)
 
 
 def test_first() -> None:
@@ -14,6 +19,7 @@ def test_first() -> None:
     result = load_providers(path)
     assert [str(found) for found in result.diagnostics] == [
         f"{path}:2:1: warning: {NO_BREAK_SPACE}",
+        f"{path}:6:26: warning: {BELIEVES_ANY_FROM}",
     ]
     assert result.config is not None
     assert [provider.name for provider in result.config.providers] == [

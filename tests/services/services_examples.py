@@ -74,7 +74,7 @@ def parked(channel: str, user: str = "alice", profile: str = "inside", gateway: 
     request = CallRequest(
         "sip:carol@bridge.example.org", f"<sip:{user}@home.example.org>;tag=1", "<sip:carol@home.example.org>"
     )
-    return CallParked(ChannelUuid(channel), request, f"{channel}@example.org", profile, gateway)
+    return CallParked(ChannelUuid(channel), request, f"{channel}@example.org", profile, gateway, "192.0.2.1:5080")
 
 
 def ended(channel: str, cause: str = "NORMAL_CLEARING", answered: bool = True) -> CallEnded:

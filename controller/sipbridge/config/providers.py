@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -34,6 +35,13 @@ _REQUEST_URI_SOURCES = {
 }
 _BY_SHORT = {"uri": "{uri}", "alias": "{alias}"}
 _DEFAULT_FROM = "{account.uri}"
+
+_FROM_VARIABLE = re.compile(r"\{(?:incoming\.)?from\b")
+_BELIEVES_ANY_FROM = (
+    "a From alone decides here, and whoever learns the contact of an account can call it with any From: use "
+    '"MatchRegex" with a pattern for calls of your own side, such as "sip:.*@example\\\\.org" (a call to a contact has '
+    "the address of this host)"
+)
 
 # Stand in for any call and any account, to see what a template comes to.
 _SOME_CALL = CallRequest("sip:callee@a.example", "<sip:caller@b.example>", "<sip:callee@a.example>")
@@ -95,7 +103,21 @@ def _provider(
     read_uri(value.get("outgoingNotify", {}), (*path, "outgoingNotify"), "outboundProxy", report)
     if name is None or pool is None or not_found is None or not trigger or not account_to_use or not invite:
         return None
-    return Provider(name, pool, trigger, account_to_use, OnAccountNotFound(not_found), invite)
+    provider = Provider(name, pool, trigger, account_to_use, OnAccountNotFound(not_found), invite)
+    if _believes_any_from(provider):
+        report.warning((*path, "triggerCondition"), _BELIEVES_ANY_FROM)
+    return provider
+
+
+def _believes_any_from(provider: Provider) -> bool:
+    """Whether a stranger's call gets an account for nothing but a From of his choice."""
+    chooser = provider.account_to_use
+    return (
+        isinstance(provider.trigger, Always)
+        and isinstance(chooser, FindInPool)
+        and _FROM_VARIABLE.search(chooser.source.text) is not None
+        and provider.outgoing_invite.outbound_proxy is None
+    )
 
 
 def _trigger(value: Mapping[str, Any], path: Path, report: Report) -> Always | MatchRegex | None:

@@ -16,6 +16,7 @@ class CallParked:
         call_id: SIP Call-ID of the A leg.
         sofia_profile: the profile it came in on.
         gateway: the gateway whose contact it was sent to; ``""`` when it was not sent to one.
+        profile_hostport: of the contacts of that profile, whatever host the caller has written: ``192.0.2.1:5080``.
     """
 
     channel_uuid: ChannelUuid
@@ -23,6 +24,7 @@ class CallParked:
     call_id: str
     sofia_profile: str
     gateway: str
+    profile_hostport: str = ""
 
 
 class CallTimes(NamedTuple):

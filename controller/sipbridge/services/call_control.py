@@ -166,13 +166,15 @@ class CallControl:
         """The request as the caller's side meant it.
 
         A provider calls the contact that we registered, which FreeSWITCH makes up of the gateway's name. The reference
-        registers the account's own user part, and patterns are written for that.
+        registers the account's own user part, and patterns are written for that. The host is that of our contact as
+        well: whoever knows it could write another one, and have a pattern take him for somebody of our side.
         """
         account = self._account_behind(call.gateway) if call.gateway else None
         if account is None:
             return call.request
-        host = call.request.request_uri_text.rpartition("@")[2].partition(";")[0]
-        return CallRequest(f"sip:{account.user}@{host}", call.request.from_header, call.request.to_header)
+        return CallRequest(
+            f"sip:{account.user}@{call.profile_hostport}", call.request.from_header, call.request.to_header
+        )
 
     def _decide(self, request: CallRequest) -> Decision:
         decision = route(request, self.table, self._random_below)

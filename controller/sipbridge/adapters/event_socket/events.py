@@ -46,6 +46,7 @@ def parse_call_parked(event: dict[str, Any]) -> CallParked:
         call_id=_text(event, "variable_sip_call_id"),
         sofia_profile=_text(event, "variable_sofia_profile_name"),
         gateway=_text(event, "variable_sip_gateway"),
+        profile_hostport=_text(event, "variable_sofia_profile_url").rpartition("@")[2],
     )
 
 
