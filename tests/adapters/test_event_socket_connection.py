@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -31,6 +33,9 @@ from sipbridge.adapters.event_socket.unanswered import Reply
 from sipbridge.ports import NotSent, SwitchLost, Unconfirmed
 
 Script = Callable[[Client], None]
+
+MORE_THAN_FITS = "x" * 16 * 1024 * 1024
+"""Into the buffers of a connection."""
 
 
 def echo(command: str) -> bytes:
@@ -297,12 +302,49 @@ def test_what_was_not_sent_yet_is_told_so() -> None:
     with connected(answering(lambda _: None)) as connection:
         outcomes: list[Reply | SwitchLost] = []
         connection.post("api sent", outcomes.append)
-        gevent.sleep(0.01)
+        connection.post("sendmsg more than there is room for", outcomes.append, body=MORE_THAN_FITS)
         connection.post("api kept", outcomes.append)
         connection.lose("a test")
         connection.post("api after", outcomes.append)
-        assert [type(each) for each in outcomes] == [Unconfirmed, NotSent, NotSent]
+        assert [type(each) for each in outcomes] == [Unconfirmed, NotSent, NotSent, NotSent]
         assert "a test" in str(outcomes[0])
+
+
+def test_what_finds_no_room_is_sent_later_and_in_order() -> None:
+    with connected(answering(lambda command: response(command[:12]))) as connection:
+        replies: list[Any] = []
+        for command, body in (("sendmsg first", MORE_THAN_FITS), ("api second", None), ("api third", None)):
+            connection.post(command, replies.append, body=body)
+        assert connection.send("api the last").text == "api the last"
+        assert [each.text for each in replies] == ["sendmsg firs", "api second", "api third"]
+
+
+def test_a_command_leaves_before_its_sender_goes_on() -> None:
+    """Nothing that follows a decision, such as the log, may hold up the call."""
+    with connected(answering(lambda _: None)) as connection:
+        connection.post("api now", lambda _: None)
+        # Nobody else has had a turn since.
+        assert connection._outgoing == []
+
+
+def test_a_lost_connection_leaves_nothing_to_the_collector() -> None:
+    """The daemon has it pass over what there was at a reload."""
+    gc.collect()
+    gc.disable()
+    try:
+        with serving(answering()) as server:
+            connection = new_connection(server.port)
+            connection.connect()
+            connection.register_handle("SHUTDOWN", lambda _, connection=connection: connection.lose("shut down"))
+            connection.send("api a")
+            connection.lose("a test")
+            left = weakref.ref(connection)
+            del connection
+            # Its greenlets end.
+            gevent.sleep(0.05)
+            assert left() is None
+    finally:
+        gc.enable()
 
 
 def test_commands_without_an_answer_are_counted_as_lost() -> None:
@@ -436,7 +478,7 @@ def test_a_reply_handler_that_raises_costs_no_other(caplog: pytest.LogCaptureFix
         connection.post("api c", fails)
         connection.post("api d", outcomes.append)
         connection.lose("a test")
-        assert [type(each) for each in outcomes] == [NotSent]
+        assert [type(each) for each in outcomes] == [Unconfirmed]
     assert caplog.text.count("RuntimeError: a defect") == 2
 
 
