@@ -21,7 +21,7 @@ from sipbridge.adapters.control_socket import ControlServer
 from sipbridge.adapters.log_output import LogOutput
 from sipbridge.adapters.netlink import watch_network
 from sipbridge.bridge import Bridge, build_bridge
-from sipbridge.config.collector import without_collector
+from sipbridge.config.collector import pass_over_what_stays, without_collector
 from sipbridge.config.load import BridgeConfig, LoadResult, load_providers
 from sipbridge.config.secrets_in_use import secrets_of_providers
 from sipbridge.core.errors import SipBridgeError
@@ -200,12 +200,11 @@ class App:
     def _reload_file(self, *, dry_run: bool) -> ReloadResult:
         if self._settings.providers_file is None:
             raise CommandError("there is no providers file to read again")
-        # As at the start: what was made stays, and looking through it for garbage would hold up calls.
         with without_collector(), nullcontext() if dry_run else self._observation.reloading():
             try:
                 return self._reload.reload(dry_run=dry_run)
             finally:
-                gc.freeze()
+                pass_over_what_stays()
 
     def _load_providers(self) -> LoadResult:
         settings = self._settings
