@@ -29,6 +29,7 @@ from sipbridge.services.call_tally import CallTally
 from sipbridge.services.switch_tally import SwitchTally
 from sipbridge.settings import Settings
 
+_VERSION = version("sipbridge")
 _STOP_MARGIN_S = 5.0
 _STATUS_S = 1.0
 
@@ -159,7 +160,7 @@ class Observation:
 
     def _metrics(self) -> Iterator[Metric]:
         readiness = self.readiness()
-        yield metrics.BUILD.of({(version("sipbridge"),): 1})
+        yield metrics.BUILD.of({(_VERSION,): 1})
         yield metrics.READY.one(readiness.is_ready)
         yield metrics.CONDITION.of({(each.name,): each.holds for each in readiness.conditions})
         yield metrics.CALLS_IN_PROGRESS.one(self._bridge.calls.calls_in_progress)
