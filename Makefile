@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test bench fuzz soak lint lint-ansible format docs screens dist wheelhouse deb clean
+.PHONY: install demo test bench fuzz soak endurance lint lint-ansible format docs screens dist wheelhouse deb clean
 
 install: .venv/.installed
 
@@ -40,6 +40,11 @@ fuzz: install
 SOAK_S ?= 600
 soak: install
 	cd tests && ../$(BIN)/python -m soak --seconds $(SOAK_S)
+
+# CALLS calls of every kind on the simulator, and a database, a Redis and a providers file that change meanwhile.
+CALLS ?= 1000000
+endurance: install
+	cd tests && ../$(BIN)/python -m endurance --calls $(CALLS)
 
 lint: install
 	$(BIN)/ruff check .

@@ -28,8 +28,8 @@ def without_collector() -> Iterator[None]:
 def pass_over_what_stays() -> None:
     """Have the collector pass over all that there is now, most of which stays.
 
-    To look for garbage among a hundred thousand accounts holds up every call. But what it passes over and is garbage, or
-    becomes garbage later, is never found: so where there are few objects, they are looked through first.
+    To look for garbage among a hundred thousand accounts holds up every call. But what it passes over and is garbage,
+    or becomes garbage later, is never found: so where there are few objects, they are looked through first.
     """
     if gc.get_freeze_count() < _FEW:
         gc.unfreeze()

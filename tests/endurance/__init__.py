@@ -1,0 +1,1 @@
+"""A million calls through the daemon, on the simulator: whether anything in it grows."""
