@@ -48,6 +48,19 @@ def test_headers_of_the_caller_stay_there(freeswitch: FreeSwitch, caller: SipPee
     assert value not in invite.encode().decode()
 
 
+def test_body_beside_the_sdp_stays_there(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
+    """As an emergency call has it (RFC 6442): the provider is not told where the caller is."""
+    parts = (("application/sdp", sdp()), ("application/pidf+xml", "<presence>private</presence>"))
+    body = "".join(f"--part\r\nContent-Type: {kind}\r\n\r\n{text}\r\n" for kind, text in parts) + "--part--\r\n"
+    callee.rule = replies(Reply(486, "Busy Here"))
+    call = place_call(freeswitch, caller, headers=[("Content-Type", "multipart/mixed;boundary=part")], body=body)
+    call.bridge_to(callee)
+    assert call.final_response().status == 486
+    invite = callee.request("INVITE")
+    assert invite["Content-Type"] == "application/sdp"
+    assert "private" not in invite.body
+
+
 def test_headers_of_the_callee_stay_there(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
     """A proxy may trust X- headers, whichever side they come from."""
     private = {"X-Private": "callee", "P-Asserted-Identity": "<sip:private@jabiru>"}
