@@ -84,7 +84,8 @@ def build_bridge(
     providers, inside = settings.sofia.provider_profile, settings.sofia.inside_profile
     lease_s = settings.calls.lease_s
     spool = Spool(settings.gateways.spool_file, settings.gateways.retry_s)
-    switch = FreeSwitch(_link_settings(settings), spool, providers, lease_s)
+    recover_on = (inside, providers) if settings.calls.recover else ()
+    switch = FreeSwitch(_link_settings(settings), spool, providers, lease_s, recover_on)
     registrar = Registrar(
         switch,
         table.pools.values(),
@@ -105,6 +106,7 @@ def build_bridge(
         status_lines=settings.calls.status_lines,
         sides=(inside, providers),
         random_below=secrets.randbelow,
+        recoverable=settings.calls.recover,
     )
     admission = Admission(switch, clock, settings.calls.max_calls_per_s)
     dispatch = Dispatch(switch, calls, registrar, admission, clock, lease_renewal_s=lease_s / 3)

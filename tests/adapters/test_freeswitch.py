@@ -96,6 +96,26 @@ def switch(fake: FakeFreeSwitch, listener: Listener, spool_file: Path) -> Iterat
             running.get(timeout=5)
 
 
+@pytest.mark.parametrize(
+    ("lease", "is_asked"), [("-ERR no reply", True), ("true", False), ("false", False)], ids=["new", "leased", "ended"]
+)
+def test_calls_are_taken_up_once_after_freeswitch_has_started(
+    fake: FakeFreeSwitch, listener: Listener, lease: str, is_asked: bool
+) -> None:
+    fake.answers |= {
+        "api global_getvar sipbridge_lease": lease,
+        "api fsctl pause_check": "true",
+        "api sofia xmlstatus": "<?xml version='1.0'?><p><profile-info><sip-ip>192.0.2.1</sip-ip></profile-info></p>",
+    }
+    with serving(fake) as server:
+        made = FreeSwitch(settings(server.port), Spool(Path("unused"), 30), "providers", 6, ("inside", "providers"))
+        running = gevent.spawn(made.run, listener)
+        until(lambda: listener.told == ["up"])
+        made.stop()
+        running.get(timeout=5)
+    assert ("api sofia recover" in fake.commands) == is_asked
+
+
 def outcomes_of(do: Callable[[Callable[[Outcome], None]], None]) -> list[Outcome]:
     outcomes: list[Outcome] = []
     do(outcomes.append)

@@ -56,6 +56,40 @@ def test_gateway_form() -> None:
     )
 
 
+@pytest.mark.parametrize(("name", "expected"), [("Alice", "Alice"), ("", "_undef_"), ("Zoé M, 2nd", "Zoé M, 2nd")])
+def test_recoverable_form(name: str, expected: str) -> None:
+    text = format_dial_string(bridge(from_=NameAddr(ALICE.uri, name)), GATEWAY, "providers", recoverable=True)
+    assert text == (
+        f"%[sip_bridge_account={LINE.id}]"
+        "{^^|sip_invite_req_uri=sip:bob@far.example.org;user=phone"
+        "|sip_invite_to_uri=<sip:bob@far.example.org;user=phone>"
+        "|sip_invite_from_uri=<sip:alice@far.example.org>"
+        f"|origination_caller_id_name={expected}"
+        f"|sip_bridge_account={LINE.id}"
+        "|sip_route_uri=sip:proxy.example.org;transport=tcp"
+        "|sip_cid_type=none"
+        "|rtp_secure_media=mandatory:AES_CM_128_HMAC_SHA1_80}"
+        f"sofia/gateway/{GATEWAY}/bob@far.example.org"
+    )
+
+
+@pytest.mark.parametrize(
+    ("to", "from_"),
+    [
+        ("<sip:bob@far.example.org;fs_path=sip:1>", "<sip:alice@far.example.org>"),
+        ("<sips:bob@far.example.org>", "<sip:alice@far.example.org>"),
+        ("<sip:bob@far.example.org>", "<sip:a%40b@far.example.org>"),
+        ("<sip:bob@far.example.org>", '"100%" <sip:alice@far.example.org>'),
+    ],
+    ids=["parameter", "scheme", "escape", "name"],
+)
+def test_a_call_that_is_out_of_the_ordinary_is_made_as_ever_and_not_recoverable(to: str, from_: str) -> None:
+    asked = bridge(parse_name_addr(to), parse_name_addr(from_))
+    exact = format_dial_string(asked, GATEWAY, "providers")
+    text = format_dial_string(asked, GATEWAY, "providers", recoverable=True)
+    assert text == exact.replace("|sip_route", "|sofia_profile_name=providers|recovery_profile_name=none|sip_route")
+
+
 EDGE = parse_sip_uri("sip:127.0.0.1:5090")
 
 

@@ -43,10 +43,14 @@ MEDIA_HEADER = "X-Sipbridge-Media"
 _UNSAFE_IN_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{}|\\<>$^]+")
 _QUOTES = str.maketrans({"'": "\u2019", '"': "\u2019"})
 _UNSAFE_IN_USER = re.compile(r"[^A-Za-z0-9+.\-]+")
+_PLAIN_URI = re.compile(r"sip:[A-Za-z0-9+._-]{1,64}@[A-Za-z0-9.:\[\]-]{1,128}(;user=phone)?")
+_PLAIN_NAME = re.compile(r"[\w ,.-]{0,64}")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f{}|\\^']|:_:")
 
 
-def format_dial_string(bridge: Bridge, gateway: GatewayName | None, sofia_profile: str) -> str:
+def format_dial_string(
+    bridge: Bridge, gateway: GatewayName | None, sofia_profile: str, *, recoverable: bool = False
+) -> str:
     """The argument of ``bridge`` for the B leg of a call.
 
     Request-URI, To, From and next hop are exactly those of the decision: they are given as variables, and what follows
@@ -55,6 +59,7 @@ def format_dial_string(bridge: Bridge, gateway: GatewayName | None, sofia_profil
     Args:
         gateway: the account's, when the decision uses it.
         sofia_profile: sends the call when no gateway does.
+        recoverable: whether another FreeSWITCH can take the call up, should this one die.
 
     Returns:
         ``%[sip_bridge_account=0f…]{^^|sip_invite_req_uri=sip:bob@example.org|…}sofia/gateway/sipbridge.alice…/bob@…``
@@ -63,8 +68,7 @@ def format_dial_string(bridge: Bridge, gateway: GatewayName | None, sofia_profil
     leaves_to = bridge.edge or bridge.next_hop
     variables = (
         ("sip_invite_req_uri", to),
-        ("sip_force_full_to", f"<{to}>"),
-        ("sip_force_full_from", _format_name_addr(bridge.from_)),
+        *(_recoverable_ends(bridge, to, sofia_profile) if recoverable else _exact_ends(bridge, to)),
         ("sip_route_uri", _format_uri(leaves_to)),
         # Remote-Party-ID and P-Asserted-Identity would tell the far side the caller's identity of our side.
         ("sip_cid_type", "none"),
@@ -89,6 +93,29 @@ def format_dial_string(bridge: Bridge, gateway: GatewayName | None, sofia_profil
     )
 
 
+def _exact_ends(bridge: Bridge, to: str) -> tuple[tuple[str, str], ...]:
+    return ("sip_force_full_to", f"<{to}>"), ("sip_force_full_from", _format_name_addr(bridge.from_))
+
+
+def _recoverable_ends(bridge: Bridge, to: str, sofia_profile: str) -> tuple[tuple[str, str], ...]:
+    """What is forced would be forced on the INVITE that takes the call up as well, which then had no tags.
+
+    FreeSWITCH keeps the variables of both legs, but for the account, which the A leg has only while ``bridge`` runs.
+    Where it would not take an address or a name as it is, it is forced to, and the call is written down under no
+    profile, so that it is not taken up.
+    """
+    from_, name = _format_uri(bridge.from_.uri), _format_name(bridge.from_.display_name)
+    if not (_PLAIN_URI.fullmatch(to) and _PLAIN_URI.fullmatch(from_) and _PLAIN_NAME.fullmatch(name)):
+        of_no_profile = ("sofia_profile_name", sofia_profile), ("recovery_profile_name", "none")
+        return (*_exact_ends(bridge, to), *of_no_profile)
+    return (
+        ("sip_invite_to_uri", f"<{to}>"),
+        ("sip_invite_from_uri", f"<{from_}>"),
+        ("origination_caller_id_name", name or "_undef_"),
+        (ACCOUNT_VARIABLE, bridge.line.id),
+    )
+
+
 def _format_uri(uri: SipUri) -> str:
     if "," in uri.userinfo and ":" in uri.userinfo:
         uri = uri._replace(userinfo=uri.userinfo.replace(",", "%2C"))
@@ -99,11 +126,15 @@ def _format_uri(uri: SipUri) -> str:
     return text.replace(":_:", ":%5F:").replace(":_:", ":%5F:") if ":_:" in text else text
 
 
-def _format_name_addr(address: NameAddr) -> str:
-    name = address.display_name.translate(_QUOTES).replace(":_:", ": :").replace(":_:", ": :")
+def _format_name(display_name: str) -> str:
+    name = display_name.translate(_QUOTES).replace(":_:", ": :").replace(":_:", ": :")
     if "," in name:
         name = name.replace(":", " ")
-    name = " ".join(_UNSAFE_IN_NAME.sub(" ", name).split())
+    return " ".join(_UNSAFE_IN_NAME.sub(" ", name).split())
+
+
+def _format_name_addr(address: NameAddr) -> str:
+    name = _format_name(address.display_name)
     return f'"{name}" <{_format_uri(address.uri)}>' if name else f"<{_format_uri(address.uri)}>"
 
 

@@ -42,6 +42,7 @@ class CallControl:
         status_lines: what each reason to decline is answered with: ``488 Not Acceptable Here``.
         sides: the sofia profiles of our side and of the providers' side, by name: a call that uses no gateway leaves on
             the side that it did not come from.
+        recoverable: whether calls are made so that another FreeSWITCH can take them up.
 
     Attributes:
         table: what calls are decided by. Another one holds from the next call on; those in progress keep their lines.
@@ -59,6 +60,7 @@ class CallControl:
         status_lines: Mapping[DeclineReason, str],
         sides: tuple[str, str],
         random_below: Callable[[int], int],
+        recoverable: bool = False,
     ) -> None:
         self._switch = switch
         self.table = table
@@ -69,6 +71,7 @@ class CallControl:
         self._status_lines = status_lines
         self._inside, self._outside = sides
         self._random_below = random_below
+        self._recoverable = recoverable
         self._usage = LineUsage()
         # Calls that ended while a reconciliation was asking which are in progress.
         self._ended_meanwhile: set[ChannelUuid] | None = None
@@ -188,7 +191,8 @@ class CallControl:
         # The edge takes calls from the providers' side only.
         to_inside = call.sofia_profile == self._outside and bridge.edge is None
         leaves_by = self._inside if to_inside else self._outside
-        dial_string = format_dial_string(bridge, self._gateway_of(bridge.line), leaves_by)
+        gateway = self._gateway_of(bridge.line)
+        dial_string = format_dial_string(bridge, gateway, leaves_by, recoverable=self._recoverable)
         self._usage.take(call.channel_uuid, bridge.line)
         self._switch.bridge(call.channel_uuid, dial_string, partial(self._on_bridge_done, call.channel_uuid))
 

@@ -78,6 +78,11 @@ class CallSettings:
     FreeSWITCH without the controller, so a restart of the controller alone should be short. Where FreeSWITCH is
     stopped after it, set what calls usually take, and systemd's stop timeout higher."""
 
+    recover: bool = False
+    """Whether calls are taken up again after FreeSWITCH died and was started anew: both sides get an INVITE within the
+    call, and sound from the new FreeSWITCH. It takes ``sipbridge_track_calls`` of FreeSWITCH's variables as well, which
+    has FreeSWITCH write down every answered call, and costs it time. Off, callers and callees have to call again."""
+
     media_encryption: MediaEncryption = MediaEncryption.NONE
     """How RTP is protected when a provider does not say (``mediaEncryption``). None, as in the reference."""
 

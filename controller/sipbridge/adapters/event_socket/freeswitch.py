@@ -15,6 +15,7 @@ from sipbridge.adapters.event_socket.connection import EventSocketConnection
 from sipbridge.adapters.event_socket.events import PARSERS, parse_status
 from sipbridge.adapters.event_socket.json_events import Event
 from sipbridge.adapters.event_socket.link import Link, LinkSettings
+from sipbridge.adapters.event_socket.recovery import recover_calls
 from sipbridge.adapters.event_socket.unanswered import Reply
 from sipbridge.adapters.spool import Spool
 from sipbridge.core import metrics
@@ -52,14 +53,23 @@ class FreeSwitch:
     Args:
         provider_profile: the sofia profile that has the gateways.
         lease_s: seconds for which FreeSWITCH takes calls after `renew_lease`.
+        recover_on: the sofia profiles whose calls are taken up after FreeSWITCH died; none by default.
     """
 
-    def __init__(self, link: LinkSettings, spool: Spool, provider_profile: str, lease_s: int) -> None:
+    def __init__(
+        self,
+        link: LinkSettings,
+        spool: Spool,
+        provider_profile: str,
+        lease_s: int,
+        recover_on: Collection[str] = (),
+    ) -> None:
         self._tally = CommandTally()
         self._link = Link(link, self, tally=self._tally)
         self._spool = spool
         self._profile = provider_profile
         self._lease_s = lease_s
+        self._recover_on = recover_on
         self._long_timeout_s = link.command_timeout_s * _PATIENCE
         self._listener: SwitchListener
         self._commands: EventSocketConnection | None = None
@@ -96,7 +106,13 @@ class FreeSwitch:
         # The first HEARTBEAT comes within 20 s only.
         if (heartbeat := parse_status(self.api("status"))) is not None:
             self._listener.on_switch_event(heartbeat)
+        if self._recover_on and self._has_just_started():
+            recover_calls(self.api, self._recover_on)
         self._listener.on_switch_up()
+
+    def _has_just_started(self) -> bool:
+        """Whether nobody has taken or ended a lease since it was started."""
+        return self.api(f"global_getvar {LEASE_VARIABLE}").strip() not in ("true", "false")
 
     def on_link_down(self, reason: str) -> None:
         """Tell the listener, whether the link is lost or could not be made."""
