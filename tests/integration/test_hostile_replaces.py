@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import jabiru
+import pytest
+from jabiru import ALICE, TwoDomains
+
+from support.bridge import Bridge
+from support.digest import DigestProvider
 from support.freeswitch import FreeSwitch
 from support.parked_call import place_call
+from support.processes import wait_until
 from support.sip_message import SipMessage, sdp
 from support.sip_peer import SipPeer
+from support.sip_rule import Reply, replies
 
 
 def tag_of(address: str) -> str:
@@ -52,3 +60,32 @@ def test_call_in_progress_is_not_taken_over(
     assert [one.method for one in (*caller.received, *callee.received) if one.method == "BYE"] == []
     caller.send(caller.within_dialog("BYE", call.invite, answer, cseq=2), freeswitch.inside)
     callee.request("BYE")
+
+
+@pytest.mark.parametrize("port", ["inside", "providers"])
+def test_call_that_rings_can_be_ended_and_no_more(bridged_freeswitch: FreeSwitch, tmp_path: Path, port: str) -> None:
+    """What is left, as docs/security.md says: it takes nobody's place, calls nobody, and no line is lost."""
+    provider = DigestProvider(jabiru.DOMAIN, jabiru.PASSWORDS)
+    provider.callee = replies(Reply(180, "Ringing"))
+    with SipPeer(provider.rule) as far, SipPeer() as proxy, SipPeer() as mallory:
+        file = jabiru.providers_file(far.hostport, proxy.hostport, "udp", max_calls_per_line=3)
+        bridge = Bridge(tmp_path / "bridge", bridged_freeswitch, file)
+        try:
+            bridge.wait_for_status(ALICE, "OK", timeout_s=60)
+            wait_until("calls are taken", lambda: bridge.status()["switch"]["hasLease"])
+            invite = TwoDomains(bridged_freeswitch, bridge, far, provider, proxy, "udp").invite_out()
+            ringing = proxy.response(invite, 180)
+            calls = [one for one in far.received if one.method == "INVITE"]
+
+            intrusion = replacing(mallory, invite, ringing)
+            mallory.send(intrusion, getattr(bridged_freeswitch, port))
+
+            assert proxy.final_response(invite).status == 480
+            far.request("CANCEL")
+            mallory.request("BYE")
+            bridge.wait_for_free_slots(ALICE, 3)
+            assert "cause=PICKED_OFF" in bridge.log()
+            wait_until("no channel is left", lambda: bridged_freeswitch.channels() == [])
+            assert [one for one in far.received if one.method == "INVITE"] == calls
+        finally:
+            bridge.kill()
