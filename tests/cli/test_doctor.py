@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from sipbridge.cli import cli
+from sipbridge.cli import cli, common
 from support.processes import free_tcp_port
 
 HOSTILE = "Jabiru \x1b]0;title\x07\x1b[2J"
@@ -87,3 +87,13 @@ def test_settings_that_cannot_be_used_are_said_to_be_so(settings: Path) -> None:
     told = doctor(settings)
     assert told.exit_code == 1
     assert "port" in told.output
+
+
+def test_says_so_when_there_is_no_settings_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(common, "SETTINGS_FILE", tmp_path / "none.toml")
+    monkeypatch.setenv("SIPBRIDGE_EVENT_SOCKET__PORT", str(free_tcp_port()))
+
+    told = CliRunner().invoke(cli, ["doctor"], prog_name="sipbridge")
+
+    assert told.exit_code == 1
+    assert "  ! there is no settings file" in told.output

@@ -29,7 +29,7 @@ def examine(settings: Settings, settings_file: Path | None, *, connect: bool) ->
     Args:
         connect: whether databases are read too.
     """
-    yield Section.SETTINGS.passed("settings", f"{settings_file or 'the environment'} can be used as settings")
+    yield _check_settings_file(settings_file)
     file = settings.providers_file
     loaded = load_providers(file, settings.media_defaults, settings.edge.edge) if file else None
     config = loaded.config if loaded else None
@@ -53,3 +53,13 @@ def examine(settings: Settings, settings_file: Path | None, *, connect: bool) ->
         yield from check_hops(look_at(hops), left_out, profiles, settings.sofia.provider_profile, host.network)
         yield from check_sources(gathered.sources, gathered.unread)
     yield from check_host(host, switch)
+
+
+def _check_settings_file(settings_file: Path | None) -> Finding:
+    if settings_file is None:
+        return Section.SETTINGS.warned(
+            "settings",
+            "there is no settings file: every setting is its default, or in the environment",
+            "write /etc/sipbridge/sipbridge.toml, or name another file with --settings",
+        )
+    return Section.SETTINGS.passed("settings", f"{settings_file} can be used as settings")

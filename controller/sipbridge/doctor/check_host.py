@@ -63,9 +63,11 @@ def check_files(files: tuple[FileFacts, ...]) -> Iterator[Finding]:
                 f"everybody can read the passwords in the {file.what}, {file.path}",
                 f"chmod o-r {file.path}",
             )
-    if good:
-        looked_at = ", ".join(file.what for file in files if file.mode is not None)
-        yield _HOST.passed("file-modes", f"nobody else can read secrets or change settings: {looked_at or 'no files'}")
+    looked_at = ", ".join(file.what for file in files if file.mode is not None)
+    if not looked_at:
+        yield _HOST.skipped("file-modes", "there is no file yet in which others could read secrets or change settings")
+    elif good:
+        yield _HOST.passed("file-modes", f"nobody else can read secrets or change settings: {looked_at}")
 
 
 def _check_open_files(name: str, process: ProcessFacts, needed: int) -> Iterator[Finding]:
