@@ -19,8 +19,9 @@ _sleep: Callable[[float], None] = get_original("time", "sleep")
 _SimpleQueue: Callable[[], Any] = get_original("queue", "SimpleQueue")
 
 _BATCH = 1_000
-_GATHER_S = 0.005
-"""Lines that come one after another are written together: that saves more than it delays."""
+_GATHER_S = 0.05
+"""So long the thread rests after it has written. Lines that come meanwhile are written together, and who writes them
+does not wake it, to compete for the interpreter with the very call that they are about."""
 _RETRY_S = 0.5
 _END = b""
 
@@ -141,15 +142,14 @@ class LineWriter:
     def _run(self) -> None:
         try:
             while self._write(self._next_lines()):
-                pass
+                if not self._closing:
+                    _sleep(_GATHER_S)
         finally:
             self._target.close()
             self._done.release()
 
     def _next_lines(self) -> list[bytes]:
         lines = [self._queue.get()]
-        if not self._closing:
-            _sleep(_GATHER_S)
         while self._queue.qsize() and len(lines) < _BATCH:
             lines.append(self._queue.get())
         return lines

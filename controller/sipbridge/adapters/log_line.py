@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -55,7 +55,9 @@ def json_line(*, for_journal: bool) -> RenderLine:
     """
 
     def line(record: logging.LogRecord) -> str:
-        event = structlog.processors.format_exc_info(None, record.levelname, _event(record))
+        event: MutableMapping[str, Any] = _event(record)
+        if record.exc_info:
+            event = structlog.processors.format_exc_info(None, record.levelname, event)
         text = escape_unprintable(orjson.dumps(event, default=str).decode())
         return _PRIORITIES.get(event["level"], "") + text if for_journal else text
 

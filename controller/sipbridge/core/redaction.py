@@ -32,7 +32,9 @@ _PATTERNS = (
     # The proof of a secret, from which it can be guessed: Digest … response="…"
     (("response=",), r'(\bresponse=")[^"]*'),
 )
-_COMPILED = tuple((words, re.compile(pattern, re.DOTALL | re.IGNORECASE)) for words, pattern in _PATTERNS)
+_COMPILED = tuple(
+    (word, re.compile(pattern, re.DOTALL | re.IGNORECASE)) for words, pattern in _PATTERNS for word in words
+)
 
 
 class Redactor:
@@ -57,7 +59,7 @@ class Redactor:
             if secret in text:
                 text = text.replace(secret, HIDDEN)
         lowered = text.lower()
-        for words, pattern in _COMPILED:
-            if any(word in lowered for word in words):
+        for word, pattern in _COMPILED:
+            if word in lowered:
                 text = pattern.sub(rf"\g<1>{HIDDEN}", text)
         return text

@@ -46,6 +46,7 @@ _ALWAYS_COMPARED = frozenset({"user", "ttl", "method", "maddr"})
 _ALPHANUM_AND_MARKS = re.compile(r"[A-Za-z0-9\-_.!~*'()]")
 _ESCAPE = re.compile(_ESCAPED)
 _USER_SAFE = "-_.!~*'()&=+$,;?/"
+_NOTHING_TO_ESCAPE = re.compile(rf"[A-Za-z0-9{re.escape(_USER_SAFE)}]*+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -228,6 +229,8 @@ def quote_display_name(name: str) -> str:
 
 def escape_user(decoded: str) -> str:
     """Percent-encode a user part that came decoded, as FreeSWITCH hands it over: ``alice@home`` → ``alice%40home``."""
+    if _NOTHING_TO_ESCAPE.fullmatch(decoded):
+        return decoded
     return urllib.parse.quote(decoded, safe=_USER_SAFE, errors="surrogateescape")
 
 

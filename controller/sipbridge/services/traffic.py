@@ -24,6 +24,9 @@ class _Happened(Enum):
     ANSWERED = "answered"
     FAILED = "failed"
 
+    # Python's own reads the name, each time that something is counted.
+    __hash__ = object.__hash__
+
 
 class _Kind(NamedTuple):
     """What is counted apart: the provider (``""`` for none), what happened, and why."""

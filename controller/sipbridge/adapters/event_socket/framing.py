@@ -8,13 +8,15 @@ Source: mod_event_socket.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from sipbridge.core.errors import SipBridgeError
 
 MAX_HEADER_BYTES = 64 * 1024
 MAX_BODY_BYTES = 256 * 1024 * 1024
+_SHORT_HEAD_BYTES = 64
 
 
 class FramingError(SipBridgeError):
@@ -31,7 +33,7 @@ class Frame(NamedTuple):
     """
 
     content_type: str
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: bytes
 
 
@@ -66,8 +68,7 @@ class FrameReader:
                             raise FramingError("no end of headers in 64 KiB")
                         return
                     self._searched = 0
-                    self._headers = _parse_headers(bytes(buffer[start:end]))
-                    self._body_length = _body_length(self._headers)
+                    self._headers, self._body_length = _read_head(bytes(buffer[start:end]))
                     start = end + 2
                 end = start + self._body_length
                 if len(buffer) < end:
@@ -94,6 +95,21 @@ def encode_command(command: str, body: str | None = None) -> bytes:
         return (command + "\n\n").encode("utf-8", "surrogateescape")
     content = body.encode("utf-8", "surrogateescape")
     return f"{command}\ncontent-length: {len(content)}\n\n".encode("utf-8", "surrogateescape") + content
+
+
+def _read_head(block: bytes) -> tuple[dict[str, str], int]:
+    """The headers, and the length of the body."""
+    if len(block) <= _SHORT_HEAD_BYTES:
+        return _read_short_head(block)
+    headers = _parse_headers(block)
+    return headers, _body_length(headers)
+
+
+@lru_cache(maxsize=256)
+def _read_short_head(block: bytes) -> tuple[dict[str, str], int]:
+    """Most replies are the same, and events differ in their lengths by little."""
+    headers = _parse_headers(block)
+    return headers, _body_length(headers)
 
 
 def _parse_headers(block: bytes) -> dict[str, str]:
