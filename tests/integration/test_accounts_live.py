@@ -182,3 +182,30 @@ def test_a_daemon_that_starts_without_its_database_serves_when_it_comes(
         installation.database.start()
     for user in ("alice", "bob"):
         installation.wait_for(user)
+
+
+def test_a_daemon_that_is_killed_and_starts_without_its_database_leaves_registrations_alone(
+    servers: tuple[FreeSwitch, MariaDb, RedisServer], installation: Installation
+) -> None:
+    freeswitch = servers[0]
+    registered = freeswitch.gateways_up()
+    registers = {user: installation.registers_of(user) for user in ("alice", "bob")}
+    installation.bridge.kill()
+    installation.database.kill()
+    before = len(installation.bridge.log())
+    try:
+        installation.bridge.start()
+        wait_until(
+            "it has looked at the gateways, and for the database",
+            lambda: all(
+                text in installation.bridge.log()[before:]
+                for text in ("gateways are in FreeSWITCH", "accounts stay as they are")
+            ),
+        )
+        assert installation.bridge.accounts() == {}
+    finally:
+        installation.database.start()
+    for user in ("alice", "bob"):
+        installation.wait_for(user)
+    assert freeswitch.gateways_up() == registered
+    assert {user: installation.registers_of(user) for user in ("alice", "bob")} == registers
