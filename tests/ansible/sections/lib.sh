@@ -152,7 +152,7 @@ play() {
   local playbook=$1
   shift
   ANSIBLE_CONFIG=ansible/ansible.cfg ANSIBLE_CONNECTION_PLUGINS=$PWD/tests/ansible/connection_plugins \
-    ANSIBLE_FORCE_COLOR=0 ${PLAY_IN:-} "$BIN/ansible-playbook" -i "$mine/inventory" "ansible/playbooks/$playbook.yml" "$@" >"$mine/out" 2>&1
+    ANSIBLE_FORCE_COLOR=0 ANSIBLE_TIMEOUT=120 ${PLAY_IN:-} "$BIN/ansible-playbook" -i "$mine/inventory" "ansible/playbooks/$playbook.yml" "$@" >"$mine/out" 2>&1
 }
 expect_play() {
   play "$@" || { cat "$mine/out"; die "$*"; }
