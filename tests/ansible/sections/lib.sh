@@ -122,6 +122,8 @@ freeswitch_vars:
   sipbridge_inside_ip: 127.0.0.1
   sipbridge_providers_ip: 127.0.0.1
   sipbridge_inside_networks: 127.0.0.0/8
+  # sipp refreshes no session: a call that is held for a section that takes long would end.
+  sipbridge_session_timeout_s: 86400
 freeswitch_restart_wait_s: 10
 # Many machines that tests run on may not.
 freeswitch_realtime: false
