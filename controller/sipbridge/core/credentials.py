@@ -43,9 +43,10 @@ def credential_fault(account: Account, *, has_edge: bool) -> CredentialFault | N
     if account.secret_type is not SecretType.CLEAR_TEXT and not has_edge:
         return CredentialFault("secretType", DIGEST_HASH)
     user_id = account.user_id or ""
-    for name, text in (("userid", user_id), ("secret", account.secret)):
+    # A file of version 1 has the secret as "password".
+    for name, called, text in (("userid", '"userid"', user_id), ("secret", "the secret", account.secret)):
         if _CONTROL.search(text):
-            return CredentialFault(name, f'"{name}" has a control character in it, which FreeSWITCH cannot be told')
+            return CredentialFault(name, f"{called} has a control character in it, which FreeSWITCH cannot be told")
     if ":" in user_id:
         return CredentialFault("userid", 'FreeSWITCH cannot authenticate with a colon in "userid": it is cut there')
     if account.secret_type is not SecretType.CLEAR_TEXT:
@@ -66,7 +67,7 @@ def _password_fault(account: Account, password: str) -> CredentialFault | None:
     Source: mod_sofia sofia_reg.c; sofia-sip iptsec auth_client.c.
     """
     if ":" in password:
-        return CredentialFault("secret", 'FreeSWITCH cannot authenticate with a colon in "secret": it is cut there')
+        return CredentialFault("secret", "FreeSWITCH cannot authenticate with a colon in a password: it is cut there")
     realm, user = account.realm or account.uri.host, account.user_id or account.uri.user
     if len(f'Digest:"{realm}":{user}:{password}'.encode()) > _LONGEST:
         message = f"FreeSWITCH cannot authenticate with more than {_LONGEST} bytes of realm, name and password together"
