@@ -100,6 +100,19 @@ def test_parked_call_tells_its_addresses_as_they_were_sent(
     listener.wait_for(CallEnded)
 
 
+def test_escaped_caller_is_who_he_is_in_the_providers_file(
+    world: World, switch: FreeSwitch, listener: Listener, outcomes: list[Outcome]
+) -> None:
+    """FreeSWITCH resolves escapes that RFC 3261 lets mean another user."""
+    written = "sip:%2B33%3bx%40%61@inside.example.org"
+    world.call("sip:bob@inside.example.org", f"<{written}>", "<sip:bob@inside.example.org>")
+
+    parked = listener.wait_for(CallParked)
+    assert parked.request.from_.uri.equivalent(parse_sip_uri(written))
+    switch.respond(parked.channel_uuid, "488 Not Acceptable Here", outcomes.append)
+    listener.wait_for(CallEnded)
+
+
 def test_declined_call_gets_the_status(
     world: World, switch: FreeSwitch, listener: Listener, outcomes: list[Outcome]
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 from sipbridge.core.account import Account
 from sipbridge.core.errors import UriError
 from sipbridge.core.template import NO_CALL, Template
-from sipbridge.core.uri import SipUri, normalize_escapes, parse_sip_uri
+from sipbridge.core.uri import SipUri, normalize_user_escapes, parse_sip_uri
 
 _RANK = attrgetter("rank")
 
@@ -75,14 +75,14 @@ class AccountIndex(Generic[LineT]):
 
     def candidates(self, wanted: SipUri | str) -> Sequence[LineT]:
         """Those whose key is that of `wanted`, by rank; parameters of URIs are still to be compared."""
-        key = normalize_escapes(wanted) if isinstance(wanted, str) else wanted.lookup_key
+        key = normalize_user_escapes(wanted) if isinstance(wanted, str) else wanted.lookup_key
         found = self._found.get(key, ())
         return found if isinstance(found, list | tuple) else (found,)
 
     def _key(self, account: Account) -> str:
         """The key of `account`; ``""`` when it has none, as without an alias."""
         uri = uri_of(self._by, account)
-        return uri.lookup_key if uri else normalize_escapes(self._by.render(NO_CALL, account))
+        return uri.lookup_key if uri else normalize_user_escapes(self._by.render(NO_CALL, account))
 
 
 def uri_of(by: Template, account: Account) -> SipUri | None:

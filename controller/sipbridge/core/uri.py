@@ -44,6 +44,7 @@ _NAME_ADDR = re.compile(rf'\s*+(?:"((?:[^"\\]++|\\.)*+)"|([^"<>]*+))\s*+<\s*+{_S
 # §19.1.4: a parameter that only one of two URIs has is ignored, except these.
 _ALWAYS_COMPARED = frozenset({"user", "ttl", "method", "maddr"})
 _ALPHANUM_AND_MARKS = re.compile(r"[A-Za-z0-9\-_.!~*'()]")
+_ALSO_IN_USER = re.compile(r"[&=+$,;?/]")
 _ESCAPE = re.compile(_ESCAPED)
 _USER_SAFE = "-_.!~*'()&=+$,;?/"
 _NOTHING_TO_ESCAPE = re.compile(rf"[A-Za-z0-9{re.escape(_USER_SAFE)}]*+")
@@ -119,7 +120,7 @@ class SipUri(NamedTuple):
         """
         scheme, userinfo, hostport, parameters, headers = self
         if "%" in userinfo:
-            userinfo = normalize_escapes(userinfo)
+            userinfo = normalize_user_escapes(userinfo)
         key = f"{scheme}:{userinfo}@{hostport.lower()}"
         if parameters:
             values = _parameters(parameters)
@@ -130,7 +131,7 @@ class SipUri(NamedTuple):
         return key
 
     def equivalent(self, other: SipUri) -> bool:
-        """Whether both address the same resource.
+        """Whether both address the same resource, as far as FreeSWITCH can tell (`normalize_user_escapes`).
 
         Source: RFC 3261 §19.1.4.
         """
@@ -241,12 +242,28 @@ def normalize_escapes(text: str) -> str:
 
     Source: RFC 3261 §19.1.4.
     """
+    return _ESCAPE.sub(_resolve, text)
 
-    def resolve(match: re.Match[str]) -> str:
-        character = chr(int(match[0][1:], 16))
-        return character if _ALPHANUM_AND_MARKS.fullmatch(character) else match[0].upper()
 
-    return _ESCAPE.sub(resolve, text)
+def normalize_user_escapes(text: str) -> str:
+    """The same for a user part, and resolve what it may hold as it is: ``%2B33`` → ``+33``.
+
+    RFC 3261 has these as two users. FreeSWITCH resolves them in every address that it hands over, so that nobody would
+    find an account that is written with the escape, not even by the same.
+
+    Source: sofia-sip url.c; seen on the wire.
+    """
+    return _ESCAPE.sub(_resolve_in_user, text)
+
+
+def _resolve_in_user(match: re.Match[str]) -> str:
+    character = chr(int(match[0][1:], 16))
+    return character if _ALSO_IN_USER.fullmatch(character) else _resolve(match)
+
+
+def _resolve(match: re.Match[str]) -> str:
+    character = chr(int(match[0][1:], 16))
+    return character if _ALPHANUM_AND_MARKS.fullmatch(character) else match[0].upper()
 
 
 def _parameters(text: str) -> dict[str, str]:

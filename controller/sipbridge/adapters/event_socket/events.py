@@ -2,7 +2,8 @@
 
 Addresses are taken as they were sent. ``variable_sip_from_uri`` and its kin come percent-decoded, so that a caller
 chooses what they hold, line ends included; ``variable_sip_full_from`` and ``variable_sip_full_to`` are the headers
-themselves. Of the Request-URI there are only decoded parts: the user part is escaped again.
+themselves, but for escapes of what a user part may hold as it is (`normalize_user_escapes`). Of the Request-URI there
+are only decoded parts: the user part is escaped again.
 """
 
 from __future__ import annotations
