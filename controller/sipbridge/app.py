@@ -135,7 +135,8 @@ class App:
             raise
         self._greenlets = [
             gevent.spawn(self._bridge.switch.run, self._observation.switch_listener),
-            gevent.spawn(self._steps),
+            gevent.spawn(self._call_steps),
+            gevent.spawn(self._gateway_steps),
         ]
         if _follows_network(self._settings):
             self._greenlets += [gevent.spawn(watch_network, self._bridge.network), gevent.spawn(self._network_steps)]
@@ -219,14 +220,19 @@ class App:
         if self._log_output is not None:
             self._log_output.learn(secrets_of_providers(config))
 
-    def _steps(self) -> None:
+    def _call_steps(self) -> None:
         while True:
             self._bridge.dispatch.step()
+            gevent.sleep(_STEP_S)
+
+    # Apart, both: they wait for FreeSWITCH while it reads gateways or starts a profile, and the lease must not.
+
+    def _gateway_steps(self) -> None:
+        while True:
             goes_on = self._bridge.registrar.step()
             gevent.sleep(_BREATH_S if goes_on else _STEP_S)
 
     def _network_steps(self) -> None:
-        # Apart: they wait for FreeSWITCH while a profile starts, and the lease must not.
         while True:
             self._bridge.network.step()
             gevent.sleep(_STEP_S)

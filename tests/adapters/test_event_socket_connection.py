@@ -242,6 +242,16 @@ def test_which_replies_are_errors(text: str, is_error: bool) -> None:
     assert Reply(text).is_error is is_error
 
 
+@pytest.mark.parametrize(("command", "answer"), [("api status", reply("+OK")), ("noevents", response("+OK"))])
+def test_a_reply_of_the_wrong_kind_means_that_one_was_lost(command: str, answer: bytes) -> None:
+    with serving(answering(lambda _: answer)) as server:
+        connection = new_connection(server.port)
+        connection.connect()
+        with pytest.raises(Unconfirmed, match="a reply that nobody asked for"):
+            connection.send(command)
+        assert not connection.connected
+
+
 def test_a_body_may_hold_anything() -> None:
     body = "line\n\napi reload\r\n\n'\u00e9\udcff"
     replies: list[Any] = []
@@ -249,7 +259,7 @@ def test_a_body_may_hold_anything() -> None:
         connection = new_connection(server.port)
         connection.connect()
         connection.post("sendmsg x", replies.append, body=body)
-        assert connection.send("api a").text == "+OK"
+        assert connection.send("noevents").text == "+OK"
         assert replies == [Reply("+OK")]
         assert server.clients[0].commands[1].endswith(f"\n\n{body}")
         connection.lose("the test is over")

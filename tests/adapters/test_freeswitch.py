@@ -60,7 +60,15 @@ class FakeFreeSwitch:
         if command.startswith("event "):
             self.events = client
         text = next((text for known, text in self.answers.items() if command.startswith(known)), "+OK")
+        if command.startswith("bgapi "):
+            self.finish_job(command, text)
+            return reply("+OK")
         return response(text) if command.startswith("api ") else reply(text)
+
+    def finish_job(self, command: str, answer: str) -> None:
+        """Tell what came of a ``bgapi``."""
+        job = command.partition("Job-UUID: ")[2]
+        self.tell(event("BACKGROUND_JOB", **{"Job-UUID": job, "_body": answer}))
 
     def tell(self, *events: bytes) -> None:
         assert self.events is not None
@@ -133,10 +141,10 @@ def test_filters_come_first_so_that_nothing_unwanted_ever_comes(fake: FakeFreeSw
         until(lambda: listener.told == ["up"])
         made.stop()
         running.get(timeout=5)
-    *filters, subscription = fake.commands[:5]
-    assert [each.split()[0] for each in filters] == ["filter"] * 4
+    *filters, subscription = fake.commands[:6]
+    assert [each.split()[0] for each in filters] == ["filter"] * 5
     assert subscription == (
-        "event json CHANNEL_PARK CHANNEL_HANGUP_COMPLETE HEARTBEAT SHUTDOWN CUSTOM "
+        "event json CHANNEL_PARK CHANNEL_HANGUP_COMPLETE HEARTBEAT SHUTDOWN BACKGROUND_JOB CUSTOM "
         "sofia::gateway_state sofia::gateway_add sofia::gateway_delete sofia::profile_start"
     )
     assert listener.told[1].startswith("down: ")  # type: ignore[union-attr]
@@ -330,13 +338,16 @@ def test_gateways_are_added_by_a_rescan_while_the_spool_holds_them(
 
     def answer(_client: Client, command: str) -> bytes:
         held.append((command, spool_file.read_text()))
-        return response("Reload XML [Success]\n+OK scan complete\n")
+        if command.startswith("api "):
+            return response("+OK [Success]")
+        fake.finish_job(command, "Reload XML [Success]\n+OK scan complete\n")
+        return reply("+OK Job-UUID: …")
 
     monkeypatch.setattr(fake, "_answer", answer)
     switch.add_gateways([ALICE])
     until(lambda: len(held) == 2)
     (rescan, meanwhile), (forget, afterwards) = held
-    assert rescan == "api sofia profile providers rescan"
+    assert rescan.startswith("bgapi sofia profile providers rescan\nJob-UUID: ")
     assert ALICE.password in meanwhile
     # Until it reads again FreeSWITCH keeps what it has read in a file of its own.
     assert forget == "api reloadxml"
@@ -347,7 +358,7 @@ def test_gateways_are_added_by_a_rescan_while_the_spool_holds_them(
 def test_a_rescan_that_only_seems_to_have_worked_is_a_refusal(
     switch: FreeSwitch, fake: FakeFreeSwitch, spool_file: Path
 ) -> None:
-    fake.answers["api sofia profile providers rescan"] = (
+    fake.answers["bgapi sofia profile providers rescan"] = (
         "Reload XML [[error near line 18]: unclosed tag]\n+OK scan complete\n"
     )
     with pytest.raises(CommandRefused, match="error near line 18"):
@@ -368,11 +379,40 @@ def test_a_rescan_that_is_lost_empties_the_spool_all_the_same(
     assert spool_file.read_text() == "<include>\n</include>\n"
 
 
+def test_what_is_rescanned_meanwhile_holds_up_no_other_command(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
+    jobs: list[str] = []
+    fake.finish_job = lambda command, answer: jobs.append(command)  # type: ignore[method-assign]
+    adding = gevent.spawn(switch.add_gateways, [])
+    until(lambda: jobs)
+    assert switch.api("status") == "+OK"
+    assert not adding.ready()
+    FakeFreeSwitch.finish_job(fake, jobs[0], "Reload XML [Success]\n+OK scan complete\n")
+    adding.get(timeout=5)
+
+
+def test_no_lease_while_freeswitch_is_about_to_end(
+    switch: FreeSwitch, fake: FakeFreeSwitch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake.answers["api fsctl shutdown_check"] = "true"
+    switch.renew_lease()
+    until(lambda: fake.commands[-1:] == ["api fsctl pause inbound"])
+    switch.renew_lease()
+    until(lambda: fake.commands[-4:-3] == ["api fsctl shutdown_check"])
+    assert fake.commands.count("api fsctl resume inbound") == 1
+    fake.answers["api fsctl shutdown_check"] = "false"
+    switch.renew_lease()
+    until(lambda: "not to shut down any more" in caplog.text)
+    switch.renew_lease()
+    until(lambda: fake.commands.count("api fsctl resume inbound") == 2)
+    assert caplog.text.count("is to shut down when its calls are over") == 1
+
+
 def test_the_lease_is_put_off_and_ended(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
     switch.renew_lease()
     switch.end_lease()
-    until(lambda: len(fake.commands) == 8)
+    until(lambda: len(fake.commands) == 9)
     assert fake.commands == [
+        "api fsctl shutdown_check",
         "api global_setvar sipbridge_lease=true",
         "api fsctl resume inbound",
         "api sched_del sipbridge_lease",

@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from sipbridge.adapters.event_socket.connection import EventSocketConnection
-from sipbridge.adapters.event_socket.freeswitch import LEASE_VARIABLE
+from sipbridge.adapters.event_socket.lease import LEASE_VARIABLE
 from sipbridge.adapters.event_socket.profiles import profile_parameters
 from sipbridge.core.network import canonical_address
 from sipbridge.doctor.check_switch import NEEDED_MODULES

@@ -119,7 +119,7 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         if len(self._unanswered) >= MAX_PENDING_COMMANDS:
             on_reply(NotSent(f"{MAX_PENDING_COMMANDS} commands wait for {self._where}"))
             return
-        self._unanswered.add(on_reply, timeout_s)
+        self._unanswered.add(on_reply, timeout_s, is_api=command.startswith("api "))
         self._send(encoded)
 
     def send(self, command: str, timeout_s: float | None = None) -> Reply:
@@ -261,9 +261,9 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
             case "text/event-json":
                 self._handle_event(frame.body)
             case "command/reply":
-                self._handle_reply(frame.headers.get("Reply-Text", ""))
+                self._handle_reply(frame.headers.get("Reply-Text", ""), is_api=False)
             case "api/response":
-                self._handle_reply(frame.body.decode("utf-8", "replace"))
+                self._handle_reply(frame.body.decode("utf-8", "replace"), is_api=True)
             case "auth/request":
                 self._greeting.set(None)
             case "text/disconnect-notice":
@@ -273,8 +273,8 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
             case unknown:
                 _log.warning("a frame of unknown type from %s: %.60r", self._where, unknown)
 
-    def _handle_reply(self, text: str) -> None:
-        if not self._unanswered:
+    def _handle_reply(self, text: str, *, is_api: bool) -> None:
+        if not self._unanswered.expects(is_api=is_api):
             self.lose("a reply that nobody asked for")
             return
         self._unanswered.answer(text)

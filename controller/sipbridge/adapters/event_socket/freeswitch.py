@@ -10,10 +10,12 @@ from functools import partial
 
 import orjson
 
+from sipbridge.adapters.event_socket.background_jobs import BackgroundJobs
 from sipbridge.adapters.event_socket.command_tally import CommandTally
 from sipbridge.adapters.event_socket.connection import EventSocketConnection
 from sipbridge.adapters.event_socket.events import PARSERS, parse_status
 from sipbridge.adapters.event_socket.json_events import Event
+from sipbridge.adapters.event_socket.lease import PAUSE, RESUME, Lease
 from sipbridge.adapters.event_socket.link import Link, LinkSettings
 from sipbridge.adapters.event_socket.recovery import recover_calls
 from sipbridge.adapters.event_socket.unanswered import Reply
@@ -29,22 +31,19 @@ from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchListener, Sw
 
 _log = logging.getLogger(__name__)
 
-LEASE_VARIABLE = "sipbridge_lease"
 SALT_VARIABLE = "sipbridge_salt"
 LOST_GATEWAYS_VARIABLE = "sipbridge_lost_gateways"
 _COUNT = re.compile("[0-9]{1,12}")
-# The variable is what the dialplan looks at. The SIP stack is paused along with it: it then answers 503 to OPTIONS as
-# well, by which a proxy finds out where to send calls. Source: mod_sofia, sofia_event_callback.
-_PAUSE, _RESUME = "fsctl pause inbound", "fsctl resume inbound"
 _SALT = re.compile("[0-9a-f]{64}")
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{16}")
 _PATIENCE = 12
 """So many times as long as usual, for what FreeSWITCH needs seconds for with tens of thousands of gateways."""
-_SUBSCRIPTION = "event json CHANNEL_PARK CHANNEL_HANGUP_COMPLETE HEARTBEAT SHUTDOWN CUSTOM " + " ".join(
+_NOT_OF_CHANNELS = ("HEARTBEAT", "SHUTDOWN", "BACKGROUND_JOB", "CUSTOM")
+_SUBSCRIPTION = f"event json CHANNEL_PARK CHANNEL_HANGUP_COMPLETE {' '.join(_NOT_OF_CHANNELS)} " + " ".join(
     name for name in PARSERS if "::" in name
 )
 # Matches are ORed: the A legs of the bridge, which the dialplan marks, and whatever is not about a channel.
-_FILTERS = ("variable_sip_bridge true", "Event-Name HEARTBEAT", "Event-Name SHUTDOWN", "Event-Name CUSTOM")
+_FILTERS = ("variable_sip_bridge true", *(f"Event-Name {name}" for name in _NOT_OF_CHANNELS))
 
 
 class FreeSwitch:
@@ -68,8 +67,9 @@ class FreeSwitch:
         self._link = Link(link, self, tally=self._tally)
         self._spool = spool
         self._profile = provider_profile
-        self._lease_s = lease_s
         self._recover_on = recover_on
+        self._lease = Lease(lease_s)
+        self._jobs = BackgroundJobs()
         self._long_timeout_s = link.command_timeout_s * _PATIENCE
         self._listener: SwitchListener
         self._commands: EventSocketConnection | None = None
@@ -95,6 +95,7 @@ class FreeSwitch:
         self._commands = commands
         for name, parse in PARSERS.items():
             events.register_handle(name, partial(self._tell, parse))
+        events.register_handle("BACKGROUND_JOB", self._jobs.on_event)
         events.register_handle("SHUTDOWN", lambda _: events.lose("FreeSWITCH shuts down"))
         for command in (*(f"filter {text}" for text in _FILTERS), _SUBSCRIPTION):
             reply = events.send(command)
@@ -117,6 +118,7 @@ class FreeSwitch:
     def on_link_down(self, reason: str) -> None:
         """Tell the listener, whether the link is lost or could not be made."""
         self._commands = None
+        self._jobs.lose(reason)
         self._listener.on_switch_down(reason)
 
     def _tell(self, parse: Callable[[Event], SwitchEvent], event: Event) -> None:
@@ -203,7 +205,7 @@ class FreeSwitch:
         command = f"sofia profile {self._profile} rescan"
         try:
             with self._spool.holding(gateways):
-                reply = self.api(command, self._long_timeout_s)
+                reply = self._jobs.run(self._connection(), command, self._long_timeout_s)
         finally:
             self._forget_spool()
         # "+OK scan complete" comes even when the XML was refused: only the first line tells.
@@ -229,25 +231,21 @@ class FreeSwitch:
 
     def hold_calls(self) -> None:
         """``fsctl pause inbound``: sofia answers an INVITE with 503 and Retry-After before it makes a session of it."""
-        self._post(f"api {_PAUSE}", _ignore)
+        self._post(f"api {PAUSE}", _ignore)
 
     def release_calls(self) -> None:
         """``fsctl resume inbound``."""
-        self._post(f"api {_RESUME}", _ignore)
+        self._post(f"api {RESUME}", _ignore)
 
     def renew_lease(self) -> None:
-        """Put the end of the lease off: the old end is taken back and a new one scheduled."""
-        self._post(f"api global_setvar {LEASE_VARIABLE}=true", _ignore)
-        self._post(f"api {_RESUME}", _ignore)
-        self._post(f"api sched_del {LEASE_VARIABLE}", _ignore)
-        for end in (f"global_setvar {LEASE_VARIABLE}=false", _PAUSE):
-            self._post(f"api sched_api +{self._lease_s} {LEASE_VARIABLE} {end}", _ignore)
+        """See `Lease.renew`."""
+        if self._commands is not None:
+            self._lease.renew(self._commands)
 
     def end_lease(self) -> None:
-        """Take the lease back at once."""
-        self._post(f"api sched_del {LEASE_VARIABLE}", _ignore)
-        self._post(f"api global_setvar {LEASE_VARIABLE}=false", _ignore)
-        self._post(f"api {_PAUSE}", _ignore)
+        """See `Lease.end`."""
+        if self._commands is not None:
+            self._lease.end(self._commands)
 
     def api(self, command: str, timeout_s: float | None = None) -> str:
         """The answer to an API command.

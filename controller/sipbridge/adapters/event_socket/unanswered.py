@@ -30,6 +30,7 @@ OnReply = Callable[[Reply | SwitchLost], None]
 
 class _Command(NamedTuple):
     on_reply: OnReply
+    is_api: bool
     timeout_s: float
     since: float
 
@@ -53,12 +54,12 @@ class Unanswered:
     def __len__(self) -> int:
         return len(self._commands)
 
-    def add(self, on_reply: OnReply, timeout_s: float | None) -> None:
-        """Wait for one more reply."""
+    def add(self, on_reply: OnReply, timeout_s: float | None, *, is_api: bool) -> None:
+        """Wait for one more reply; to ``api`` it is another frame than to all else."""
         now = time.monotonic()
         if not self._commands:
             self._last_reply_at = now
-        self._commands.append(_Command(on_reply, timeout_s or self._timeout_s, now))
+        self._commands.append(_Command(on_reply, is_api, timeout_s or self._timeout_s, now))
 
     def overdue_s(self) -> float | None:
         """How long the oldest command was given, if that is over: since it was sent, or the one before was answered.
@@ -68,6 +69,13 @@ class Unanswered:
         if not self._commands or time.monotonic() - self._last_reply_at <= self._commands[0].timeout_s:
             return None
         return self._commands[0].timeout_s
+
+    def expects(self, *, is_api: bool) -> bool:
+        """Whether the oldest command is one that a reply of this kind can belong to.
+
+        When it is not, a reply was lost: from then on each would be taken for that to the command before.
+        """
+        return bool(self._commands) and self._commands[0].is_api is is_api
 
     def answer(self, text: str) -> None:
         """Give a reply to the oldest.
