@@ -321,7 +321,10 @@ def test_what_was_not_sent_yet_is_told_so() -> None:
 
 
 def test_what_finds_no_room_is_sent_later_and_in_order() -> None:
-    with connected(answering(lambda command: response(command[:12]))) as connection:
+    def answer(command: str) -> bytes:
+        return (response if command.startswith("api ") else reply)(command[:12])
+
+    with connected(answering(answer)) as connection:
         replies: list[Any] = []
         for command, body in (("sendmsg first", MORE_THAN_FITS), ("api second", None), ("api third", None)):
             connection.post(command, replies.append, body=body)

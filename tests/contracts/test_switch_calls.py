@@ -79,9 +79,14 @@ def dial_string(world: World, gateway: GatewayName | None, callee: str = "answer
     return format_dial_string(bridge, gateway, "providers")
 
 
+def call_once(world: World) -> PlacedCall:
+    """A call from our side."""
+    return world.call("sip:+33%23@inside.example.org:5070;user=phone", CALLER, "<sip:b,$b@x.example.org>")
+
+
 def park(world: World, listener: Listener) -> tuple[CallParked, PlacedCall]:
     """A call that waits, and its caller's view of it."""
-    call = world.call("sip:+33%23@inside.example.org:5070;user=phone", CALLER, "<sip:b,$b@x.example.org>")
+    call = call_once(world)
     return listener.wait_for(CallParked), call
 
 
@@ -214,15 +219,15 @@ def test_gateway_that_failed_to_register_ends_the_call(
     assert eventually("a final response", call.statuses)[-1] == 503
 
 
-def test_unknown_gateway_ends_the_call(
+def test_unknown_gateway_ends_the_call_with_a_status_that_sends_the_caller_elsewhere(
     world: World, switch: FreeSwitch, listener: Listener, outcomes: list[Outcome]
 ) -> None:
     parked, call = park(world, listener)
 
     switch.bridge(parked.channel_uuid, dial_string(world, GatewayName("sipbridge.no.0")), outcomes.append)
 
-    assert listener.wait_for(CallEnded) == CallEnded(parked.channel_uuid, "INVALID_GATEWAY", answered=False)
-    assert eventually("a final response", call.statuses)[-1] >= 400
+    assert listener.wait_for(CallEnded) == CallEnded(parked.channel_uuid, "NORMAL_TEMPORARY_FAILURE", answered=False)
+    assert eventually("a final response", call.statuses) == [503]
 
 
 def test_call_in_progress_tells_its_account_until_it_ends(
@@ -313,3 +318,26 @@ def test_the_state_of_a_call_is_told_when_somebody_asks(
     switch.bridge(uuid, dial_string(world, gateway.name, callee), outcomes.append)
     eventually("it goes on", lambda: {180, 200} & set(call.statuses()))
     eventually("it is told", lambda: switch.call_states().get(uuid) == state)
+
+
+def test_no_call_comes_while_the_switch_waits_for_its_last_to_end(
+    world: World, switch: FreeSwitch, listener: Listener, gateway: Gateway, outcomes: list[Outcome]
+) -> None:
+    parked, call = park(world, listener)
+    switch.bridge(parked.channel_uuid, dial_string(world, gateway.name), outcomes.append)
+    eventually("answered", lambda: 200 in call.statuses())
+
+    world.shut_down_when_free()
+    eventually("it says so", lambda: switch.api("fsctl shutdown_check") == "true")
+    for _ in range(2):
+        switch.renew_lease()
+        assert switch.api("status")  # answered after the lease
+    assert eventually("refused", call_once(world).statuses) == [503]
+
+    world.shut_down_when_free(cancel=True)
+    switch.renew_lease()
+    eventually("it says so", lambda: switch.api("fsctl shutdown_check") == "false")
+    switch.renew_lease()
+    assert switch.api("status")
+    park(world, listener)
+    call.hang_up()

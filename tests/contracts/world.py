@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 import gevent
+import gevent.socket
 
 from sipbridge.adapters.event_socket.link import LinkSettings
 from sipbridge.simulator import CalleeRule, CallState, Refuse, RegistrarRule, SimulatedCall, SimulatedInvite, Simulator
@@ -22,6 +24,7 @@ from support.sip_peer import SipPeer
 from support.sip_rule import Reply, answers, replies
 
 RIGHT_PASSWORD = "right"
+_SHUTDOWN = {False: "fsctl shutdown elegant", True: "fsctl shutdown cancel"}
 _T = TypeVar("_T")
 
 
@@ -84,6 +87,9 @@ class World(Protocol):
     def invites(self) -> list[ArrivedInvite]:
         """Every INVITE that the far side has got, those that it asked for a digest left out."""
 
+    def shut_down_when_free(self, *, cancel: bool = False) -> None:
+        """Ask the switch to end as soon as there are no calls, or not to."""
+
     def restart_switch(self) -> None:
         """Have the switch crash and start again."""
 
@@ -133,6 +139,14 @@ class SimulatedWorld:
     def invites(self) -> list[ArrivedInvite]:
         """See `World`."""
         return [ArrivedInvite(one.request_uri, one.to, one.from_) for one in self.simulator.far_side.invites]
+
+    def shut_down_when_free(self, *, cancel: bool = False) -> None:
+        """See `World`."""
+        with closing(gevent.socket.create_connection(("127.0.0.1", self.simulator.port))) as client:
+            client.sendall(f"auth {self.simulator.password}\n\napi {_SHUTDOWN[cancel]}\n\n".encode())
+            answers = b""
+            while answers.count(b"+OK") < 2:
+                answers += client.recv(1024)
 
     def restart_switch(self) -> None:
         """See `World`."""
@@ -202,6 +216,11 @@ class RealWorld:
             for one in self._far_side.received
             if one.method == "INVITE" and not one.in_dialog and self._provider.accepts(one)
         ]
+
+    def shut_down_when_free(self, *, cancel: bool = False) -> None:
+        """See `World`."""
+        # In the background: it answers when it is about to end.
+        self._freeswitch.event_socket.command(f"bgapi {_SHUTDOWN[cancel]}")
 
     def restart_switch(self) -> None:
         """See `World`."""

@@ -84,8 +84,8 @@ def test_nobody_answers(
 @pytest.mark.parametrize(
     ("dial_string", "cause", "status"),
     [
-        ("sofia/gateway/sipbridge.nobody/bob@example.org", "INVALID_GATEWAY", 484),
-        ("sofia/nowhere/sip:bob@example.org", "INVALID_PROFILE", 502),
+        ("sofia/gateway/sipbridge.nobody/bob@example.org", "NORMAL_TEMPORARY_FAILURE", 503),
+        ("sofia/nowhere/sip:bob@example.org", "NORMAL_TEMPORARY_FAILURE", 503),
         ("sofia/gateway/sipbridge.nobody", "INVALID_URL", 484),
         ("loopback/bob", "CHAN_NOT_IMPLEMENTED", 480),
         ("{a=1", "ORIGINATOR_CANCEL", 487),

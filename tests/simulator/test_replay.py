@@ -32,7 +32,7 @@ NEVER_S = 1e6
 RECORDED_TICK_PHASE_S = 0.215
 
 # Our dialplan matches no destination number, and says what a failed bridge leads to.
-NOT_IN_RECORDED_DIALPLAN = {"variable_DP_MATCH", "variable_continue_on_fail"}
+NOT_IN_RECORDED_DIALPLAN = {"variable_DP_MATCH", "variable_continue_on_fail", "variable_transfer_on_fail"}
 
 # A profile's calls went to a context of another name.
 CONTEXTS = {"public": "external"}
@@ -209,7 +209,10 @@ def place_recorded(simulator: Simulator, event: dict[str, Any]) -> SimulatedCall
     port = f":{sent['sip_req_port']}" if "sip_req_port" in sent else ""
     params = f";{sent['sip_req_params']}" if "sip_req_params" in sent else ""
     request_uri = f"sip:{sent['sip_req_user']}@{sent['sip_req_host']}{port}{params}"
-    return simulator.place_call(request_uri, from_header, to_header, headers=headers, call_id=call_id)
+    call = simulator.place_call(request_uri, from_header, to_header, headers=headers, call_id=call_id)
+    # In the recorded dialplan the cause of a failed bridge is always that of the call.
+    call.channel.set("transfer_on_fail", "")
+    return call
 
 
 def add_gateway(simulator: Simulator, spool_file: Path, definition: str, ticks: int = 3) -> None:

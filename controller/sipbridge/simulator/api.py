@@ -98,6 +98,11 @@ def _fsctl(switch: Switch, argument: str) -> str:
             return "+OK\n"
         case ["pause_check", "inbound"]:
             return "true" if switch.is_paused else "false"
+        case ["shutdown_check"]:
+            return "true" if switch.is_leaving else "false"
+        case ["shutdown", *how] if "cancel" in how:
+            switch.cancel_shutdown()
+            return "+OK\n"
         case _:
             return "-ERR Unknown command\n"
 

@@ -203,7 +203,11 @@ class SimulatedCall(CallProgress):
             self._note({"last_bridge_proto_specific_hangup_cause": f"sip:{status}"})
         if not self._is_bridged:
             self._note_failed_bridge(cause)
-        self._end_with_b_leg(cause, status)
+        causes, _, destination = (self.channel.get("transfer_on_fail") or "").partition(" ")
+        if cause in causes.split(",") and destination.startswith("respond:"):
+            self._run("respond", destination.removeprefix("respond:"))
+        else:
+            self._end_with_b_leg(cause, status)
 
     def _note_failed_bridge(self, cause: str) -> None:
         self._note({"originate_disposition": cause, "DIALSTATUS": dialstatus_of_cause(cause)})

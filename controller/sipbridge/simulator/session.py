@@ -20,6 +20,7 @@ from sipbridge.simulator.subscription import Filter, Subscription
 if TYPE_CHECKING:
     from sipbridge.simulator.switch import Switch
 
+_POLL_S = 0.01
 _BACKGROUND_JOB = Origin("mod_event_socket.c", "api_exec", 1572)
 
 
@@ -83,12 +84,23 @@ class Session:
                 return protocol.format_command_reply("-ERR command not found"), False
 
     def _run_api(self, text: str) -> tuple[bytes, bool]:
-        if text.startswith("fsctl shutdown"):
-            announces = text != "fsctl shutdown now"
-            gevent.spawn(self._world.shut_down_switch, announces)
-            # Now means that it dies before it answers.
-            return protocol.format_api_response("+OK\n") if announces else b"", not announces
+        match text.split():
+            case ["fsctl", "shutdown", "now"]:
+                gevent.spawn(self._world.shut_down_switch)
+                # It dies before it answers.
+                return b"", True
+            case ["fsctl", "shutdown", *how] if "cancel" not in how:
+                self._switch.begin_shutdown(takes_calls="elegant" in how)
+                gevent.spawn(self._shut_down, waits="elegant" in how or "asap" in how)
+                return protocol.format_api_response("+OK\n"), False
         return protocol.format_api_response(run_api(self._switch, text)), False
+
+    def _shut_down(self, *, waits: bool) -> None:
+        switch = self._switch
+        while waits and switch.calls and switch.is_leaving:
+            gevent.sleep(_POLL_S)
+        if switch.is_leaving and self._world.switch is switch:
+            self._world.shut_down_switch(announces=True)
 
     def _run_background(self, command: Command) -> bytes:
         job_uuid = command.headers.get("job-uuid") or str(uuid.uuid4())

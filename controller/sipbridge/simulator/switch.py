@@ -50,6 +50,7 @@ class Switch(SwitchCore):
         self.started_us = now_us()
         self.calls: dict[str, SimulatedCall] = {}
         self.is_paused = False
+        self.is_leaving = False
         self.configuration_error = ""
         self._is_running = False
         self._admits_any_provider = admits_any_provider
@@ -103,6 +104,7 @@ class Switch(SwitchCore):
         call.channel.set("sip_bridge", "true")
         call.channel.set("hangup_after_bridge", "true")
         call.channel.set("continue_on_fail", "false")
+        call.channel.set("transfer_on_fail", "INVALID_GATEWAY,INVALID_PROFILE respond:503 inline")
         call.park()
 
     # The whole.
@@ -117,6 +119,15 @@ class Switch(SwitchCore):
             profile.start()
 
         self.clock.after_real(down_ticks * profile.tick_s, start_again)
+
+    def begin_shutdown(self, *, takes_calls: bool) -> None:
+        """``fsctl shutdown``, with ``elegant``, which goes on to take calls, or ``asap``, or neither."""
+        self.is_leaving = True
+        self.is_paused |= not takes_calls
+
+    def cancel_shutdown(self) -> None:
+        """``fsctl shutdown cancel``."""
+        self.is_leaving = self.is_paused = False
 
     def announce_shutdown(self) -> None:
         """Say SHUTDOWN."""

@@ -15,7 +15,7 @@ from sipbridge.adapters.event_socket.command_tally import CommandTally
 from sipbridge.adapters.event_socket.connection import EventSocketConnection
 from sipbridge.adapters.event_socket.events import PARSERS, parse_status
 from sipbridge.adapters.event_socket.json_events import Event
-from sipbridge.adapters.event_socket.lease import PAUSE, RESUME, Lease
+from sipbridge.adapters.event_socket.lease import LEASE_VARIABLE, PAUSE, RESUME, Lease
 from sipbridge.adapters.event_socket.link import Link, LinkSettings
 from sipbridge.adapters.event_socket.recovery import recover_calls
 from sipbridge.adapters.event_socket.unanswered import Reply
