@@ -102,7 +102,7 @@ class Switch(Protocol):
 
 
 class SimulatedSwitch:
-    """The simulator: a tick takes 50 ms, a second of all else 200."""
+    """The simulator: a tick takes 50 ms. All else takes its time, as the lease is renewed by the daemon's clock."""
 
     def __init__(self, simulator: Simulator, spool_file: Path) -> None:
         self._simulator = simulator
@@ -287,7 +287,7 @@ def simulated_switch(folder: Path) -> Iterator[Switch]:
     """The simulator, until the end of the block; it fails if the simulator failed."""
     spool_file = folder / "gateways.xml"
     spool_file.write_text("<include>\n</include>\n")
-    with Simulator(spool_file=spool_file, tick_s=0.05, time_scale=0.2) as simulator:
+    with Simulator(spool_file=spool_file, tick_s=0.05) as simulator:
         yield SimulatedSwitch(simulator, spool_file)
 
 

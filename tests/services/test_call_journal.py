@@ -137,6 +137,30 @@ def test_a_call_that_is_gone_is_lost_at_the_second_look(services: Services, obse
     assert not services.journal.under_way
 
 
+def test_an_end_that_is_told_after_all_or_twice_is_no_other_call(services: Services, observed: Observed) -> None:
+    services.park("call-1")
+    services.switch.alive.clear()
+    services.calls.reconcile()
+    services.calls.reconcile()
+    services.end("call-1")
+    services.park("call-2")
+    services.end("call-2")
+    services.end("call-2")
+    assert observed.outcomes() == [
+        ("call-1", CallOutcome.LOST, ""),
+        ("call-2", CallOutcome.ANSWERED, "NORMAL_CLEARING"),
+    ]
+
+
+def test_as_many_ends_are_remembered_as_there_can_be_calls(
+    services: Services, observed: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sipbridge.services.call_journal._OVER_KEPT", 2)
+    for name in ("call-1", "call-2", "call-3", "call-3", "call-2", "call-1"):
+        services.end(name)
+    assert [record.channel_uuid for record in observed.over] == ["call-1", "call-2", "call-3", "call-1"]
+
+
 def test_a_call_that_is_gone_and_told_after_all_is_not_lost(services: Services, observed: Observed) -> None:
     services.park("call-1")
     services.switch.alive.clear()

@@ -1,12 +1,14 @@
 """Decisions and ends of calls become records, one for each call, told to whoever counts, writes or shows them. Pure.
 
 FreeSWITCH tells how a call ended in one event. A call that is gone without it may still have that event on its way, so
-it is given up for lost only when it is still missed at the next look.
+it is given up for lost only when it is still missed at the next look. An end that is told
+once more after that is nobody's.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -19,6 +21,9 @@ from sipbridge.ports import CallObserver, Clock
 
 _log = logging.getLogger(__name__)
 
+_OVER_KEPT = 10_000
+"""Calls whose end is known when it is told again: more than FreeSWITCH carries at a time."""
+
 
 class CallJournal:
     """Knows how each call in progress was decided, and tells its observers."""
@@ -29,6 +34,9 @@ class CallJournal:
         self._under_way: dict[ChannelUuid, CallDecided] = {}
         # Gone, their ends not told yet; with the line that each of them held.
         self._missed: dict[ChannelUuid, Line | None] = {}
+        # The latest that are over, oldest first.
+        self._over: deque[ChannelUuid] = deque()
+        self._is_over: set[ChannelUuid] = set()
 
     @property
     def under_way(self) -> Mapping[ChannelUuid, CallDecided]:
@@ -68,12 +76,14 @@ class CallJournal:
                 _log.exception("telling %r of call %s failed", observer, call.channel_uuid)
 
     def ended(self, ended: CallEnded, line: Line | None) -> None:
-        """A call is over.
+        """A call is over; told again, it is not told on.
 
         Args:
             line: the one that it held until now.
         """
         channel = ended.channel_uuid
+        if channel in self._is_over:
+            return
         missed = self._missed.pop(channel, None)
         self._close(channel, line or missed, ended)
 
@@ -92,6 +102,7 @@ class CallJournal:
 
     def _close(self, channel: ChannelUuid, line: Line | None, ended: CallEnded | None) -> None:
         decided = self._under_way.pop(channel, None)
+        self._remember(channel)
         if decided is not None and line is None:
             line = decided.decision.line
         record = CallRecord(channel, _outcome(decided, line, ended), line, decided, ended)
@@ -100,6 +111,12 @@ class CallJournal:
                 observer.on_call_over(record)
             except Exception:  # noqa: BLE001 - as above
                 _log.exception("telling %r of the end of call %s failed", observer, channel)
+
+    def _remember(self, channel: ChannelUuid) -> None:
+        self._over.append(channel)
+        self._is_over.add(channel)
+        if len(self._over) > _OVER_KEPT:
+            self._is_over.discard(self._over.popleft())
 
 
 def _outcome(decided: CallDecided | None, line: Line | None, ended: CallEnded | None) -> CallOutcome:
