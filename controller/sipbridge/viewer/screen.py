@@ -82,15 +82,21 @@ def _titled(section: Section, page: AccountPage, query: AccountQuery) -> Section
     """The same with a line before it that says which accounts these are."""
     if not section.lines:
         return section
-    shown = _rows(section)
-    matching = f"{page.matching:,}"
-    what = f"{page.offset + 1:,}-{page.offset + shown:,} of {matching}" if shown else f"none of {matching}"
-    title = Text(f"accounts {what}, {_ORDERS[query.order]}", DIM, no_wrap=True)
+    title = Text(_which(page, _rows(section), query), DIM, no_wrap=True)
     if query.match:
-        title.append(printable(f', with "{query.match}"'))
+        title.append(printable(f' with "{query.match}"' if not page.matching else f', with "{query.match}"'))
     if query.only_failed:
         title.append(", failed ones only")
-    return replace(section, lines=[title, *section.lines[1:]])
+    return replace(section, lines=[title, *section.lines[1:]] if page.matching else [title])
+
+
+def _which(page: AccountPage, shown: int, query: AccountQuery) -> str:
+    if not page.matching:
+        return "no account"
+    order = _ORDERS[query.order]
+    if shown == page.matching:
+        return f"{shown:,} account{'s' if shown > 1 else ''}, {order}"
+    return f"accounts {page.offset + 1:,}-{page.offset + shown:,} of {page.matching:,}, {order}"
 
 
 def _rows(section: Section) -> int:
