@@ -113,6 +113,7 @@ def test_escaped_caller_is_who_he_is_in_the_providers_file(
     world.call("sip:bob@inside.example.org", f"<{written}>", "<sip:bob@inside.example.org>")
 
     parked = listener.wait_for(CallParked)
+    assert parked.request.from_header.startswith("<sip:+33;x%40a@inside.example.org>;tag=")
     assert parked.request.from_.uri.equivalent(parse_sip_uri(written))
     switch.respond(parked.channel_uuid, "488 Not Acceptable Here", outcomes.append)
     listener.wait_for(CallEnded)

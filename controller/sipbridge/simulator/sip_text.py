@@ -5,8 +5,12 @@ An independent, forgiving reading: what a real caller could send, hostile or not
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import unquote
+
+# Escapes of what a user part may hold as it is (RFC 3261 §25.1): sofia-sip resolves them when it parses a URI.
+_RESOLVED = re.compile(r"%(?:2[146-9A-Fa-f]|3[0-9BbDdFf]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,12 @@ class SipAddress:
     def decoded_display(self) -> str:
         """The display name with its escapes resolved, which FreeSWITCH does although no RFC says so."""
         return unquote(self.display, errors="surrogateescape")
+
+    @property
+    def full(self) -> str:
+        """The header as FreeSWITCH hands it on: as it was sent, but for escapes in the user part that need not be."""
+        resolved = _RESOLVED.sub(lambda escape: unquote(escape[0]), self.user)
+        return self.text if resolved == self.user else self.text.replace(f":{self.user}", f":{resolved}", 1)
 
     @property
     def shown_uri(self) -> str:

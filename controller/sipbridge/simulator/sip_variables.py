@@ -86,10 +86,10 @@ def incoming_variables(
     variables["variable_sip_full_via"] = f"SIP/2.0/UDP {ADDRESS}:{CALLER_PORT};branch=z9hG4bK-{session}-1-0"
     if from_.display:
         variables["variable_sip_from_display"] = from_.display
-    variables["variable_sip_full_from"] = from_.text
+    variables["variable_sip_full_from"] = from_.full
     if to.display:
         variables["variable_sip_to_display"] = to.display
-    variables["variable_sip_full_to"] = to.text
+    variables["variable_sip_full_to"] = to.full
     variables |= request.variables("sip_req") | to.variables("sip_to")
     variables |= read_address(f"<sip:caller@{ADDRESS}:{CALLER_PORT}>").variables("sip_contact")
     for header, name in (("Subject", "sip_subject"), ("User-Agent", "sip_user_agent")):
