@@ -115,7 +115,11 @@ def _is_settled(app: App) -> bool:
 
 def _carry(console: Console, simulator: Simulator, calls: int, rate: float, results: dict[str, _Results]) -> None:
     progress = Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(complete_style="green"),
+        MofNCompleteColumn(),
+        console=console,
     )
     task = progress.add_task(f"calls, {rate:g} a second", total=calls)
     started = time.monotonic()
