@@ -62,7 +62,8 @@ def test_an_example_is_a_command_line_that_is_understood(example: str) -> None:
 def test_an_unknown_command_is_refused() -> None:
     told = CliRunner().invoke(cli, ["dcotor"], prog_name="sipbridge")
     assert told.exit_code == 2
-    assert "No such command 'dcotor'" in told.output
+    assert "No such command 'dcotor': did you mean 'doctor'?" in told.output
+    assert "No such command 'xyz'." in CliRunner().invoke(cli, ["xyz"], prog_name="sipbridge").output
 
 
 def complete(*words: str) -> list[str]:

@@ -6,6 +6,7 @@ a second, which nobody waits for who presses the tab key.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from typing import cast
 
@@ -45,6 +46,16 @@ class _Commands(click.Group):
             return None
         module = importlib.import_module(f"sipbridge.cli.{_MODULES[cmd_name]}")
         return documented(cast(click.Command, getattr(module, cmd_name)), MANUALS[cmd_name])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or tell the one that was meant."""
+        if args[0] not in _MODULES and not ctx.resilient_parsing:
+            nearest = difflib.get_close_matches(args[0], _MODULES, n=1)
+            if nearest:
+                ctx.fail(f"No such command '{args[0]}': did you mean '{nearest[0]}'?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List them, without importing them."""
