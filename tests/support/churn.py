@@ -201,6 +201,8 @@ def bridge(folder: Path, database: MemoryDatabase) -> Iterator[tuple[Simulator, 
                 "SIPBRIDGE_CONTROL__SOCKET": str(control),
                 "SIPBRIDGE_HTTP__PORT": "0",
                 "SIPBRIDGE_CALLS__MAX_CALLS_PER_S": "10000",
+                # Its thread may be making a tuple just when all objects are asked for, which Python does not bear.
+                "SIPBRIDGE_NETWORK__WATCH": "false",
             },
         )
         config = parse_providers(json.dumps(_PROVIDERS).encode(), "providers.json", settings.media_defaults).config
