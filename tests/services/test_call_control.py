@@ -83,6 +83,14 @@ def test_an_account_whose_gateway_is_not_there_yet_declines() -> None:
     assert services.bridged() == ["call-2"]
 
 
+def test_a_503_says_when_to_come_again_and_nothing_else_does(services: Services) -> None:
+    services.line("alice").set_drained(True)
+    services.park("call-1")
+    services.park("call-2", "mallory")
+    assert services.declined() == [("call-1", "draining"), ("call-2", "no-provider")]
+    assert [each.retry_after_s for each in services.switch.responded] == [5, None]
+
+
 def test_a_call_to_a_contact_of_ours_is_seen_as_one_to_the_account(caplog: pytest.LogCaptureFixture) -> None:
     services = Services()
     services.connect_and_register()
