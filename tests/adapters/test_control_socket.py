@@ -24,6 +24,7 @@ from scripted_server import until
 from sipbridge.adapters import control_socket
 from sipbridge.adapters.control_socket import ControlError, ControlServer, ask, ask_on
 from sipbridge.core.errors import SipBridgeError
+from support.nobody import as_nobody
 
 
 @pytest.fixture
@@ -85,6 +86,11 @@ def test_nothing_is_left_when_it_stops(path: Path) -> None:
         assert path.exists()
     assert not path.exists()
     with pytest.raises(ControlError, match="no sipbridge listens on"):
+        ask(path, "info")
+
+
+def test_who_may_not_ask_is_told_so(path: Path) -> None:
+    with listening(path), as_nobody(path), pytest.raises(ControlError, match="for root and for members of its group"):
         ask(path, "info")
 
 

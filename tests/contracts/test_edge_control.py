@@ -17,6 +17,7 @@ from sipbridge.ports import EdgeLost, EdgeRefused
 from sipbridge.simulator.edge import SimulatedEdge
 from support.edge import PROGRAM
 from support.edge import Edge as RealEdge
+from support.nobody import as_nobody
 
 ALICE, BOB = GatewayName("sipbridge.alice.0123456789abcdef0123"), GatewayName("sipbridge.bob.0123456789abcdef0123")
 SECRET = "Mellon"
@@ -155,6 +156,11 @@ def test_a_restart_is_seen_and_survived(edge: Kamailio, world: World) -> None:
     assert edge.epoch() is None
     edge.put([(BOB, "none|sip:b|")])
     assert (world.value(ALICE), world.value(BOB)) == (None, "none|sip:b|")
+
+
+def test_an_edge_of_another_group(world: World) -> None:
+    with as_nobody(world.rpc_socket), pytest.raises(EdgeLost, match=r"may not write to .*: put it into its group"):
+        Kamailio(world.rpc_socket).epoch()
 
 
 def test_no_edge_at_all(tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ def ask(path: Path, command: str, arguments: Mapping[str, Any] | None = None, *,
             with client.makefile("rb") as lines:
                 line = lines.readline()
     except OSError as error:
-        raise ControlError(f"no sipbridge listens on {path}: {error.strerror or error}") from error
+        raise _unreachable(path, error) from error
     if not line:
         raise ControlError(f"the sipbridge that listens on {path} gave no answer")
     answer = orjson.loads(line)
@@ -208,7 +208,13 @@ def ask_on(path: Path, command: str, arguments: Mapping[str, Any] | None = None)
     except TimeoutError as error:
         raise ControlError(silent) from error
     except OSError as error:
-        raise ControlError(f"no sipbridge listens on {path}: {error.strerror or error}") from error
+        raise _unreachable(path, error) from error
+
+
+def _unreachable(path: Path, error: OSError) -> ControlError:
+    if isinstance(error, PermissionError):
+        return ControlError(f"{path} is for root and for members of its group, and this user is neither")
+    return ControlError(f"no sipbridge listens on {path}: {error.strerror or error}")
 
 
 def _within_time(wait: Callable[[], _T]) -> _T:

@@ -107,6 +107,9 @@ class Kamailio:
         except TimeoutError:
             self.close()
             raise EdgeLost(f"Kamailio does not answer on {self._path} within {self._timeout_s:g} s") from None
+        except PermissionError:
+            self.close()
+            raise EdgeLost(f"the user of sipbridge may not write to {self._path}: put it into its group") from None
         except OSError as error:
             self.close()
             raise EdgeLost(f"no Kamailio listens on {self._path}: {error.strerror or error}") from None
