@@ -15,9 +15,10 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 import pytest
+from open_to_attack import ACCOUNT, LINES, everything_goes_out, freeswitch_that_expands
 
-from support.bridge import Bridge, Providers
-from support.freeswitch import CONFIGURATION, FreeSwitch
+from support.bridge import Bridge
+from support.freeswitch import FreeSwitch
 from support.processes import wait_until
 from support.sip_message import SipMessage, sdp
 from support.sip_peer import SipPeer
@@ -25,10 +26,7 @@ from support.sip_rule import Reply, replies
 
 CORPUS = sorted((Path(__file__).parents[1] / "fuzz/corpus/dial_string").iterdir())
 SEPARATOR = b"\x1e"
-ACCOUNT = "sip:account@jabiru.example.org"
-LINES = 100
 ORDINARY = (b"sip:bob@flexisip.example.org", b"<sip:alice@flexisip.example.org>", b"<sip:bob@flexisip.example.org>")
-SWITCH_CONF = "autoload_configs/switch.conf.xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,40 +86,12 @@ def _final_response(caller: socket.socket) -> bytes | None:
     return None
 
 
-def _providers(callee: SipPeer) -> Providers:
-    """All that a caller can say goes into the outgoing INVITE."""
-    provider = {
-        "name": "All",
-        "triggerCondition": {"strategy": "Always"},
-        "accountToUse": {"strategy": "Random"},
-        "onAccountNotFound": "decline",
-        "outgoingInvite": {
-            "to": "sip:{incoming.requestUri.user}@{account.uri.hostport}{incoming.requestUri.uriParameters}",
-            "from": "{incoming.from.displayName} <sip:{incoming.from.user}@x.example.org{incoming.from.uriParameters}>",
-        },
-        "accountPool": "Pool",
-    }
-    pool = {
-        "outboundProxy": f"<sip:{callee.hostport}>",
-        "registrationRequired": False,
-        "maxCallsPerLine": LINES,
-        "loader": [{"uri": ACCOUNT}],
-    }
-    return {"schemaVersion": 2, "providers": [provider], "accountPools": {"Pool": pool}}
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    additions = tmp_path_factory.mktemp("additions")
-    expansion = 'name="api-expansion" value="false"'
-    switch_conf = CONFIGURATION.joinpath(SWITCH_CONF).read_text()
-    assert expansion in switch_conf
-    (additions / SWITCH_CONF).parent.mkdir()
-    (additions / SWITCH_CONF).write_text(switch_conf.replace(expansion, expansion.replace("false", "true")))
-    freeswitch = FreeSwitch(tmp_path_factory.mktemp("fs"), additions)
+    freeswitch = freeswitch_that_expands(tmp_path_factory)
     try:
         with SipPeer(replies(Reply(486, "Busy Here"))) as callee:
-            bridge = Bridge(tmp_path_factory.mktemp("bridge"), freeswitch, _providers(callee))
+            bridge = Bridge(tmp_path_factory.mktemp("bridge"), freeswitch, everything_goes_out(callee))
             try:
                 world = World(freeswitch, bridge, callee, freeswitch.directory / "trap")
                 wait_until("calls are taken", lambda: world.send(*ORDINARY)[0] == 486)

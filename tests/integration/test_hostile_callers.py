@@ -11,20 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from open_to_attack import ACCOUNT, LINES, everything_goes_out, freeswitch_that_expands
 
 from sipbridge.core.uri import parse_name_addr, parse_sip_uri
-from support.bridge import Bridge, Providers
-from support.freeswitch import CONFIGURATION, FreeSwitch
+from support.bridge import Bridge
+from support.freeswitch import FreeSwitch
 from support.parked_call import place_call
 from support.processes import wait_until
 from support.sip_message import SipMessage, sdp, without_tag
 from support.sip_peer import SipPeer
 from support.sip_rule import Reply, replies
-
-LINES = 100
-ACCOUNT = "sip:account@jabiru.example.org"
-SWITCH_CONF = "autoload_configs/switch.conf.xml"
-EXPANSION = 'name="api-expansion" value="false"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,40 +56,12 @@ class Target:
         return final.status, arrived[0] if arrived else None
 
 
-def providers_file(callee: SipPeer) -> Providers:
-    """Everything that a caller can say goes into the outgoing INVITE."""
-    invite = {
-        "to": "sip:{incoming.requestUri.user}@{account.uri.hostport}{incoming.requestUri.uriParameters}",
-        "from": "{incoming.from.displayName} <sip:{incoming.from.user}@x.example.org{incoming.from.uriParameters}>",
-    }
-    provider = {
-        "name": "All",
-        "triggerCondition": {"strategy": "Always"},
-        "accountToUse": {"strategy": "Random"},
-        "onAccountNotFound": "decline",
-        "outgoingInvite": invite,
-        "accountPool": "Pool",
-    }
-    pool = {
-        "outboundProxy": f"<sip:{callee.hostport}>",
-        "registrationRequired": False,
-        "maxCallsPerLine": LINES,
-        "loader": [{"uri": ACCOUNT}],
-    }
-    return {"schemaVersion": 2, "providers": [provider], "accountPools": {"Pool": pool}}
-
-
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    additions = tmp_path_factory.mktemp("additions")
-    switch_conf = CONFIGURATION.joinpath(SWITCH_CONF).read_text()
-    assert EXPANSION in switch_conf
-    (additions / SWITCH_CONF).parent.mkdir()
-    (additions / SWITCH_CONF).write_text(switch_conf.replace(EXPANSION, EXPANSION.replace("false", "true")))
-    freeswitch = FreeSwitch(tmp_path_factory.mktemp("fs"), additions)
+    freeswitch = freeswitch_that_expands(tmp_path_factory)
     with SipPeer() as caller, SipPeer(replies(Reply(486, "Busy Here"))) as callee:
         try:
-            bridge = Bridge(tmp_path_factory.mktemp("bridge"), freeswitch, providers_file(callee))
+            bridge = Bridge(tmp_path_factory.mktemp("bridge"), freeswitch, everything_goes_out(callee))
             try:
                 target = Target(freeswitch, bridge, caller, callee, freeswitch.directory / "trap")
                 wait_until("calls are taken", lambda: target.attack("bob", ALICE, [])[0] == 486)

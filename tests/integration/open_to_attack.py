@@ -1,0 +1,46 @@
+"""What hostile callers are let loose on: nothing protects it that the bridge should not have to lean on."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.bridge import Providers
+from support.freeswitch import CONFIGURATION, FreeSwitch
+from support.sip_peer import SipPeer
+
+LINES = 100
+ACCOUNT = "sip:account@jabiru.example.org"
+_SWITCH_CONF = "autoload_configs/switch.conf.xml"
+_EXPANSION = 'name="api-expansion" value="false"'
+
+
+def freeswitch_that_expands(tmp_path_factory: pytest.TempPathFactory) -> FreeSwitch:
+    """A FreeSWITCH with `api-expansion`, which the shipped configuration turns off."""
+    additions = tmp_path_factory.mktemp("additions")
+    switch_conf = CONFIGURATION.joinpath(_SWITCH_CONF).read_text()
+    assert _EXPANSION in switch_conf
+    (additions / _SWITCH_CONF).parent.mkdir()
+    (additions / _SWITCH_CONF).write_text(switch_conf.replace(_EXPANSION, _EXPANSION.replace("false", "true")))
+    return FreeSwitch(tmp_path_factory.mktemp("fs"), additions)
+
+
+def everything_goes_out(callee: SipPeer) -> Providers:
+    """A providers file by which all that a caller can say goes into the outgoing INVITE."""
+    provider = {
+        "name": "All",
+        "triggerCondition": {"strategy": "Always"},
+        "accountToUse": {"strategy": "Random"},
+        "onAccountNotFound": "decline",
+        "outgoingInvite": {
+            "to": "sip:{incoming.requestUri.user}@{account.uri.hostport}{incoming.requestUri.uriParameters}",
+            "from": "{incoming.from.displayName} <sip:{incoming.from.user}@x.example.org{incoming.from.uriParameters}>",
+        },
+        "accountPool": "Pool",
+    }
+    pool = {
+        "outboundProxy": f"<sip:{callee.hostport}>",
+        "registrationRequired": False,
+        "maxCallsPerLine": LINES,
+        "loader": [{"uri": ACCOUNT}],
+    }
+    return {"schemaVersion": 2, "providers": [provider], "accountPools": {"Pool": pool}}
