@@ -202,7 +202,7 @@ class RealSwitch:
             registrar=registrar.hostport,
             callee=far,
             settings={
-                "SIPBRIDGE_EVENT_SOCKET__COMMAND_TIMEOUT_S": "1",
+                "SIPBRIDGE_EVENT_SOCKET__COMMAND_TIMEOUT_S": "2",
                 "SIPBRIDGE_GATEWAYS__MAX_REGISTRATIONS_PER_S": "300",
                 "SIPBRIDGE_GATEWAYS__CONFIRM_TIMEOUT_S": "5",
                 "SIPBRIDGE_GATEWAYS__RETRY_S": "5",

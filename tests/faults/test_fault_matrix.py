@@ -13,6 +13,9 @@ from switches import real_switch, simulated_switch
 
 from support import freeswitch, registrar
 
+# A real FreeSWITCH takes its time to start, and its profile is not restarted in its first ten seconds.
+pytestmark = pytest.mark.timeout(400)
+
 # Each returns when the fault is over, as far as the outside is concerned.
 
 
