@@ -107,7 +107,8 @@ def lines_are_right(domains: TwoDomains, call: Call, first: SipMessage, who_hang
     domains.bridge.wait_for_free_slots(jabiru.ALICE, LINES - 1)
     other = domains.call_out()
     assert other.answer.status == 200
-    assert domains.call_out().answer.status == 488
+    # 503 where the machine is too slow to decide within three seconds.
+    assert domains.call_out().answer.status in (488, 503), domains.bridge.log()[-3_000:]
     if who_hangs_up == "caller":
         call.hang_up()
         domains.jabiru.wait_for(lambda one: one.method == "BYE" and one["Call-ID"] == first["Call-ID"])
