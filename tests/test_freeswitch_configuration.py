@@ -32,8 +32,10 @@ def test_every_variable_that_is_used_is_set_and_the_other_way_round() -> None:
     used = {
         name
         for file in FILES
-        if file.name != "vars.xml"
-        for name in re.findall(r"\$\$\{(sipbridge_\w+)\}", file.read_text())
+        # In vars.xml one variable may stand in the default of another, which is no use of it.
+        for line in file.read_text().splitlines()
+        if file.name != "vars.xml" or 'data="sipbridge_' not in line
+        for name in re.findall(r"\$\$\{(sipbridge_\w+)\}", line)
     }
     assert used == defaults().keys()
 

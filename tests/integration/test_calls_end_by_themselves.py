@@ -24,11 +24,14 @@ def a_call(
     headers: Iterable[tuple[str, str]] = (),
     **variables: str,
 ) -> Iterator[tuple[ParkedCall, SipMessage]]:
-    """A call that was answered, and its final response; these variables are set while it is parked."""
+    """A call that was answered, and its final response; both legs have these variables, `{uuid}` being the A leg's."""
     call = place_call(freeswitch, caller, headers=headers, body=offer)
-    for name, value in variables.items():
-        assert freeswitch.event_socket.api(f"uuid_setvar {call.uuid} {name} {value}") == "+OK"
-    call.bridge_to(callee)
+    dialled = {"sip_route_uri": f"sip:{callee.hostport}", "sip_cid_type": "none"}
+    for name, text in variables.items():
+        dialled[name] = text.format(uuid=call.uuid)
+        assert freeswitch.event_socket.api(f"uuid_setvar {call.uuid} {name} {dialled[name]}") == "+OK"
+    assignments = "|".join(f"{name}={value}" for name, value in dialled.items())
+    call.bridge(f"{{^^|{assignments}}}sofia/providers/sip:bob@jabiru")
     final = call.final_response()
     assert final.status == 200
     yield call, final
@@ -45,16 +48,16 @@ def ended_by(call: ParkedCall, callee: SipPeer) -> str:
 
 def test_limits_are_those_of_the_configuration(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
     expected = {
-        "execute_on_answer": "sched_hangup +14400 ALLOTTED_TIMEOUT",
         "media_timeout": "300000",  # what the tests set; a peer that sends no RTP would not live long
         "media_hold_timeout": "1800000",
     }
     with a_call(freeswitch, caller, callee) as (call, _):
+        expected["api_on_answer"] = f"sched_hangup +14400 {call.uuid} ALLOTTED_TIMEOUT"
         assert {name: freeswitch.event_socket.api(f"uuid_getvar {call.uuid} {name}") for name in expected} == expected
 
 
 def test_the_longest_call_ends(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
-    with a_call(freeswitch, caller, callee, execute_on_answer="sched_hangup +1 ALLOTTED_TIMEOUT") as (call, _):
+    with a_call(freeswitch, caller, callee, api_on_answer="sched_hangup +1 {uuid} ALLOTTED_TIMEOUT") as (call, _):
         assert ended_by(call, callee) == "ALLOTTED_TIMEOUT"
 
 
