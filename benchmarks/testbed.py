@@ -98,8 +98,8 @@ class Testbed:
             self._directory / "bridge",
             self._freeswitch,
             providers_file(f"{self._ip}:{_CALLEE_PORT}", self._accounts),
-            # What is carried is measured here, not what is let in.
-            more_settings="[calls]\nmax_calls_per_s = 10000",
+            # What is carried is measured here, not what is let in. The log is as under systemd.
+            more_settings='[calls]\nmax_calls_per_s = 10000\n[logging]\nformat = "json"',
         )
         try:
             wait_until("all gateways are up", lambda: len(self._freeswitch.gateways_up()) == self._accounts)
