@@ -26,13 +26,15 @@ def _chars(extra: str) -> str:
 
 # RFC 3261 §25.1. Underscores in host names are no part of it, but are found in private DNS zones everywhere.
 _HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9_\-.]*+(?<!-)|\[[0-9A-Fa-f:.]++\])"
+# Up to 65535: the grammar has any number of digits, but no transport has such a port.
+_PORT = "(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[0-5][0-9]{4}|[0-9]{1,4})"
 _PARAMETER_CHARS = _chars(r"\[\]/:&+$")
 _HEADER_CHARS = _chars(r"\[\]/?:+$")
 # Its groups: scheme, userinfo, hostport, parameters, headers.
 _SIP_URI = (
     rf"([Ss][Ii][Pp][Ss]?):"
     rf"(?:({_chars('&=+$,;?/')}++(?::{_chars('&=+$,')}*+)?)@)?"
-    rf"({_HOST}(?::[0-9]{{1,5}})?)"
+    rf"({_HOST}(?::{_PORT})?)"
     rf"((?:;{_PARAMETER_CHARS}++(?:={_PARAMETER_CHARS}++)?)*+)"
     rf"((?:\?{_HEADER_CHARS}++={_HEADER_CHARS}*+(?:&{_HEADER_CHARS}++={_HEADER_CHARS}*+)*+)?)"
 )
