@@ -187,6 +187,11 @@ def test_every_reason_to_decline_has_a_status() -> None:
         ),
         pytest.param("providers_file = 5", '1:18: error: "providers_file" must be the path of a file', id="path"),
         pytest.param(
+            'providers_file = "a\\u0000b"',
+            '"providers_file" must be the path of a file, in quotation marks, without',
+            id="zero",
+        ),
+        pytest.param(
             "[calls]\nenable_avpf = true", "2:15: error: FreeSWITCH offers AVPF only together with DTLS", id="media"
         ),
         pytest.param(

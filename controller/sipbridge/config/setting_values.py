@@ -121,6 +121,8 @@ def convert(kind: Kind, given: Any, folder: pathlib.Path | None) -> Any:
         ValueError: what it must be instead; the value itself may be a secret and is not shown unless it is a number.
     """
     value = _from_text(kind.type, given) if folder is None else _from_toml(kind.type, given, folder)
+    if isinstance(value, pathlib.Path) and "\0" in str(value):
+        raise ValueError(f"must be {_NAMES[pathlib.Path]}, without a zero byte")
     for check in kind.checks:
         check.check(value)
     return value
