@@ -522,6 +522,28 @@ def test_a_reconciliation_that_fails_is_done_again() -> None:
     assert len(services.switch.added) == 4
 
 
+def test_an_answer_that_overtakes_the_note_that_it_is_waited_for_is_asked_for_again() -> None:
+    services = Services()
+    services.connect()
+    services.settle()
+    alice = services.gateway_name("alice")
+
+    def tell(state: str, status: str = "") -> None:
+        services.dispatch.on_switch_event(GatewayStateChanged(alice, state, status, ""))
+
+    # As it should be, and again at the next refresh.
+    for _ in range(2):
+        tell("TRYING")
+        tell("REGISTER", "200")
+        tell("REGED")
+    assert services.switch.registered == []
+    tell("REGISTER", "200")
+    tell("TRYING")
+    assert services.switch.registered == [alice]
+    tell("TRYING")
+    assert services.switch.registered == [alice]
+
+
 # Restarts of the switch
 
 

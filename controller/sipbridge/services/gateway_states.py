@@ -28,6 +28,8 @@ class GatewayStates:
         self._changes = changes
         self._clock = clock
         self._refused = RefusedAccounts()
+        # Accepted by their registrars a moment ago.
+        self._accepted: set[GatewayName] = set()
 
     def note(self, event: GatewayEvent) -> None:
         """Note it where it changes something; harmless when it was told before."""
@@ -40,6 +42,22 @@ class GatewayStates:
                 self._note_deleted(GatewayName(event.name))
             case unknown:
                 assert_never(unknown)
+
+    def is_overtaken(self, event: GatewayEvent) -> bool:
+        """Whether FreeSWITCH has forgotten that a registration was accepted; told each event, in order.
+
+        It notes that it has sent a REGISTER after it has done so. When the answer is quicker than that, it goes on to
+        wait for one, and that for a minute. Source: mod_sofia, sofia_reg_check_gateway.
+        """
+        if not isinstance(event, GatewayStateChanged):
+            return False
+        name = GatewayName(event.name)
+        if event.state == "REGISTER":
+            self._accepted.add(name)
+            return False
+        was_accepted = name in self._accepted
+        self._accepted.discard(name)
+        return was_accepted and event.state == "TRYING"
 
     def miss(self, line: Line) -> None:
         """The gateway of a line is not there: a step adds it, unless its account has to wait."""

@@ -183,6 +183,9 @@ class Registrar:
         if isinstance(event, GatewayDeleted) and self._changes.is_present(GatewayName(event.name)):
             self.memory.note_deleted()
         self._states.note(event)
+        if self._states.is_overtaken(event):
+            _log.info("gateway %s was registered, and FreeSWITCH has lost sight of that: once more", event.name)
+            self._switch.register_gateway(GatewayName(event.name))
 
     def on_profile_started(self, started: ProfileStarted) -> None:
         """Have the next step ask what is left of the gateways: a profile that starts has none of the spool's."""
