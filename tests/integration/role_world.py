@@ -15,7 +15,7 @@ from role_written import PASSWORD, WAYS, providers_file
 from support import rtpengine, tls_relay
 from support.digest import DigestProvider
 from support.edge import some_ip
-from support.role_server import NEEDS_ROLES, RoleBridge, RoleServer, RoleSwitch
+from support.role_server import INVENTORY, NEEDS_ROLES, BootedServer, RoleBridge, RoleServer, RoleSwitch
 from support.rtpengine import Rtpengine
 from support.sip_peer import SipPeer
 from support.tls_peer import TlsPeer
@@ -99,7 +99,8 @@ def write_server(directory: Path, family: Family, ours: Path, theirs: Path, prov
         "freeswitch_modules": [MODULE],
         "sipbridge_providers": providers,
     }
-    return RoleServer(directory, family.switch, variables, of_roles)
+    kind = BootedServer if INVENTORY else RoleServer
+    return kind(directory, family.switch, variables, of_roles)
 
 
 @pytest.fixture(scope="session", params=FAMILIES)

@@ -38,6 +38,7 @@ class FreeSwitch:
         inside_tls: likewise, over TLS, if it is on.
         providers_tls: likewise.
         spool: the file that new gateways are read from.
+        log_file: its log.
         startup_log: what was in its log once it ran.
     """
 
@@ -55,6 +56,7 @@ class FreeSwitch:
         self.event_socket_port = free_tcp_port()
         self.directory = directory
         self.spool = directory / "spool" / "gateways.xml"
+        self.log_file = directory / "log/freeswitch.log"
         self._configure(additions, variables)
         self.start()
 
@@ -148,8 +150,7 @@ class FreeSwitch:
 
     def log(self) -> str:
         """Its log file, which has warnings and worse."""
-        file = self.directory / "log/freeswitch.log"
-        return file.read_text(errors="replace") if file.exists() else ""
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     def channels(self) -> list[dict[str, Any]]:
         """The rows of ``show channels as json``."""

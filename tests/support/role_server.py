@@ -1,7 +1,8 @@
-"""A server as the Ansible roles write it: this machine, with an /etc and a /run of its own. I/O: files and processes.
+"""A server as the Ansible roles write it, and what runs there. I/O: files and processes.
 
-The roles run whole, but for what a package manager and a service manager would do: the programs are those of this
-machine, and what the roles have written is started as their units say.
+By default it is this machine, with an /etc and a /run of its own: the roles run whole, but for what a package manager
+and a service manager would do; the programs are those of this machine, and what the roles have written is started as
+their units say. Where `INVENTORY` names one, it is a container that has booted: tests/ansible/sections/calls.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from support.bridge import Bridge
 from support.freeswitch import PROGRAM, FreeSwitch
 from support.processes import free_tcp_port
 
-_ROLES = Path(__file__).parents[2] / "ansible/roles"
-_ANSIBLE = Path(sys.executable).with_name("ansible-playbook")
+INVENTORY = os.environ.get("SIPBRIDGE_TEST_INVENTORY")
+"""The inventory of a container, whose network the tests are in; `SIPBRIDGE_TEST_PID` is its first process."""
+
+_ANSIBLE = Path(__file__).parents[2] / "ansible"
+_PLAYBOOK_PROGRAM = Path(sys.executable).with_name("ansible-playbook")
 _PASSWORD = "made-up-for-the-test"
 _PORTS = ("inside_port", "inside_tls_port", "providers_port", "providers_tls_port", "event_socket_port")
 # Handlers would restart services.
@@ -54,30 +58,37 @@ class RoleServer:
     def __init__(
         self, directory: Path, ip: str, freeswitch_vars: Mapping[str, str | int], variables: Mapping[str, Any]
     ) -> None:
+        directory.mkdir()
         self.directory = directory
         self.ip = ip
         self.ports = {name: free_tcp_port("127.0.0.1" if name == "event_socket_port" else ip) for name in _PORTS}
         self.http_port = free_tcp_port()
-        self._make_folders()
         where = {"sipbridge_inside_ip": ip, "sipbridge_providers_ip": ip}
         where |= {f"sipbridge_{name}": port for name, port in self.ports.items()}
-        settings = {
-            "event_socket": {"port": self.ports["event_socket_port"], "backoff_max_s": 0.5},
-            "gateways": {"retry_s": 5},
-            "http": {"port": self.http_port},
+        everything = {
+            "freeswitch_event_socket_password": _PASSWORD,
+            "freeswitch_vars": {**where, **freeswitch_vars},
+            "sipbridge_event_socket_password": _PASSWORD,
+            "sipbridge_settings": {
+                "event_socket": {"port": self.ports["event_socket_port"], "backoff_max_s": 0.5},
+                "gateways": {"retry_s": 5},
+                "http": {"port": self.http_port},
+            },
+            **self._place(),
+            **variables,
         }
-        self._apply({"freeswitch_vars": {**where, **freeswitch_vars}, "sipbridge_settings": settings, **variables})
+        (directory / "variables.json").write_text(json.dumps(everything))
+        self._play()
 
-    def _make_folders(self) -> None:
+    def _place(self) -> dict[str, Any]:
+        """Make what is there before the roles are; the variables that say where."""
         shutil.copytree("/etc", self.directory / "etc", symlinks=True)
         # Of the two services, which a service manager makes; and a version that is installed already.
         for name in ("run/freeswitch", "run/sipbridge", "version/bin"):
             (self.directory / name).mkdir(parents=True)
         (self.directory / "version/.complete").touch()
         (self.directory / "version/bin/sipbridge").symlink_to(Path(sys.executable).with_name("sipbridge"))
-
-    def _apply(self, variables: Mapping[str, Any]) -> None:
-        where = {
+        return {
             # Debian's own Python knows its packages.
             "ansible_python_interpreter": "/usr/bin/python3",
             "freeswitch_program": PROGRAM,
@@ -85,24 +96,31 @@ class RoleServer:
             "freeswitch_db_dir": str(self.directory / "db"),
             # The kernel is everybody's.
             "freeswitch_udp_buffer_bytes": 0,
-            "freeswitch_event_socket_password": _PASSWORD,
-            "sipbridge_event_socket_password": _PASSWORD,
             "sipbridge_source": "index",
             "sipbridge_version": "any",
             "sipbridge_system_packages": [],
             "sipbridge_home": str(self.directory),
             "sipbridge_version_dir": str(self.directory / "version"),
         }
-        (self.directory / "variables.json").write_text(json.dumps({**where, **variables}))
+
+    def _play(self) -> None:
         (self.directory / "play.json").write_text(json.dumps(_PLAY))
-        command = [str(_ANSIBLE), "-i", "localhost,", _WITHOUT_SERVICES]
-        command += ["-e", f"@{self.directory / 'variables.json'}", str(self.directory / "play.json")]
+        self._run(*self.command(str(_PLAYBOOK_PROGRAM), "-i", "localhost,", _WITHOUT_SERVICES), "play.json")
+
+    def _run(self, *command: str) -> None:
+        """Run a play with the variables."""
+        environment = {
+            "ANSIBLE_CONFIG": str(_ANSIBLE / "ansible.cfg"),
+            "ANSIBLE_CONNECTION_PLUGINS": str(Path(__file__).parents[1] / "ansible/connection_plugins"),
+            "ANSIBLE_PIPELINING": "true",
+        }
         run = subprocess.run(
-            self.command(*command),
+            [*command, "-e", "@variables.json"],
+            cwd=self.directory,
             capture_output=True,
             text=True,
-            env={**os.environ, "ANSIBLE_ROLES_PATH": str(_ROLES), "ANSIBLE_PIPELINING": "true"},
-            timeout=600,
+            env={**os.environ, **environment},
+            timeout=900,
             check=False,
         )
         if run.returncode != 0:
@@ -112,11 +130,55 @@ class RoleServer:
         """A command, as it is run on this server."""
         return ["unshare", "--mount", "sh", "-c", _OWN_FOLDERS, str(self.directory), *command]
 
-    def unit_command(self, unit: str) -> list[str]:
-        """The command that a unit starts."""
-        text = (self.directory / "etc/systemd/system" / unit).read_text()
+    def sipbridge(self, *arguments: str) -> list[str]:
+        """A `sipbridge` command."""
+        return self.command(str(self.directory / "version/bin/sipbridge"), *arguments)
+
+    def service(self, unit: str) -> list[str]:
+        """What runs for as long as a service does, and prints what it prints: here the command that its unit starts."""
+        if unit == "sipbridge.service":
+            return self.sipbridge("run")
+        text = self.path(f"/etc/systemd/system/{unit}").read_text()
         (line,) = [line for line in text.splitlines() if line.startswith("ExecStart=")]
         return self.command(*shlex.split(line.removeprefix("ExecStart=")))
+
+    def path(self, path: str) -> Path:
+        """Where a path below its /etc or /run is to us."""
+        return self.directory / path.removeprefix("/")
+
+    @property
+    def freeswitch_log(self) -> Path:
+        """The log file of its FreeSWITCH."""
+        return self.directory / "log/freeswitch.log"
+
+
+class BootedServer(RoleServer):
+    """One that has booted: services run already when the roles have been applied."""
+
+    _pid = os.environ.get("SIPBRIDGE_TEST_PID", "")
+
+    def _place(self) -> dict[str, Any]:
+        # Each FreeSWITCH has a log of its own.
+        return {"freeswitch_log_dir": f"/var/log/{self.directory.parent.name}", "sipbridge_providers_file": ""}
+
+    def _play(self) -> None:
+        self._run(str(_PLAYBOOK_PROGRAM), "-i", INVENTORY or "", str(_ANSIBLE / "playbooks/site.yml"))
+
+    def command(self, *command: str) -> list[str]:
+        return ["nsenter", "--target", self._pid, "--mount", "--pid", "--uts", "--ipc", "--net", "--", *command]
+
+    def sipbridge(self, *arguments: str) -> list[str]:
+        return self.command("/usr/local/bin/sipbridge", *arguments)
+
+    def service(self, unit: str) -> list[str]:
+        return self.command("journalctl", "--follow", "--output=cat", f"--unit={unit}")
+
+    def path(self, path: str) -> Path:
+        return Path(f"/proc/{self._pid}/root{path}")
+
+    @property
+    def freeswitch_log(self) -> Path:
+        return self.path(f"/var/log/{self.directory.parent.name}/freeswitch.log")
 
 
 class RoleSwitch(FreeSwitch):
@@ -134,11 +196,12 @@ class RoleSwitch(FreeSwitch):
             f"{host}:{server.ports[name]}" for name in _PORTS[:4]
         )
         self.event_socket_port = server.ports["event_socket_port"]
-        self.spool = server.directory / "run/sipbridge-spool/gateways.xml"
+        self.spool = server.path("/run/sipbridge-spool/gateways.xml")
+        self.log_file = server.freeswitch_log
         self.start()
 
     def _command(self, program: str) -> list[str]:
-        return self._server.unit_command("freeswitch.service")
+        return self._server.service("freeswitch.service")
 
 
 class RoleBridge(Bridge):
@@ -146,15 +209,17 @@ class RoleBridge(Bridge):
 
     def __init__(self, server: RoleServer) -> None:
         self._server = server
-        self._control_socket = server.directory / "run/sipbridge/control.sock"
+        self._control_socket = server.path("/run/sipbridge/control.sock")
         self._output = server.directory / "sipbridge.txt"
-        self.settings_file = server.directory / "etc/sipbridge/sipbridge.toml"
-        self.providers_file = server.directory / "etc/sipbridge/providers.json"
+        self.settings_file = server.path("/etc/sipbridge/sipbridge.toml")
+        self.providers_file = server.path("/etc/sipbridge/providers.json")
         self.http_port = server.http_port
         self.start()
 
     def _command(self, *arguments: str) -> list[str]:
-        return self._server.command(str(self._server.directory / "version/bin/sipbridge"), *arguments)
+        return (
+            self._server.service("sipbridge.service") if arguments == ("run",) else self._server.sipbridge(*arguments)
+        )
 
 
 def _may_mount() -> bool:
@@ -165,7 +230,7 @@ def _may_mount() -> bool:
 
 
 NEEDS_ROLES = [
-    pytest.mark.skipif(not _ANSIBLE.exists(), reason="make lint-ansible installs Ansible"),
+    pytest.mark.skipif(not _PLAYBOOK_PROGRAM.exists(), reason="make lint-ansible installs Ansible"),
     pytest.mark.skipif(not _may_mount(), reason="no mount namespaces: needs CAP_SYS_ADMIN"),
 ]
 """Marks of a test that applies the roles."""
