@@ -26,6 +26,12 @@ def bridge(bridged_freeswitch: FreeSwitch, tmp_path_factory: pytest.TempPathFact
     bridged_freeswitch.spool.parent.chmod(0o750)
     with SipPeer(DigestProvider(jabiru.DOMAIN, jabiru.PASSWORDS).rule) as far:
         file = jabiru.providers_file(far.hostport, far.hostport, "udp")
+        # What the check advises, for the file to be without a warning.
+        file["providers"][0]["triggerCondition"] = {
+            "strategy": "MatchRegex",
+            "source": "{incoming.requestUri}",
+            "pattern": r"sip:.*@jabiru\.example\.org",
+        }
         bridge = Bridge(tmp_path_factory.mktemp("bridge"), bridged_freeswitch, file)
         bridge.providers_file.chmod(0o600)
         try:
