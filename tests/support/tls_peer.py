@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support.sip_peer import SipPeer
 from support.sip_rule import Rule
-from support.tls_relay import client_context
+from support.tls_relay import client_context, secure
 
 
 class TlsPeer(SipPeer):
@@ -28,8 +28,4 @@ class TlsPeer(SipPeer):
         super().__init__(rule, ip=ip)
 
     def secure(self, connection: socket.socket, *, accepted: bool) -> socket.socket:
-        context = self._as_server if accepted else self._as_client
-        connection.settimeout(10)
-        secure = context.wrap_socket(connection, server_side=accepted)
-        secure.settimeout(None)
-        return secure
+        return secure(self._as_server if accepted else self._as_client, connection, accepted=accepted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import shutil
 import socket
 import ssl
@@ -10,7 +11,7 @@ import subprocess
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, cast
 
 PROGRAM = shutil.which("openssl")
 
@@ -38,6 +39,39 @@ def client_context(certificate: Path | None, trusted: Path) -> ssl.SSLContext:
     if certificate is not None:
         context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
     return context
+
+
+class TlsSocket(ssl.SSLSocket):
+    """One that a thread may read from while another writes: OpenSSL's connections are for one thread at a time.
+
+    A client that speaks TLS 1.3 has something to read, tickets, just when it begins to write.
+    """
+
+    _at_a_time: threading.Lock
+
+    def recv(self, size: int = 1024, flags: int = 0) -> bytes:
+        while True:
+            with self._at_a_time, contextlib.suppress(ssl.SSLWantReadError):
+                self.settimeout(0)
+                return super().recv(size, flags)
+            try:
+                select.select([self], [], [], 1.0)
+            except ValueError:  # closed meanwhile
+                return b""
+
+    def sendall(self, message: Any, flags: int = 0) -> None:
+        with self._at_a_time:
+            self.settimeout(10)
+            super().sendall(message, flags)
+
+
+def secure(context: ssl.SSLContext, connection: socket.socket, *, accepted: bool) -> TlsSocket:
+    """A connection with TLS, as server or client."""
+    context.sslsocket_class = TlsSocket
+    connection.settimeout(10)
+    secured = cast(TlsSocket, context.wrap_socket(connection, server_side=accepted))
+    secured._at_a_time = threading.Lock()
+    return secured
 
 
 class TlsRelay:
@@ -93,8 +127,7 @@ class TlsRelay:
                 threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
 
     def _both_ends(self, accepted: socket.socket) -> tuple[socket.socket, socket.socket]:
-        secure = self._context.wrap_socket(accepted, server_side=True)
-        return secure, self._connect()
+        return secure(self._context, accepted, accepted=True), self._connect()
 
     def _connect(self) -> socket.socket:
         connection = socket.create_connection(self._target, 5)
@@ -116,7 +149,7 @@ class TlsClientRelay(TlsRelay):
         self._listen(target)
 
     def _both_ends(self, accepted: socket.socket) -> tuple[socket.socket, socket.socket]:
-        return accepted, self._context.wrap_socket(self._connect())
+        return accepted, secure(self._context, self._connect(), accepted=False)
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
