@@ -144,7 +144,6 @@ def test_hold_and_resume_of_the_caller_pass_on(freeswitch: FreeSwitch, caller: S
         assert sdp_direction(answer.body) == mirrored
         callee.request("ACK", count=cseq)
     hang_up(call, final)
-    assert "[moh]" not in freeswitch.log(), "it looked for music on hold"
 
 
 def test_hold_of_the_callee_passes_on(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:

@@ -143,6 +143,7 @@ def test_hold_and_resume_pass_on(line: Line) -> None:
     line.hear_each_other()
     call.hang_up()
     line.wait_until_over(call.invite, arrived)
+    assert "[moh]" not in line.domains.freeswitch.log(), "it looked for music on hold"
 
 
 def test_cancel_passes_on(line: Line) -> None:
