@@ -55,6 +55,13 @@ def providers_file(registrar: str, proxy: str, transport: str, *, max_calls_per_
     return providers
 
 
+def without_warning(providers: Providers) -> Providers:
+    """The file with a pattern, however wide, in the place of the trigger that the check warns of."""
+    wide = {"strategy": "MatchRegex", "source": "{incoming.requestUri}", "pattern": "sip:.*"}
+    providers["providers"][0]["triggerCondition"] = wide
+    return providers
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """A call and its final response, acknowledged.

@@ -46,8 +46,7 @@ def start(bridged_freeswitch: FreeSwitch, tmp_path: Path) -> Start:
     def started(*users: str, settings: str = "") -> Iterator[TwoDomains]:
         provider = DigestProvider(DOMAIN, {user: f"secret of {user}" for user in ("alice", "dave", "erin", "frank")})
         with SipPeer(provider.rule) as far, SipPeer() as proxy:
-            file = jabiru.providers_file(far.hostport, proxy.hostport, "udp", max_calls_per_line=LINES)
-            file["accountPools"][POOL]["loader"] = [entry(user) for user in users]
+            file = file_with(far, proxy, *map(entry, users))
             bridge = Bridge(tmp_path, bridged_freeswitch, file, more_settings=settings)
             try:
                 for user in users:
@@ -63,11 +62,11 @@ def start(bridged_freeswitch: FreeSwitch, tmp_path: Path) -> Start:
     return started
 
 
-def file_with(domains: TwoDomains, *accounts: dict[str, Any]) -> Providers:
-    """The file as it is at the start, with other accounts."""
-    file = jabiru.providers_file(domains.jabiru.hostport, domains.proxy.hostport, "udp", max_calls_per_line=LINES)
+def file_with(far: SipPeer, proxy: SipPeer, *accounts: dict[str, Any]) -> Providers:
+    """A providers file with these accounts."""
+    file = jabiru.providers_file(far.hostport, proxy.hostport, "udp", max_calls_per_line=LINES)
     file["accountPools"][POOL]["loader"] = list(accounts)
-    return file
+    return jabiru.without_warning(file)
 
 
 def registers(domains: TwoDomains, address: str, since: int) -> list[tuple[str, str]]:
@@ -87,7 +86,9 @@ def test_accounts_come_change_and_go_while_calls_go_on(start: Start) -> None:
         assert [call.answer.status for call in calls.values()] == [200] * 3
         heard = len(domains.jabiru.received)
         domains.provider.passwords["alice"] = "another of alice"
-        bridge.write_providers(file_with(domains, entry("alice", "another of "), entry("frank"), entry("dave")))
+        bridge.write_providers(
+            file_with(domains.jabiru, domains.proxy, entry("alice", "another of "), entry("frank"), entry("dave"))
+        )
 
         shown = bridge.command("reload", "--dry-run")
         assert bridge.accounts().keys() == {ALICE, ERIN, FRANK}
@@ -150,7 +151,7 @@ def test_a_bad_file_is_refused_and_a_good_one_taken_by_signal_as_well(start: Sta
         call = domains.call_out()
         assert call.answer.status == 200
 
-        bridge.write_providers(file_with(domains, entry("alice"), entry("dave")))
+        bridge.write_providers(file_with(domains.jabiru, domains.proxy, entry("alice"), entry("dave")))
         bridge.signal(signal.SIGHUP)
         wait_until("dave is there", lambda: DAVE in bridge.accounts())
         bridge.wait_for_status(DAVE, "OK")
