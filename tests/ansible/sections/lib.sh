@@ -182,9 +182,10 @@ expect_calls() {
 # hold_calls NUMBER: calls that stay until they are hung up.
 hold_calls() {
   inside sipp -sn uac 127.0.0.1:5060 -i 127.0.0.1 -p 5098 -s +33612345678 -m "$1" -r 10 -d 3600000 -bg -nostdin >/dev/null || true
-  eventually 120 in_progress "$1"
+  eventually 120 both_legs "$1"
 }
 in_progress() { [ "$(inside sipbridge status --json | json traffic.inProgress)" = "$1" ]; }
+both_legs() { in_progress "$1" && [ "$(channels | wc -l)" = $((2 * $1)) ]; }
 hang_up() { inside fs_cli -x 'hupall NORMAL_CLEARING' >/dev/null; }
 # The calls that FreeSWITCH carries, by their channels.
 channels() { inside fs_cli -x 'show channels' | grep -oE '^[0-9a-f]{8}-[0-9a-f-]{27}' | sort; }
