@@ -78,10 +78,10 @@ def test_both_connections_stand_before_the_user_is_told(server: Server) -> None:
     answers: list[str] = []
 
     def ask(events: EventSocketConnection, commands: EventSocketConnection) -> None:
-        answers.extend([events.send("filter a b").text, commands.send("api version").text])
+        answers.extend([events.send("api version").text, commands.send("api status").text])
 
     with linked(server.port, ask):
-        until(lambda: answers == ["filter a b", "api version"])
+        until(lambda: answers == ["api version", "api status"])
     assert len(server.clients) == 2
 
 

@@ -54,7 +54,7 @@ def test_a_call_that_is_not_ours_does_not_count(services: Services) -> None:
 def test_the_commonest_reasons_come_first(services: Services) -> None:
     services.park("call-1", "bob")
     services.dispatch.on_switch_event(ended("call-1", "USER_BUSY", answered=False))
-    for _ in range(2):
-        services.park("call-2", "bob")
-        services.dispatch.on_switch_event(ended("call-2", "NO_ANSWER", answered=False))
+    for channel in ("call-2", "call-3"):
+        services.park(channel, "bob")
+        services.dispatch.on_switch_event(ended(channel, "NO_ANSWER", answered=False))
     assert list(services.traffic.total()["through Second"].failed) == ["NO_ANSWER", "USER_BUSY"]
