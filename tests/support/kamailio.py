@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from support.processes import Program, wait_until
-from support.sip_peer import SipPeer
+from support.sip_peer import SipPeer, answers_options
 
 PROGRAM = shutil.which("kamailio")
 
@@ -49,10 +49,4 @@ class Kamailio:
     def _answers(self) -> bool:
         if not self._program.is_running:
             raise AssertionError(f"Kamailio did not start: {self.log()}")
-        with SipPeer() as peer:
-            ping = peer.new_request("OPTIONS", f"sip:{self.hostport}", from_="<sip:a@b>", to="<sip:c@d>")
-            peer.send(ping, self.hostport)
-            try:
-                return bool(peer.final_response(ping, timeout_s=0.3))
-            except TimeoutError:
-                return False
+        return answers_options(self.hostport)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from support.kamailio import PROGRAM
 from support.processes import Program, wait_until
-from support.sip_peer import SipPeer
+from support.sip_peer import SipPeer, answers_options
 
 PASSWORD = "one for all"
 
@@ -60,10 +60,4 @@ class Registrar:
     def _answers(self) -> bool:
         if not self._program.is_running:
             raise RuntimeError(f"Kamailio did not start: {self._program.text()}")
-        with SipPeer() as peer:
-            ping = peer.new_request("OPTIONS", f"sip:{self.hostport}", from_="<sip:a@b>", to="<sip:c@d>")
-            peer.send(ping, self.hostport)
-            try:
-                return bool(peer.final_response(ping, timeout_s=0.3))
-            except TimeoutError:
-                return False
+        return answers_options(self.hostport)

@@ -299,3 +299,14 @@ def _uri_of(address: str) -> str:
 
 def _content_type(body: str) -> tuple[tuple[str, str], ...]:
     return (("Content-Type", "application/sdp"),) if body.startswith("v=0") else ()
+
+
+def answers_options(hostport: str) -> bool:
+    """Whether somebody answers OPTIONS there, whatever the answer; waits a third of a second for it."""
+    with SipPeer() as peer:
+        ping = peer.new_request("OPTIONS", f"sip:{hostport}", from_="<sip:a@b>", to="<sip:c@d>")
+        peer.send(ping, hostport)
+        try:
+            return bool(peer.final_response(ping, timeout_s=0.3))
+        except TimeoutError:
+            return False
