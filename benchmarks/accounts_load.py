@@ -21,21 +21,21 @@ from typing import Any  # noqa: E402
 import gevent  # noqa: E402
 
 from benchmarks.machine import memory_kb  # noqa: E402
-from sipbridge.account_syncs import AccountSyncs  # noqa: E402
+from sipbridge.adapters.event_socket.spool import Spool  # noqa: E402
 from sipbridge.adapters.greenlets import Greenlets  # noqa: E402
-from sipbridge.adapters.spool import Spool  # noqa: E402
-from sipbridge.app import SystemClock  # noqa: E402
 from sipbridge.config.load import load_providers  # noqa: E402
-from sipbridge.config.redis_settings import RedisSettings  # noqa: E402
-from sipbridge.config.routing_table import routing_table  # noqa: E402
-from sipbridge.core.account import AccountId  # noqa: E402
-from sipbridge.core.call import ChannelUuid  # noqa: E402
-from sipbridge.core.events import GatewayAdded, GatewayDeleted  # noqa: E402
-from sipbridge.core.gateway import Gateway, GatewayName  # noqa: E402
-from sipbridge.core.routing import MediaDefaults  # noqa: E402
+from sipbridge.core.accounts.account import AccountId  # noqa: E402
+from sipbridge.core.calls.events import GatewayAdded, GatewayDeleted  # noqa: E402
+from sipbridge.core.calls.routing import MediaDefaults  # noqa: E402
+from sipbridge.core.calls.routing_table import routing_table  # noqa: E402
+from sipbridge.core.gateways.gateway import Gateway, GatewayName  # noqa: E402
+from sipbridge.core.sip.call import ChannelUuid  # noqa: E402
+from sipbridge.daemon.account_syncs import AccountSyncs  # noqa: E402
+from sipbridge.daemon.app import SystemClock  # noqa: E402
 from sipbridge.ports import Outcome  # noqa: E402
-from sipbridge.services.gateway_states import GatewayEvent  # noqa: E402
-from sipbridge.services.registrar import Registrar, RegistrarSettings  # noqa: E402
+from sipbridge.services.gateways.gateway_states import GatewayEvent  # noqa: E402
+from sipbridge.services.gateways.registrar import Registrar, RegistrarSettings  # noqa: E402
+from sipbridge.settings.redis import RedisSettings  # noqa: E402
 
 POOL = "accounts"
 _TICK_S = 0.005

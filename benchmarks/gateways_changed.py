@@ -14,11 +14,11 @@ from statistics import median
 from benchmarks import accounts_databases
 from benchmarks.accounts_databases import Database, change, insert, providers_file
 from benchmarks.figures import Figure, at_most
-from sipbridge.adapters.spool import Spool
-from sipbridge.core.account import Account, SecretType, account_id
-from sipbridge.core.gateway import Gateway, GatewayName, gateway_for
-from sipbridge.core.provider import PoolPolicy
-from sipbridge.core.uri import parse_sip_uri
+from sipbridge.adapters.event_socket.spool import Spool
+from sipbridge.core.accounts.account import Account, SecretType, account_id
+from sipbridge.core.gateways.gateway import Gateway, GatewayName, gateway_for
+from sipbridge.core.providers.provider import PoolPolicy
+from sipbridge.core.sip.uri import parse_sip_uri
 from support.bridge import Bridge
 from support.event_socket import EventSocket
 from support.freeswitch import FreeSwitch

@@ -20,20 +20,20 @@ from typing import Any  # noqa: E402
 import gevent  # noqa: E402
 from gevent.threadpool import ThreadPool  # noqa: E402
 
-from sipbridge.adapters.call_records import CallRecords  # noqa: E402
-from sipbridge.adapters.line_writer import FileTarget, LineWriter  # noqa: E402
-from sipbridge.adapters.log_output import LogOutput  # noqa: E402
-from sipbridge.app import App, SystemClock  # noqa: E402
+from sipbridge.adapters.observe.call_records import CallRecords  # noqa: E402
+from sipbridge.adapters.observe.line_writer import FileTarget, LineWriter  # noqa: E402
+from sipbridge.adapters.observe.log_output import LogOutput  # noqa: E402
 from sipbridge.config.load import parse_providers  # noqa: E402
-from sipbridge.config.routing_table import routing_table  # noqa: E402
-from sipbridge.core.call import CallRequest, ChannelUuid  # noqa: E402
-from sipbridge.core.events import CallEnded, CallParked, CallTimes  # noqa: E402
-from sipbridge.core.gateway import Registration, RegistrationStatus  # noqa: E402
-from sipbridge.core.routing import MediaDefaults, RoutingTable, route  # noqa: E402
+from sipbridge.core.calls.events import CallEnded, CallParked, CallTimes  # noqa: E402
+from sipbridge.core.calls.routing import MediaDefaults, RoutingTable, route  # noqa: E402
+from sipbridge.core.calls.routing_table import routing_table  # noqa: E402
+from sipbridge.core.gateways.registration import Registration, RegistrationStatus  # noqa: E402
+from sipbridge.core.sip.call import CallRequest, ChannelUuid  # noqa: E402
+from sipbridge.daemon.app import App, SystemClock  # noqa: E402
 from sipbridge.ports import CallObserver  # noqa: E402
-from sipbridge.services.call_journal import CallJournal  # noqa: E402
-from sipbridge.services.call_log import CallLog  # noqa: E402
-from sipbridge.services.call_tally import CallTally  # noqa: E402
+from sipbridge.services.calls.call_journal import CallJournal  # noqa: E402
+from sipbridge.services.observe.call_log import CallLog  # noqa: E402
+from sipbridge.services.observe.call_tally import CallTally  # noqa: E402
 from sipbridge.settings import load_settings  # noqa: E402
 from support.processes import free_tcp_port  # noqa: E402
 

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from sipbridge.core.account import Account, account_id
-from sipbridge.core.gateway import gateway_for
-from sipbridge.core.provider import PoolPolicy
-from sipbridge.core.uri import SipUri, parse_sip_uri
+from sipbridge.core.accounts.account import Account, account_id
+from sipbridge.core.gateways.gateway import gateway_for
+from sipbridge.core.providers.provider import PoolPolicy
+from sipbridge.core.sip.uri import SipUri, parse_sip_uri
 
 _POLICY = PoolPolicy("accounts", parse_sip_uri("sip:proxy.example.net"), True, max_calls_per_line=1)
 _NOT_REPEATED_S = 3600

@@ -15,12 +15,12 @@ from dataclasses import replace
 from benchmarks.figures import Figure, Report, at_least, at_most
 from benchmarks.machine import OtherLoad
 from sipbridge.config.load import parse_providers
-from sipbridge.config.routing_table import routing_table
-from sipbridge.core.account import Account
-from sipbridge.core.call import CallRequest
-from sipbridge.core.gateway import Registration, RegistrationStatus
-from sipbridge.core.routing import Bridge, MediaDefaults, RoutingTable, route
-from sipbridge.core.uri import SipUri
+from sipbridge.core.accounts.account import Account
+from sipbridge.core.calls.routing import Bridge, MediaDefaults, RoutingTable, route
+from sipbridge.core.calls.routing_table import routing_table
+from sipbridge.core.gateways.registration import Registration, RegistrationStatus
+from sipbridge.core.sip.call import CallRequest
+from sipbridge.core.sip.uri import SipUri
 
 _SIZES = (10, 10_000, 1_000_000)
 _STRATEGIES = ("FindInPool", "Random")

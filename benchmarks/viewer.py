@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.figures import Figure, Report, at_most
 from benchmarks.machine import OtherLoad, cpu_s
-from support.stage import Stage, stage, two_providers
+from support.simulated_bridge import Stage, stage, two_providers
 from support.terminal import Terminal
 
 _ACCOUNTS = 100_000

@@ -10,7 +10,7 @@ from man_pages import man_pages
 from providers_reference import providers_reference
 from settings_reference import setting_tables
 
-from sipbridge.core.metrics import DEFINITIONS
+from sipbridge.core.observe.metrics import DEFINITIONS
 
 DOCS = Path(__file__).parent
 HEADER = """# Settings
@@ -25,7 +25,7 @@ folder.
 
 METRICS_HEADER = """# Metrics
 
-<!-- Made by docs/generate.py from controller/sipbridge/core/metrics.py: change it there. -->
+<!-- Made by docs/generate.py from controller/sipbridge/core/observe/metrics.py: change it there. -->
 
 What `/metrics` tells Prometheus, beside the `process_` and `python_` metrics of prometheus-client. Labels are names
 from the providers file or from fixed lists, never what callers send. How to scrape it, and what to make of it, is in

@@ -15,7 +15,7 @@ from pathlib import Path
 from support.bridge import Bridge
 from support.freeswitch import FreeSwitch
 from support.processes import wait_until
-from support.stage import Stage, stage, two_providers
+from support.simulated_bridge import Stage, stage, two_providers
 from support.terminal import Terminal
 
 TARGET = Path(__file__).with_name("screens.md")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sipbridge.core.call_record import CallOutcome
-from sipbridge.core.metric import MetricKind
-from sipbridge.core.metrics import DEFINITIONS
-from sipbridge.core.routing import DeclineReason
+from sipbridge.core.calls.call_record import CallOutcome
+from sipbridge.core.calls.routing import DeclineReason
+from sipbridge.core.observe.metric import MetricKind
+from sipbridge.core.observe.metrics import DEFINITIONS
 from support.promtool import ALERTS, PROGRAM, promtool
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -23,9 +23,9 @@ import pytest
 from gevent import subprocess
 from gevent.threadpool import ThreadPool
 
-from sipbridge.adapters.control_socket import ask
+from sipbridge.adapters.control.control_socket import ask
 from sipbridge.simulator import Simulator
-from sipbridge.simulator.registrar import Refuse, RegistrarRule
+from sipbridge.simulator.sofia.registrar import Refuse, RegistrarRule
 from support.processes import Program, free_tcp_port
 
 MARK = "zqMARKqz"

@@ -12,15 +12,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sipbridge.config.load import BridgeConfig, PoolConfig
-from sipbridge.config.routing_table import routing_table
-from sipbridge.core.call import CallRequest
-from sipbridge.core.dial_string import format_dial_string
-from sipbridge.core.edge import Edge, edge_reason
-from sipbridge.core.gateway import GatewayName, Registration, RegistrationStatus, gateway_stem
-from sipbridge.core.media import media_offer
-from sipbridge.core.provider import SqlLoader
-from sipbridge.core.routing import Bridge, DeclineReason, MediaDefaults, TraceStep, Verdict, route
+from sipbridge.core.bridge_config import BridgeConfig, PoolConfig
+from sipbridge.core.calls.dial_string import format_dial_string
+from sipbridge.core.calls.routing import Bridge, DeclineReason, MediaDefaults, TraceStep, Verdict, route
+from sipbridge.core.calls.routing_table import routing_table
+from sipbridge.core.gateways.gateway import GatewayName, gateway_stem
+from sipbridge.core.gateways.registration import Registration, RegistrationStatus
+from sipbridge.core.providers.edge import Edge, edge_reason
+from sipbridge.core.providers.media import media_offer
+from sipbridge.core.providers.provider import SqlLoader
+from sipbridge.core.sip.call import CallRequest
 
 _OWN_MEDIA = "the provider asks for media that FreeSWITCH alone cannot offer"
 _REGISTERED = Registration(RegistrationStatus.REGISTERED)

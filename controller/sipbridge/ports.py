@@ -6,15 +6,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from sipbridge.core.account import Account, AccountId
-from sipbridge.core.account_notification import AccountNotification
-from sipbridge.core.account_row import RowError
-from sipbridge.core.call import ChannelUuid
-from sipbridge.core.call_record import CallDecided, CallRecord
+from sipbridge.core.accounts.account import Account, AccountId
+from sipbridge.core.accounts.account_notification import AccountNotification
+from sipbridge.core.accounts.account_row import RowError
+from sipbridge.core.calls.call_record import CallDecided, CallRecord
+from sipbridge.core.calls.events import SwitchEvent
 from sipbridge.core.errors import SipBridgeError
-from sipbridge.core.events import SwitchEvent
-from sipbridge.core.gateway import Gateway, GatewayName
+from sipbridge.core.gateways.gateway import Gateway, GatewayName
 from sipbridge.core.network import HostNetwork
+from sipbridge.core.sip.call import ChannelUuid
 
 _T = TypeVar("_T")
 

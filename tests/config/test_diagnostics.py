@@ -6,8 +6,8 @@ import pytest
 from config_examples import GOOD, SECRETS, edited, without_marks
 
 from sipbridge.config.load import parse_providers
-from sipbridge.core.edge import Edge
-from sipbridge.core.uri import parse_sip_uri
+from sipbridge.core.providers.edge import Edge
+from sipbridge.core.sip.uri import parse_sip_uri
 
 OR_EDGE = ", or enable [edge] in the settings"
 HASH = (

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from config_examples import GOOD, edited
 
-from sipbridge.config.load import BridgeConfig, load_providers, parse_providers
-from sipbridge.core.account import Account, SecretType
-from sipbridge.core.media import MediaEncryption
-from sipbridge.core.provider import (
+from sipbridge.config.load import load_providers, parse_providers
+from sipbridge.core.accounts.account import Account, SecretType
+from sipbridge.core.bridge_config import BridgeConfig
+from sipbridge.core.calls.routing import MediaDefaults
+from sipbridge.core.providers.media import MediaEncryption
+from sipbridge.core.providers.provider import (
     Always,
     FindInPool,
     MatchRegex,
@@ -20,9 +22,8 @@ from sipbridge.core.provider import (
     RandomAccount,
     SqlLoader,
 )
-from sipbridge.core.routing import MediaDefaults
-from sipbridge.core.template import TemplateScope, parse_template
-from sipbridge.core.uri import parse_sip_uri
+from sipbridge.core.providers.template import TemplateScope, parse_template
+from sipbridge.core.sip.uri import parse_sip_uri
 
 
 def config_of(text: str) -> BridgeConfig:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 from sipbridge.config.load import parse_providers
-from sipbridge.config.redis_settings import RedisSettings
 from sipbridge.config.secrets_in_use import secrets_of_providers, secrets_of_settings
-from sipbridge.core.routing import MediaDefaults
+from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.settings import EventSocketSettings, Settings
+from sipbridge.settings.redis import RedisSettings
 
 
 def test_passwords_of_settings_are_found_wherever_they_are() -> None:

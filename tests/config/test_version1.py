@@ -6,11 +6,11 @@ import pytest
 from config_examples import without_marks
 
 from sipbridge.config.load import parse_providers
-from sipbridge.core.account import Account, SecretType
-from sipbridge.core.media import MediaEncryption
-from sipbridge.core.provider import MatchRegex, OnAccountNotFound, OutgoingInvite, PoolPolicy, RandomAccount
-from sipbridge.core.template import TemplateScope, parse_template
-from sipbridge.core.uri import parse_sip_uri
+from sipbridge.core.accounts.account import Account, SecretType
+from sipbridge.core.providers.media import MediaEncryption
+from sipbridge.core.providers.provider import MatchRegex, OnAccountNotFound, OutgoingInvite, PoolPolicy, RandomAccount
+from sipbridge.core.providers.template import TemplateScope, parse_template
+from sipbridge.core.sip.uri import parse_sip_uri
 
 GOOD = r"""[
   {

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import gevent
 import pytest
+from contract_world import RealWorld, SimulatedWorld, World, eventually
 from listener import Listener
-from world import RealWorld, SimulatedWorld, World, eventually
 
 from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
-from sipbridge.adapters.spool import Spool
+from sipbridge.adapters.event_socket.spool import Spool
 from support.freeswitch import PROGRAM
 
 _NO_FREESWITCH = pytest.mark.skipif(PROGRAM is None, reason="no freeswitch on the PATH")

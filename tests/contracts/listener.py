@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from world import eventually
+from contract_world import eventually
 
-from sipbridge.core.events import SwitchEvent
+from sipbridge.core.calls.events import SwitchEvent
 
 _E = TypeVar("_E", bound=SwitchEvent)
 

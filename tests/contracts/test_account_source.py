@@ -14,15 +14,15 @@ from typing import Protocol
 
 import gevent
 import pytest
-from world import eventually
+from contract_world import eventually
 
-from sipbridge.adapters.sql_accounts import SqlAccounts
-from sipbridge.adapters.sql_engine import SqlLimits
+from sipbridge.adapters.sql.sql_accounts import SqlAccounts
+from sipbridge.adapters.sql.sql_engine import SqlLimits
 from sipbridge.config.load import load_providers
-from sipbridge.core.account import Account, SecretType
-from sipbridge.core.account_row import RowError
-from sipbridge.core.provider import PoolPolicy, SqlLoader
-from sipbridge.core.uri import parse_sip_uri
+from sipbridge.core.accounts.account import Account, SecretType
+from sipbridge.core.accounts.account_row import RowError
+from sipbridge.core.providers.provider import PoolPolicy, SqlLoader
+from sipbridge.core.sip.uri import parse_sip_uri
 from sipbridge.ports import SourceError, SourceUnavailable
 from support.mariadb import PROGRAM, MariaDb
 
@@ -508,7 +508,7 @@ def test_a_query_that_fails_for_one_fails_for_all(accounts: Database, source: So
 
 
 def test_idle_connections_are_given_up(accounts: Database, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sipbridge.adapters.sql_accounts._IDLE_S", 0.1)
+    monkeypatch.setattr("sipbridge.adapters.sql.sql_accounts._IDLE_S", 0.1)
     before = native_threads()
     asking = source()
 
@@ -524,8 +524,8 @@ from gevent import monkey
 monkey.patch_all()
 import json, sys
 import gevent
-from sipbridge.adapters.sql_accounts import SqlAccounts
-from sipbridge.core.provider import PoolPolicy, SqlLoader
+from sipbridge.adapters.sql.sql_accounts import SqlAccounts
+from sipbridge.core.providers.provider import PoolPolicy, SqlLoader
 
 source = SqlAccounts("people", SqlLoader(*sys.argv[1:5], thread_pool_size=2))
 all_at_once = [gevent.spawn(lambda: [a.uri.user for b in source.load_all() for a in b.accounts]) for _ in range(3)]

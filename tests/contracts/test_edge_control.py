@@ -12,12 +12,12 @@ import pytest
 from gevent import socket
 
 from sipbridge.adapters.kamailio import Kamailio
-from sipbridge.core.gateway import GatewayName
+from sipbridge.core.gateways.gateway import GatewayName
 from sipbridge.ports import EdgeLost, EdgeRefused
-from sipbridge.simulator.edge import SimulatedEdge
+from sipbridge.simulator.sofia.edge import SimulatedEdge
 from support.edge import PROGRAM
 from support.edge import Edge as RealEdge
-from support.nobody import as_nobody
+from support.other_user import as_nobody
 
 ALICE, BOB = GatewayName("sipbridge.alice.0123456789abcdef0123"), GatewayName("sipbridge.bob.0123456789abcdef0123")
 SECRET = "Mellon"

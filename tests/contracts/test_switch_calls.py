@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from contract_world import RIGHT_PASSWORD, ArrivedInvite, PlacedCall, World, eventually
 from listener import Listener
-from world import RIGHT_PASSWORD, ArrivedInvite, PlacedCall, World, eventually
 
 from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
-from sipbridge.core.account import Account, SecretType, account_id
-from sipbridge.core.account_pool import AccountPool, Line
-from sipbridge.core.call import ChannelUuid
-from sipbridge.core.dial_string import format_dial_string
-from sipbridge.core.events import CallEnded, CallParked, GatewayAdded, GatewayStateChanged
-from sipbridge.core.gateway import Gateway, GatewayName, gateway_for
-from sipbridge.core.media import MediaEncryption, media_offer
-from sipbridge.core.provider import (
+from sipbridge.core.accounts.account import Account, SecretType, account_id
+from sipbridge.core.calls.dial_string import format_dial_string
+from sipbridge.core.calls.events import CallEnded, CallParked, GatewayAdded, GatewayStateChanged
+from sipbridge.core.calls.routing import Bridge
+from sipbridge.core.gateways.gateway import Gateway, GatewayName, gateway_for
+from sipbridge.core.pools.account_pool import AccountPool, Line
+from sipbridge.core.providers.media import MediaEncryption, media_offer
+from sipbridge.core.providers.provider import (
     Always,
     OnAccountNotFound,
     OutgoingInvite,
@@ -22,9 +22,9 @@ from sipbridge.core.provider import (
     Provider,
     RandomAccount,
 )
-from sipbridge.core.routing import Bridge
-from sipbridge.core.template import TemplateScope, parse_template
-from sipbridge.core.uri import parse_name_addr, parse_sip_uri
+from sipbridge.core.providers.template import TemplateScope, parse_template
+from sipbridge.core.sip.call import ChannelUuid
+from sipbridge.core.sip.uri import parse_name_addr, parse_sip_uri
 from sipbridge.ports import CommandRefused, Outcome
 
 ALICE = "sip:alice@far.example.org"

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from contract_world import RIGHT_PASSWORD, World, eventually
 from listener import Listener
-from world import RIGHT_PASSWORD, World, eventually
 
 from sipbridge.adapters.event_socket.connection import EventSocketConnection
 from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
-from sipbridge.core.account import Account, SecretType, account_id
-from sipbridge.core.events import GatewayAdded, GatewayDeleted, GatewayStateChanged, ProfileStarted
-from sipbridge.core.gateway import (
-    Gateway,
-    GatewayName,
-    Registration,
-    RegistrationStatus,
-    gateway_for,
-    next_registration,
-)
-from sipbridge.core.provider import PoolPolicy
-from sipbridge.core.uri import parse_sip_uri
+from sipbridge.core.accounts.account import Account, SecretType, account_id
+from sipbridge.core.calls.events import GatewayAdded, GatewayDeleted, GatewayStateChanged, ProfileStarted
+from sipbridge.core.gateways.gateway import Gateway, GatewayName, gateway_for
+from sipbridge.core.gateways.registration import Registration, RegistrationStatus, next_registration
+from sipbridge.core.providers.provider import PoolPolicy
+from sipbridge.core.sip.uri import parse_sip_uri
 from sipbridge.ports import CommandRefused, SwitchLost
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from listener import Listener
 
 from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
-from sipbridge.core.events import Heartbeat
+from sipbridge.core.calls.events import Heartbeat
 
 
 def test_a_switch_that_is_connected_has_said_how_it_is(switch: FreeSwitch, listener: Listener) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from hypothesis import strategies as st
 
-from sipbridge.core.account import Account
-from sipbridge.core.account_pool import AccountPool
-from sipbridge.core.call import CallRequest
-from sipbridge.core.gateway import Registration, RegistrationStatus
-from sipbridge.core.provider import PoolPolicy
-from sipbridge.core.template import Template, TemplateScope, parse_template
-from sipbridge.core.uri import SipUri, parse_sip_uri
+from sipbridge.core.accounts.account import Account
+from sipbridge.core.gateways.registration import Registration, RegistrationStatus
+from sipbridge.core.pools.account_pool import AccountPool
+from sipbridge.core.providers.provider import PoolPolicy
+from sipbridge.core.providers.template import Template, TemplateScope, parse_template
+from sipbridge.core.sip.call import CallRequest
+from sipbridge.core.sip.uri import SipUri, parse_sip_uri
 
 REGISTERED = Registration(RegistrationStatus.REGISTERED)
 FORBIDDEN = Registration(RegistrationStatus.FAILED, "403 Forbidden")

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from sipbridge.core.network import HostNetwork, Route
-from sipbridge.core.uri import parse_sip_uri
+from sipbridge.core.sip.uri import parse_sip_uri
 from sipbridge.doctor.check_switch import NEEDED_MODULES
 from sipbridge.doctor.facts import (
     Exit,

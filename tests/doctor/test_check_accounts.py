@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from doctor_examples import told
 
-from sipbridge.config.diagnostic import Diagnostic, Severity
-from sipbridge.config.load import BridgeConfig, LoadResult
+from sipbridge.config.load import LoadResult
+from sipbridge.config.text.diagnostic import Diagnostic, Severity
+from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.doctor.check_accounts import check_providers_file, check_sources
 from sipbridge.doctor.facts import SourceFacts
 from sipbridge.doctor.finding import Verdict

@@ -16,12 +16,12 @@ import dns.resolver
 import dns.rrset
 import pytest
 
-from sipbridge.config.load import BridgeConfig, parse_providers
-from sipbridge.config.redis_settings import RedisSettings
-from sipbridge.core import edge as core_edge
-from sipbridge.core.edge import EdgeReason
+from sipbridge.config.load import parse_providers
+from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.network import Route
-from sipbridge.core.uri import parse_sip_uri
+from sipbridge.core.providers import edge as core_edge
+from sipbridge.core.providers.edge import EdgeReason
+from sipbridge.core.sip.uri import parse_sip_uri
 from sipbridge.doctor.check_edge import check_edge
 from sipbridge.doctor.facts import Exit, HopFacts
 from sipbridge.doctor.finding import Verdict
@@ -30,6 +30,7 @@ from sipbridge.doctor.gather_edge import gather_edge
 from sipbridge.doctor.gather_host import controller_user, gather_host, user_of
 from sipbridge.doctor.gather_network import look_at, next_hops
 from sipbridge.settings import EdgeSettings, Settings, load_settings
+from sipbridge.settings.redis import RedisSettings
 from support.edge import PROGRAM as KAMAILIO
 from support.edge import Edge
 from support.redis_server import PROGRAM as REDIS

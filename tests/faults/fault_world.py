@@ -19,11 +19,11 @@ from faulty_relay import FaultyRelay
 from greenlet import greenlet
 from switches import CALLS_PER_LINE, OUR_DOMAIN, PlacedCall, Surroundings, Switch
 
-from sipbridge.adapters.control_socket import ControlError, ask
-from sipbridge.app import App
+from sipbridge.adapters.control.control_socket import ControlError, ask
 from sipbridge.config.load import load_providers
-from sipbridge.core.account_pool import AccountPool
-from sipbridge.core.gateway import RegistrationStatus
+from sipbridge.core.gateways.registration import RegistrationStatus
+from sipbridge.core.pools.account_pool import AccountPool
+from sipbridge.daemon.app import App
 from sipbridge.settings import load_settings
 from support.registrar import PASSWORD
 

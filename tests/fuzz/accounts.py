@@ -7,8 +7,8 @@ from typing import Any
 
 from fuzz.caller import URI_TOKENS, check_parsed
 from fuzz.target import SEPARATOR, Target, texts
-from sipbridge.core.account_notification import NotificationError, parse_notification
-from sipbridge.core.account_row import RowError, account_from_row
+from sipbridge.core.accounts.account_notification import NotificationError, parse_notification
+from sipbridge.core.accounts.account_row import RowError, account_from_row
 
 
 def check_notification(data: bytes) -> None:

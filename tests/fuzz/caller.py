@@ -7,18 +7,33 @@ from collections.abc import Mapping
 
 from fuzz.target import SEPARATOR, Target, as_text, texts
 from sipbridge.adapters.event_socket.framing import encode_command
-from sipbridge.core.account import Account
-from sipbridge.core.account_pool import AccountPool
-from sipbridge.core.call import CallRequest
-from sipbridge.core.dial_string import format_dial_string
+from sipbridge.core.accounts.account import Account
+from sipbridge.core.calls.dial_string import format_dial_string
+from sipbridge.core.calls.routing import Bridge, MediaDefaults, RoutingTable, route
 from sipbridge.core.errors import TemplateError, UriError
-from sipbridge.core.gateway import GatewayName, Registration, RegistrationStatus
-from sipbridge.core.provider import Always, OnAccountNotFound, OutgoingInvite, PoolPolicy, Provider, RandomAccount
-from sipbridge.core.routing import Bridge, MediaDefaults, RoutingTable, route
-from sipbridge.core.template import TemplateScope, parse_template
-from sipbridge.core.uri import NameAddr, SipUri, normalize_escapes, parse_header_address, parse_name_addr, parse_sip_uri
-from sipbridge.core.written_uri import parse_written_uri
-from sipbridge.simulator.dial_string import expand, read_dial_string, split_scope
+from sipbridge.core.gateways.gateway import GatewayName
+from sipbridge.core.gateways.registration import Registration, RegistrationStatus
+from sipbridge.core.pools.account_pool import AccountPool
+from sipbridge.core.providers.provider import (
+    Always,
+    OnAccountNotFound,
+    OutgoingInvite,
+    PoolPolicy,
+    Provider,
+    RandomAccount,
+)
+from sipbridge.core.providers.template import TemplateScope, parse_template
+from sipbridge.core.sip.call import CallRequest
+from sipbridge.core.sip.uri import (
+    NameAddr,
+    SipUri,
+    normalize_escapes,
+    parse_header_address,
+    parse_name_addr,
+    parse_sip_uri,
+)
+from sipbridge.core.sip.written_uri import parse_written_uri
+from sipbridge.simulator.calls.dial_string import expand, read_dial_string, split_scope
 
 
 def check_parsed(uri: SipUri) -> None:

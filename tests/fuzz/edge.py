@@ -13,7 +13,7 @@ from gevent import socket
 
 from fuzz.target import SEPARATOR, Target
 from sipbridge.adapters.kamailio import Kamailio
-from sipbridge.core.gateway import GatewayName
+from sipbridge.core.gateways.gateway import GatewayName
 from sipbridge.ports import EdgeLost, EdgeRefused
 
 _SECRET = "Mellon-7f3a"

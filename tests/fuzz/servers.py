@@ -18,18 +18,18 @@ import orjson
 from services_examples import Services, pool
 
 from fuzz.target import Target
-from sipbridge.adapters.control_socket import ControlServer
-from sipbridge.adapters.exposition import Exposition
-from sipbridge.adapters.http_server import HttpServer
-from sipbridge.core import metrics
-from sipbridge.core.readiness import Condition, Readiness
-from sipbridge.services.call_feed import CallFeed
-from sipbridge.services.call_pages import CallPages
-from sipbridge.services.drain import Drain
-from sipbridge.services.info import bridge_info
-from sipbridge.services.onlooker_commands import OnlookerCommands
-from sipbridge.services.operator_commands import OperatorCommands
-from sipbridge.services.reload import ReloadResult
+from sipbridge.adapters.control.control_socket import ControlServer
+from sipbridge.adapters.observe.exposition import Exposition
+from sipbridge.adapters.observe.http_server import HttpServer
+from sipbridge.core.observe import metrics
+from sipbridge.core.observe.readiness import Condition, Readiness
+from sipbridge.services.observe.call_feed import CallFeed
+from sipbridge.services.observe.call_pages import CallPages
+from sipbridge.services.observe.info import bridge_info
+from sipbridge.services.observe.onlooker_commands import OnlookerCommands
+from sipbridge.services.operate.drain import Drain
+from sipbridge.services.operate.operator_commands import OperatorCommands
+from sipbridge.services.operate.reload import ReloadResult
 
 _PATIENCE_S = 8.0
 """For an answer to anything: servers give a client up after ten seconds."""

@@ -18,23 +18,23 @@ from rich.text import Text
 from services_examples import Services, outbound, policy, pool
 
 from fuzz.target import SEPARATOR, Target, texts
-from sipbridge.adapters.call_records import call_detail, call_line
-from sipbridge.adapters.exposition import Exposition
-from sipbridge.adapters.log_line import console_line, json_line
+from sipbridge.adapters.observe.call_records import call_detail, call_line
+from sipbridge.adapters.observe.exposition import Exposition
+from sipbridge.adapters.observe.log_line import console_line, json_line
 from sipbridge.cli.common import print_json
-from sipbridge.core.call import CallRequest, ChannelUuid
-from sipbridge.core.call_news import CallNews, CallsInProgress
-from sipbridge.core.call_record import CallDecided, CallRecord
+from sipbridge.core.calls.call_record import CallDecided, CallRecord
+from sipbridge.core.calls.events import CallEnded, CallParked
 from sipbridge.core.errors import UriError
-from sipbridge.core.events import CallEnded, CallParked
-from sipbridge.core.snapshot import AccountQuery, Snapshot
-from sipbridge.core.snapshot_json import from_json
-from sipbridge.core.uri import parse_sip_uri
-from sipbridge.services.call_feed import CallFeed
-from sipbridge.services.call_pages import CallPages
-from sipbridge.services.call_tally import CallTally
-from sipbridge.services.info import bridge_info
-from sipbridge.services.onlooker_commands import OnlookerCommands
+from sipbridge.core.observe.call_news import CallNews, CallsInProgress
+from sipbridge.core.observe.snapshot import AccountQuery, Snapshot
+from sipbridge.core.observe.snapshot_json import from_json
+from sipbridge.core.sip.call import CallRequest, ChannelUuid
+from sipbridge.core.sip.uri import parse_sip_uri
+from sipbridge.services.observe.call_feed import CallFeed
+from sipbridge.services.observe.call_pages import CallPages
+from sipbridge.services.observe.call_tally import CallTally
+from sipbridge.services.observe.info import bridge_info
+from sipbridge.services.observe.onlooker_commands import OnlookerCommands
 from sipbridge.viewer.calls import calls_table, news_lines
 from sipbridge.viewer.screen import Size, screen
 from sipbridge.viewer.tables import account_section

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from role_world import world
+from ansible_world import world
 
 from support.edge import Edge
 from support.freeswitch import PROGRAM, FreeSwitch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from sipbridge.core.gateway import GatewayName
+from sipbridge.core.gateways.gateway import GatewayName
 
 
 class MemoryEdge:

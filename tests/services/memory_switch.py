@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from sipbridge.core.account import AccountId
-from sipbridge.core.call import ChannelUuid
-from sipbridge.core.events import GatewayAdded, GatewayDeleted, SwitchEvent
-from sipbridge.core.gateway import Gateway, GatewayName
+from sipbridge.core.accounts.account import AccountId
+from sipbridge.core.calls.events import GatewayAdded, GatewayDeleted, SwitchEvent
+from sipbridge.core.gateways.gateway import Gateway, GatewayName
+from sipbridge.core.sip.call import ChannelUuid
 from sipbridge.ports import Outcome, SwitchListener
 
 _T = TypeVar("_T")

@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from memory_switch import FakeScheduler, MemorySwitch
 from services_examples import Services, account, outbound, policy
 
-from sipbridge.config.accounts import PoolConfig
-from sipbridge.config.diagnostic import Diagnostic
-from sipbridge.config.load import BridgeConfig, LoadResult
-from sipbridge.config.routing_table import routing_table
-from sipbridge.core.account import Account
-from sipbridge.core.account_pool import AccountPool
-from sipbridge.core.events import GatewayStateChanged
-from sipbridge.core.provider import PoolPolicy, Provider, SqlLoader
-from sipbridge.core.routing import MediaDefaults
-from sipbridge.services.reload import Reload, ReloadResult
+from sipbridge.config.load import LoadResult
+from sipbridge.config.text.diagnostic import Diagnostic
+from sipbridge.core.accounts.account import Account
+from sipbridge.core.bridge_config import BridgeConfig, PoolConfig
+from sipbridge.core.calls.events import GatewayStateChanged
+from sipbridge.core.calls.routing import MediaDefaults
+from sipbridge.core.calls.routing_table import routing_table
+from sipbridge.core.pools.account_pool import AccountPool
+from sipbridge.core.providers.provider import PoolPolicy, Provider, SqlLoader
+from sipbridge.services.operate.reload import Reload, ReloadResult
 
 DATABASE = SqlLoader("sqlite3", "SELECT", "SELECT", "db=accounts password='Mellon'")
 

@@ -6,24 +6,31 @@ from collections.abc import Callable, Mapping
 
 from memory_switch import FakeClock, FakeScheduler, MemorySwitch
 
-from sipbridge.core.account import Account, SecretType
-from sipbridge.core.account_pool import AccountPool, Line
-from sipbridge.core.call import CallRequest, ChannelUuid
-from sipbridge.core.events import CallEnded, CallParked, GatewayStateChanged
-from sipbridge.core.gateway import Gateway, GatewayName
-from sipbridge.core.provider import Always, FindInPool, OnAccountNotFound, OutgoingInvite, PoolPolicy, Provider
-from sipbridge.core.routing import DeclineReason, RoutingTable
-from sipbridge.core.template import TemplateScope, parse_template
-from sipbridge.core.uri import parse_sip_uri
+from sipbridge.core.accounts.account import Account, SecretType
+from sipbridge.core.calls.events import CallEnded, CallParked, GatewayStateChanged
+from sipbridge.core.calls.routing import DeclineReason, RoutingTable
+from sipbridge.core.gateways.gateway import Gateway, GatewayName
+from sipbridge.core.pools.account_pool import AccountPool, Line
+from sipbridge.core.providers.provider import (
+    Always,
+    FindInPool,
+    OnAccountNotFound,
+    OutgoingInvite,
+    PoolPolicy,
+    Provider,
+)
+from sipbridge.core.providers.template import TemplateScope, parse_template
+from sipbridge.core.sip.call import CallRequest, ChannelUuid
+from sipbridge.core.sip.uri import parse_sip_uri
 from sipbridge.services.account_sync import SyncState
-from sipbridge.services.admission import Admission
-from sipbridge.services.call_control import CallControl
-from sipbridge.services.call_journal import CallJournal
-from sipbridge.services.call_log import CallLog
+from sipbridge.services.calls.admission import Admission
+from sipbridge.services.calls.call_control import CallControl
+from sipbridge.services.calls.call_journal import CallJournal
 from sipbridge.services.dispatch import Dispatch
-from sipbridge.services.registrar import Registrar, RegistrarSettings
-from sipbridge.services.status import Status
-from sipbridge.services.traffic import Traffic
+from sipbridge.services.gateways.registrar import Registrar, RegistrarSettings
+from sipbridge.services.observe.call_log import CallLog
+from sipbridge.services.observe.status import Status
+from sipbridge.services.observe.traffic import Traffic
 
 LEASE_RENEWAL_S = 2.0
 CONFIRM_TIMEOUT_S = 10.0

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from memory_switch import FakeClock
 
-from sipbridge.core.account import Account, SecretType
-from sipbridge.core.account_notification import AccountNotification
-from sipbridge.core.account_pool import AccountPool, Line
-from sipbridge.core.account_row import RowError
-from sipbridge.core.provider import PoolPolicy
-from sipbridge.core.uri import parse_sip_uri
+from sipbridge.core.accounts.account import Account, SecretType
+from sipbridge.core.accounts.account_notification import AccountNotification
+from sipbridge.core.accounts.account_row import RowError
+from sipbridge.core.pools.account_pool import AccountPool, Line
+from sipbridge.core.providers.provider import PoolPolicy
+from sipbridge.core.sip.uri import parse_sip_uri
 from sipbridge.ports import LoadedAccounts, SourceError, SourceUnavailable
 from sipbridge.services.account_sync import AccountSync, SourceStatus
 

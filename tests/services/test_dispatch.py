@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from services_examples import LEASE_RENEWAL_S, Services, ended, parked
 
-from sipbridge.core.call import ChannelUuid
+from sipbridge.core.sip.call import ChannelUuid
 from sipbridge.ports import CommandRefused, SwitchLost
 
 

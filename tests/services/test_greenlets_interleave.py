@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from memory_switch import MemorySwitch
 from services_examples import Services, parked, policy, pool
 
-from sipbridge.core.call import ChannelUuid
-from sipbridge.core.events import CallEnded, GatewayAdded, GatewayStateChanged, ProfileStarted, SwitchEvent
-from sipbridge.core.gateway import Gateway, RegistrationStatus
+from sipbridge.core.calls.events import CallEnded, GatewayAdded, GatewayStateChanged, ProfileStarted, SwitchEvent
+from sipbridge.core.gateways.gateway import Gateway
+from sipbridge.core.gateways.registration import RegistrationStatus
+from sipbridge.core.sip.call import ChannelUuid
 from sipbridge.ports import CommandRefused, NotSent, SwitchLost, Unconfirmed
 
 USERS = ("alice", "bob", "carol", "dave")

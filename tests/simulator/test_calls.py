@@ -11,7 +11,7 @@ import pytest
 from simulator_client import Client, wait_until
 
 from sipbridge.simulator import CalleeRule, CallState, SimulatedCall, Simulator
-from sipbridge.simulator.far_side import BUSY, NOT_FOUND, RINGS_FOR_EVER, SILENT, UNAVAILABLE
+from sipbridge.simulator.calls.far_side import BUSY, NOT_FOUND, RINGS_FOR_EVER, SILENT, UNAVAILABLE
 
 EVENTS = "event json CHANNEL_PARK CHANNEL_ANSWER CHANNEL_BRIDGE CHANNEL_UNBRIDGE CHANNEL_HANGUP_COMPLETE"
 OUT = "sofia/providers/sip:bob@far.example.org"
@@ -82,7 +82,7 @@ def test_nobody_answers(
     status: int,
 ) -> None:
     # Time passes so quickly that it would be over before it is bridged.
-    monkeypatch.setattr("sipbridge.simulator.call.PARK_TIMEOUT_S", 10_000)
+    monkeypatch.setattr("sipbridge.simulator.calls.call.PARK_TIMEOUT_S", 10_000)
     simulator.switch.clock.time_scale = 0.001
     call = bridge(rule).wait_until_ended()
     assert (call.hangup_cause, call.sip_status) == (cause, status)

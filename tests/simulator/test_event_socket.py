@@ -8,8 +8,8 @@ import pytest
 from simulator_client import Client
 
 from sipbridge.simulator import Simulator
-from sipbridge.simulator.protocol import Command, CommandReader, Event, format_json_event, format_plain_event
-from sipbridge.simulator.subscription import Filter, Subscription
+from sipbridge.simulator.wire.protocol import Command, CommandReader, Event, format_json_event, format_plain_event
+from sipbridge.simulator.wire.subscription import Filter, Subscription
 
 
 def place(simulator: Simulator, from_header: str = "<sip:alice@example.org>") -> None:

@@ -23,7 +23,7 @@ from sipbridge.simulator import (
     SimulatedCall,
     Simulator,
 )
-from sipbridge.simulator.far_side import BUSY
+from sipbridge.simulator.calls.far_side import BUSY
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 

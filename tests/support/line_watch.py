@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from sipbridge.app import App
-from sipbridge.core.account import AccountId
-from sipbridge.core.account_pool import AccountPool, Line
-from sipbridge.core.dial_string import ACCOUNT_VARIABLE
-from sipbridge.core.events import CallEnded, CallParked, SwitchEvent
+from sipbridge.core.accounts.account import AccountId
+from sipbridge.core.calls.dial_string import ACCOUNT_VARIABLE
+from sipbridge.core.calls.events import CallEnded, CallParked, SwitchEvent
+from sipbridge.core.pools.account_pool import AccountPool, Line
+from sipbridge.daemon.app import App
 from sipbridge.services.dispatch import Dispatch
-from sipbridge.services.registrar import Registrar
+from sipbridge.services.gateways.registrar import Registrar
 from sipbridge.simulator import CallState, SimulatedCall
 
 _TALKING = (CallState.CALLING, CallState.ANSWERED)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from viewer_examples import text
 
-from sipbridge.core.call_news import CallInProgress, CallNews, CallsInProgress, Explanation, NewsKind
+from sipbridge.core.observe.call_news import CallInProgress, CallNews, CallsInProgress, Explanation, NewsKind
 from sipbridge.viewer.calls import calls_table, news_lines
 
 CALL = CallInProgress(

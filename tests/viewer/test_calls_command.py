@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from support.processes import Program, wait_until
-from support.stage import Stage, stage, two_providers
+from support.simulated_bridge import Stage, stage, two_providers
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipbridge.core.snapshot import AccountOrder, AccountQuery
+from sipbridge.core.observe.snapshot import AccountOrder, AccountQuery
 from sipbridge.viewer.keys import Key, parse_keys
 from sipbridge.viewer.watch import View, next_view
 

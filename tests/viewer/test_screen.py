@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from rich.text import Text
 from viewer_examples import OUTBOUND, PSTN, ROWS, TROUBLED, WELL, text
 
-from sipbridge.core.snapshot import (
+from sipbridge.core.observe.snapshot import (
     AccountOrder,
     AccountPage,
     AccountQuery,
     BridgeState,
-    EdgeState,
     Snapshot,
     SwitchState,
 )
+from sipbridge.core.providers.edge import EdgeState
 from sipbridge.viewer.screen import Size, narrowed, screen
 from sipbridge.viewer.tables import account_section
 

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from support.processes import wait_until
-from support.stage import Stage, stage, two_providers
+from support.simulated_bridge import Stage, stage, two_providers
 from support.terminal import Terminal
 
 ESCAPE = "\x1b"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from rich.text import Text
 
-from sipbridge.core.snapshot import (
+from sipbridge.core.observe.snapshot import (
     AccountPage,
     AccountState,
     BridgeState,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 from gevent import socket
 
-from sipbridge.core.gateway import GatewayName
+from sipbridge.core.gateways.gateway import GatewayName
 from sipbridge.ports import EdgeLost, EdgeRefused
 
 TABLE = "account"

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from sipbridge.adapters.control_socket import ControlError, ask_on
+from sipbridge.adapters.control.control_socket import ControlError, ask_on
 from sipbridge.cli.common import Failed, ask_daemon, control_socket, print_json, settings_option, told_as
-from sipbridge.core.call_news import CallNews, CallsInProgress, NewsKind
+from sipbridge.core.observe.call_news import CallNews, CallsInProgress, NewsKind
 from sipbridge.viewer.calls import calls_table, news_lines
 from sipbridge.viewer.print import print_folded, print_lines, terminal_width
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from sipbridge.adapters.sql_accounts import SqlAccounts
+from sipbridge.adapters.sql.sql_accounts import SqlAccounts
 from sipbridge.cli.common import (
     EDGE_ASSUMED,
     Failed,
@@ -20,10 +20,11 @@ from sipbridge.cli.common import (
     settings_option,
     settings_to_check_with,
 )
-from sipbridge.config.diagnostic import Diagnostic, Severity
-from sipbridge.config.load import BridgeConfig, LoadResult, load_providers
-from sipbridge.core.printable import escape_unprintable
-from sipbridge.core.provider import SqlLoader
+from sipbridge.config.load import LoadResult, load_providers
+from sipbridge.config.text.diagnostic import Diagnostic, Severity
+from sipbridge.core.bridge_config import BridgeConfig
+from sipbridge.core.observe.printable import escape_unprintable
+from sipbridge.core.providers.provider import SqlLoader
 from sipbridge.explain import explain_edge
 from sipbridge.settings import Settings
 

@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 
 import click
 
-from sipbridge.adapters.control_socket import ControlError, ask
-from sipbridge.config.diagnostic import Diagnostic
-from sipbridge.config.load import BridgeConfig, LoadResult
+from sipbridge.adapters.control.control_socket import ControlError, ask
+from sipbridge.config.load import LoadResult
+from sipbridge.config.text.diagnostic import Diagnostic
+from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.errors import SipBridgeError
-from sipbridge.core.printable import escape_lines
-from sipbridge.core.snapshot_json import from_json
+from sipbridge.core.observe.printable import escape_lines
+from sipbridge.core.observe.snapshot_json import from_json
 from sipbridge.settings import PREFIX, Settings, load_settings
 
 _T = TypeVar("_T")

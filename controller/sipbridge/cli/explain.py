@@ -19,7 +19,7 @@ from sipbridge.cli.common import (
     settings_to_check_with,
 )
 from sipbridge.config.load import load_providers
-from sipbridge.core.call import CallRequest
+from sipbridge.core.sip.call import CallRequest
 from sipbridge.explain import explain as explain_call
 from sipbridge.viewer.words import printable
 

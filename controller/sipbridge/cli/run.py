@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from sipbridge.adapters.control_socket import ControlError
-from sipbridge.adapters.http_server import HttpServerError
-from sipbridge.adapters.log_output import LogOutput
-from sipbridge.app import App
+from sipbridge.adapters.control.control_socket import ControlError
+from sipbridge.adapters.observe.http_server import HttpServerError
+from sipbridge.adapters.observe.log_output import LogOutput
 from sipbridge.cli.common import Failed, config_or_exit, print_diagnostic, settings_from, settings_option
 from sipbridge.config.load import load_providers
 from sipbridge.config.secrets_in_use import secrets_of_settings
+from sipbridge.daemon.app import App
 
 _log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from sipbridge.adapters.control_socket import ask
+from sipbridge.adapters.control.control_socket import ask
 from sipbridge.cli.common import Failed, ask_daemon, control_socket, print_json, settings_option, told_as
-from sipbridge.core.problems import find_problems
-from sipbridge.core.snapshot import AccountOrder, AccountQuery, Snapshot
-from sipbridge.core.snapshot_json import from_json, to_json
+from sipbridge.core.observe.problems import find_problems
+from sipbridge.core.observe.snapshot import AccountOrder, AccountQuery, Snapshot
+from sipbridge.core.observe.snapshot_json import from_json, to_json
 from sipbridge.viewer.print import print_account, print_snapshot
 from sipbridge.viewer.screen import narrowed
 from sipbridge.viewer.watch import Watch

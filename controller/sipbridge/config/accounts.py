@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
 from sipbridge.config.credentials import AccountChecks, check_can_register, check_credentials
-from sipbridge.config.diagnostic import Report
-from sipbridge.config.json_text import Path
 from sipbridge.config.keyword_values import ConnectionStringError
+from sipbridge.config.text.diagnostic import Report
+from sipbridge.config.text.json_text import Path
 from sipbridge.config.uris import read_uri
-from sipbridge.core.account import SECRET_TYPES, Account, SecretType
-from sipbridge.core.credentials import DIGEST_HASH
-from sipbridge.core.edge import Edge
-from sipbridge.core.provider import PoolPolicy, SqlLoader
+from sipbridge.core.accounts.account import SECRET_TYPES, Account, SecretType
+from sipbridge.core.accounts.credentials import DIGEST_HASH
+from sipbridge.core.bridge_config import PoolConfig
+from sipbridge.core.providers.edge import Edge
+from sipbridge.core.providers.provider import PoolPolicy, SqlLoader
 
 _DEFAULT_SECRET_TYPE = "ha1"  # noqa: S105 - not a secret
 _NO_SECRET = "registers without a secret, which works only where the registrar asks for none"  # noqa: S105 - a message
-
-
-@dataclass(frozen=True, slots=True)
-class PoolConfig:
-    """A pool: what its accounts have in common, and the accounts or where to load them."""
-
-    policy: PoolPolicy
-    loader: tuple[Account, ...] | SqlLoader
 
 
 def read_pools(root: Mapping[str, Any], edge_of: Callable[[str], Edge | None], report: Report) -> dict[str, PoolConfig]:

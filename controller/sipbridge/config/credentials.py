@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sipbridge.config.diagnostic import Report
-from sipbridge.config.json_text import Path
-from sipbridge.core.account import Account, SecretType
-from sipbridge.core.credentials import DIGEST_HASH, credential_fault
+from sipbridge.config.text.diagnostic import Report
+from sipbridge.config.text.json_text import Path
+from sipbridge.core.accounts.account import Account, SecretType
+from sipbridge.core.accounts.credentials import DIGEST_HASH, credential_fault
 
 
 @dataclass(frozen=True, slots=True)

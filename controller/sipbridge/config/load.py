@@ -9,33 +9,20 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from sipbridge.config.accounts import PoolConfig, read_pools
+from sipbridge.config.accounts import read_pools
 from sipbridge.config.collector import without_collector
-from sipbridge.config.diagnostic import Diagnostic, Report, Severity
-from sipbridge.config.json_reader import parse_json
 from sipbridge.config.providers import edge_of_pool, read_providers
 from sipbridge.config.schema import check_schema
+from sipbridge.config.text.diagnostic import Diagnostic, Report, Severity
+from sipbridge.config.text.json_reader import parse_json
 from sipbridge.config.version1 import to_version1_path, to_version2
-from sipbridge.core.edge import Edge
-from sipbridge.core.provider import FindInPool, Provider, SqlLoader
-from sipbridge.core.routing import MediaDefaults
-from sipbridge.core.template import NO_CALL
-
-__all__ = ["BridgeConfig", "LoadResult", "PoolConfig", "load_providers", "parse_providers"]
+from sipbridge.core.bridge_config import BridgeConfig
+from sipbridge.core.calls.routing import MediaDefaults
+from sipbridge.core.providers.edge import Edge
+from sipbridge.core.providers.provider import FindInPool, SqlLoader
+from sipbridge.core.providers.template import NO_CALL
 
 _NO_DEFAULTS = MediaDefaults()
-
-
-@dataclass(frozen=True, slots=True)
-class BridgeConfig:
-    """What a providers file says.
-
-    Attributes:
-        pools: by name, in the order of the file; every provider's pool is among them.
-    """
-
-    providers: tuple[Provider, ...]
-    pools: Mapping[str, PoolConfig]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sipbridge.config.diagnostic import Report
-from sipbridge.config.json_text import Path
 from sipbridge.config.patterns import PatternError, compile_pattern, is_never_a_request_uri, suggestion
 from sipbridge.config.schema import unknown_name
+from sipbridge.config.text.diagnostic import Report
+from sipbridge.config.text.json_text import Path
 from sipbridge.config.uris import read_uri
-from sipbridge.core.account import Account
-from sipbridge.core.call import CallRequest
-from sipbridge.core.edge import Edge, EdgeReason
+from sipbridge.core.accounts.account import Account
+from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.core.errors import TemplateError, UriError
-from sipbridge.core.media import MediaEncryption, media_offer, why_not_offered
-from sipbridge.core.provider import (
+from sipbridge.core.providers.edge import Edge, EdgeReason
+from sipbridge.core.providers.media import MediaEncryption, media_offer, why_not_offered
+from sipbridge.core.providers.provider import (
     Always,
     FindInPool,
     MatchRegex,
@@ -26,9 +26,9 @@ from sipbridge.core.provider import (
     Provider,
     RandomAccount,
 )
-from sipbridge.core.routing import MediaDefaults
-from sipbridge.core.template import Template, TemplateScope, parse_template
-from sipbridge.core.uri import parse_name_addr, parse_sip_uri
+from sipbridge.core.providers.template import Template, TemplateScope, parse_template
+from sipbridge.core.sip.call import CallRequest
+from sipbridge.core.sip.uri import parse_name_addr, parse_sip_uri
 
 _REQUEST_URI_SOURCES = {
     f"{{{prefix}{name}}}" for prefix in ("", "incoming.") for name in ("requestUri", "requestAddress")

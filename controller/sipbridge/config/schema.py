@@ -16,8 +16,8 @@ from typing import Any
 import jsonschema
 from jsonschema.exceptions import ValidationError
 
-from sipbridge.config.diagnostic import Report
-from sipbridge.config.json_text import Path
+from sipbridge.config.text.diagnostic import Report
+from sipbridge.config.text.json_text import Path
 
 _MOST_LISTED = 12
 _EXPECTED = {

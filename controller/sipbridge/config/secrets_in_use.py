@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
-from sipbridge.config.load import BridgeConfig
+from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.errors import SipBridgeError
-from sipbridge.core.provider import SqlLoader
+from sipbridge.core.providers.provider import SqlLoader
 
 
 def secrets_of_settings(settings: object) -> Iterator[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sipbridge.config.diagnostic import Report
-from sipbridge.config.json_text import Path
+from sipbridge.config.text.diagnostic import Report
+from sipbridge.config.text.json_text import Path
 from sipbridge.core.errors import UriError
-from sipbridge.core.uri import SipUri
-from sipbridge.core.written_uri import parse_written_uri, why_no_uri
+from sipbridge.core.sip.uri import SipUri
+from sipbridge.core.sip.written_uri import parse_written_uri, why_no_uri
 
 
 def read_uri(

@@ -22,15 +22,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from sipbridge.adapters.control_socket import ask
-from sipbridge.app import App
+from sipbridge.adapters.control.control_socket import ask
 from sipbridge.config.load import parse_providers
-from sipbridge.core.gateway import RegistrationStatus
+from sipbridge.core.gateways.registration import RegistrationStatus
+from sipbridge.daemon.app import App
 from sipbridge.demo.scenarios import SCENARIOS, TALK_S, Scenario, occupy_the_line, script
 from sipbridge.settings import load_settings
-from sipbridge.simulator.call import CallState, SimulatedCall
-from sipbridge.simulator.edge import SimulatedEdge
+from sipbridge.simulator.calls.call import CallState, SimulatedCall
 from sipbridge.simulator.simulator import Simulator
+from sipbridge.simulator.sofia.edge import SimulatedEdge
 
 _REGISTRATION_TIMEOUT_S = 10.0
 _CALL_TIMEOUT_S = 10.0

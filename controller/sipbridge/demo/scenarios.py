@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sipbridge.core.gateway import GATEWAY_PREFIX
-from sipbridge.simulator.call import SimulatedCall
-from sipbridge.simulator.far_side import BUSY, CalleeRule, SimulatedInvite
-from sipbridge.simulator.registrar import Accept, RegistrarRule
+from sipbridge.core.gateways.gateway import GATEWAY_PREFIX
+from sipbridge.simulator.calls.call import SimulatedCall
+from sipbridge.simulator.calls.far_side import BUSY, CalleeRule, SimulatedInvite
 from sipbridge.simulator.simulator import Simulator
+from sipbridge.simulator.sofia.registrar import Accept, RegistrarRule
 
 PASSWORD = "demo"  # noqa: S105 - of accounts that exist in demo/providers.json only
 TALK_S = 0.5

@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 from sipbridge.core.network import HostNetwork, Route
-from sipbridge.core.uri import SipUri
+from sipbridge.core.sip.uri import SipUri
 
 
 @dataclass(frozen=True, slots=True)

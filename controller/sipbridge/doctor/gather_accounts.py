@@ -6,16 +6,16 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sipbridge.adapters.redis_connection import RedisLost
-from sipbridge.adapters.redis_subscription import RedisSubscription
-from sipbridge.adapters.sql_accounts import SqlAccounts
-from sipbridge.config.load import BridgeConfig
-from sipbridge.config.redis_settings import RedisSettings
-from sipbridge.core.account import Account
-from sipbridge.core.edge import Edge, edge_reason
-from sipbridge.core.provider import SqlLoader
+from sipbridge.adapters.redis.redis_connection import RedisLost
+from sipbridge.adapters.redis.redis_subscription import RedisSubscription
+from sipbridge.adapters.sql.sql_accounts import SqlAccounts
+from sipbridge.core.accounts.account import Account
+from sipbridge.core.bridge_config import BridgeConfig
+from sipbridge.core.providers.edge import Edge, edge_reason
+from sipbridge.core.providers.provider import SqlLoader
 from sipbridge.doctor.facts import Exit, SourceFacts
 from sipbridge.ports import SourceError, SourceUnavailable
+from sipbridge.settings.redis import RedisSettings
 
 
 @dataclass(frozen=True, slots=True)

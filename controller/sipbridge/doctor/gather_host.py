@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sipbridge.adapters.netlink import NetworkUnknown, read_network
-from sipbridge.config.load import BridgeConfig
+from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.network import HostNetwork
-from sipbridge.core.provider import SqlLoader
+from sipbridge.core.providers.provider import SqlLoader
 from sipbridge.doctor.facts import FileFacts, HostFacts, ProcessFacts, UserFacts
 from sipbridge.settings import Settings
 

@@ -12,10 +12,10 @@ from dns.exception import DNSException
 from dns.resolver import NXDOMAIN, NoAnswer, resolve
 
 from sipbridge.adapters.netlink import NetworkUnknown, route_to
-from sipbridge.config.load import BridgeConfig
+from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.network import Route
-from sipbridge.core.provider import PoolPolicy
-from sipbridge.core.uri import SipUri
+from sipbridge.core.providers.provider import PoolPolicy
+from sipbridge.core.sip.uri import SipUri
 from sipbridge.doctor.check_network import MOST_HOPS
 from sipbridge.doctor.facts import Exit, HopFacts
 from sipbridge.doctor.gather_accounts import Gathered, exit_of

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
 
-from sipbridge.core.account import Account, AccountId, account_id
-from sipbridge.core.account_notification import AccountNotification
-from sipbridge.core.account_pool import AccountPool, Line
-from sipbridge.core.account_row import RowError
+from sipbridge.core.accounts.account import Account, AccountId, account_id
+from sipbridge.core.accounts.account_notification import AccountNotification
+from sipbridge.core.accounts.account_row import RowError
+from sipbridge.core.accounts.credentials import credential_fault
 from sipbridge.core.backoff import Backoff
-from sipbridge.core.credentials import credential_fault
 from sipbridge.core.errors import UriError
-from sipbridge.core.uri import SipUri, parse_sip_uri
+from sipbridge.core.pools.account_pool import AccountPool, Line
+from sipbridge.core.sip.uri import SipUri, parse_sip_uri
 from sipbridge.ports import AccountSource, Clock, SourceError, SourceUnavailable
 
 _log = logging.getLogger(__name__)

@@ -10,8 +10,7 @@ import dataclasses
 import logging
 from typing import assert_never
 
-from sipbridge.core.call import ChannelUuid
-from sipbridge.core.events import (
+from sipbridge.core.calls.events import (
     CallEnded,
     CallParked,
     GatewayAdded,
@@ -21,10 +20,11 @@ from sipbridge.core.events import (
     ProfileStarted,
     SwitchEvent,
 )
+from sipbridge.core.sip.call import ChannelUuid
 from sipbridge.ports import Clock, CommandRefused, Switch, SwitchLost
-from sipbridge.services.admission import Admission
-from sipbridge.services.call_control import CallControl
-from sipbridge.services.registrar import Registrar
+from sipbridge.services.calls.admission import Admission
+from sipbridge.services.calls.call_control import CallControl
+from sipbridge.services.gateways.registrar import Registrar
 
 _log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from sipbridge.config.setting_values import Between, Matches
-from sipbridge.core.media import MediaEncryption
-from sipbridge.core.routing import DeclineReason
+from sipbridge.core.calls.routing import DeclineReason
+from sipbridge.core.providers.media import MediaEncryption
+from sipbridge.settings.reading.setting_values import Between, Matches
 
 _SipStatus = Annotated[
     str,

@@ -7,8 +7,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
-from sipbridge.config.setting_values import Between
 from sipbridge.settings.kinds import Host
+from sipbridge.settings.reading.setting_values import Between
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
-from sipbridge.config.setting_values import IsAddressAndPort
-from sipbridge.core.edge import Edge, EdgeReason
-from sipbridge.core.uri import parse_sip_uri
+from sipbridge.core.providers.edge import Edge, EdgeReason
+from sipbridge.core.sip.uri import parse_sip_uri
+from sipbridge.settings.reading.setting_values import IsAddressAndPort
 
 # No name: FreeSWITCH compares addresses to know whose challenges it may answer.
 _AddressAndPort = Annotated[str, IsAddressAndPort()]

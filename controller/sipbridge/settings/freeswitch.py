@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from sipbridge.config.setting_values import Between, Matches, Password
 from sipbridge.settings.kinds import Host
+from sipbridge.settings.reading.setting_values import Between, Matches, Password
 
 _Profile = Annotated[str, Matches(r"[A-Za-z0-9_.\-]+", "the name of a sofia profile: letters, digits and _ . -")]
 

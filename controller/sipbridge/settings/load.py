@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sipbridge.config.diagnostic import Diagnostic, Severity
-from sipbridge.config.json_text import Path as KeyPath
-from sipbridge.config.redis_settings import holds_password
-from sipbridge.config.setting_files import read_password_file, read_settings_file
-from sipbridge.config.setting_sources import SettingSources
-from sipbridge.config.setting_values import build, settings_of
+from sipbridge.config.text.diagnostic import Diagnostic, Severity
+from sipbridge.config.text.json_text import Path as KeyPath
 from sipbridge.core.errors import SipBridgeError
-from sipbridge.core.media import media_offer, why_not_offered
+from sipbridge.core.providers.media import media_offer, why_not_offered
+from sipbridge.settings.reading.setting_files import read_password_file, read_settings_file
+from sipbridge.settings.reading.setting_sources import SettingSources
+from sipbridge.settings.reading.setting_values import build, settings_of
+from sipbridge.settings.redis import holds_password
 from sipbridge.settings.tables import Settings
 
 PREFIX = "SIPBRIDGE_"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sipbridge.config.diagnostic import Diagnostic
-from sipbridge.config.redis_settings import RedisSettings
-from sipbridge.core.routing import MediaDefaults
+from sipbridge.config.text.diagnostic import Diagnostic
+from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.settings.calls import CallSettings
 from sipbridge.settings.daemon import CdrSettings, ControlSettings, HttpSettings, LoggingSettings, NetworkSettings
 from sipbridge.settings.edge import EdgeSettings
 from sipbridge.settings.freeswitch import EventSocketSettings, GatewaySettings, SofiaSettings
+from sipbridge.settings.redis import RedisSettings
 
 
 @dataclass(frozen=True, slots=True)

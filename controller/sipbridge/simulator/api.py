@@ -8,11 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from sipbridge.simulator.channel import Channel
-from sipbridge.simulator.events import HOSTNAME, Origin, format_stamp, now_us
-from sipbridge.simulator.protocol import format_json
+from sipbridge.simulator.calls.channel import Channel
 from sipbridge.simulator.sofia_api import run_sofia
 from sipbridge.simulator.switch import Switch, format_uptime
+from sipbridge.simulator.wire.events import HOSTNAME, Origin, format_stamp, now_us
+from sipbridge.simulator.wire.protocol import format_json
 
 _BUILD = "1.10.12-release git a88d069 2024-08-02 21:02:27Z 64bit"
 VERSION = (

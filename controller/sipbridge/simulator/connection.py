@@ -14,9 +14,9 @@ import gevent
 from gevent import socket
 from gevent.event import Event as Flag
 
-from sipbridge.simulator import protocol
-from sipbridge.simulator.protocol import Command, CommandReader, Event
 from sipbridge.simulator.session import Session, World
+from sipbridge.simulator.wire import protocol
+from sipbridge.simulator.wire.protocol import Command, CommandReader, Event
 
 QUEUE_LIMIT = 100_000
 """Events that wait for a reader that does not read; more are lost."""

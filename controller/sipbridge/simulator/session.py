@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import gevent
 
-from sipbridge.simulator import protocol
 from sipbridge.simulator.api import run_api
-from sipbridge.simulator.events import Origin
-from sipbridge.simulator.faults import Faults
-from sipbridge.simulator.protocol import Command
-from sipbridge.simulator.subscription import Filter, Subscription
+from sipbridge.simulator.wire import protocol
+from sipbridge.simulator.wire.events import Origin
+from sipbridge.simulator.wire.faults import Faults
+from sipbridge.simulator.wire.protocol import Command
+from sipbridge.simulator.wire.subscription import Filter, Subscription
 
 if TYPE_CHECKING:
     from sipbridge.simulator.switch import Switch

@@ -20,15 +20,15 @@ import gevent
 from gevent import socket
 from gevent.server import StreamServer
 
-from sipbridge.simulator.call import SimulatedCall
+from sipbridge.simulator.calls.call import SimulatedCall
+from sipbridge.simulator.calls.far_side import FarSide
+from sipbridge.simulator.calls.incoming_invite import IncomingInvite
 from sipbridge.simulator.clock import Clock
 from sipbridge.simulator.connection import Connection
-from sipbridge.simulator.far_side import FarSide
-from sipbridge.simulator.faults import Faults
-from sipbridge.simulator.incoming_invite import IncomingInvite
-from sipbridge.simulator.registrar import Registrar
+from sipbridge.simulator.sofia.registrar import Registrar
 from sipbridge.simulator.sofia_api import PROFILE_DOWN_TICKS
 from sipbridge.simulator.switch import Switch
+from sipbridge.simulator.wire.faults import Faults
 
 _log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from xml.sax.saxutils import escape
 
-from sipbridge.simulator.gateways import Gateway
-from sipbridge.simulator.profile import Profile
+from sipbridge.simulator.sofia.gateways import Gateway
+from sipbridge.simulator.sofia.profile import Profile
 from sipbridge.simulator.switch import Switch
 
 PROFILE_DOWN_TICKS = 2

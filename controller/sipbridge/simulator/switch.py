@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from sipbridge.simulator.call import SimulatedCall
+from sipbridge.simulator.calls.call import SimulatedCall
+from sipbridge.simulator.calls.far_side import FarSide
+from sipbridge.simulator.calls.incoming_invite import IncomingInvite
+from sipbridge.simulator.calls.incoming_leg import make_incoming_leg
+from sipbridge.simulator.calls.switch_core import SwitchCore
 from sipbridge.simulator.clock import Clock
-from sipbridge.simulator.events import Origin, now_us
-from sipbridge.simulator.far_side import FarSide
-from sipbridge.simulator.incoming_invite import IncomingInvite
-from sipbridge.simulator.incoming_leg import make_incoming_leg
-from sipbridge.simulator.registrar import Registrar
 from sipbridge.simulator.schedule import Schedule
-from sipbridge.simulator.switch_core import SwitchCore
+from sipbridge.simulator.sofia.registrar import Registrar
+from sipbridge.simulator.wire.events import Origin, now_us
 
 HEARTBEAT_S = 20
 """Simulated seconds between two HEARTBEAT events."""

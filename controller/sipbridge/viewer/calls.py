@@ -6,7 +6,7 @@ from datetime import datetime
 
 from rich.text import Text
 
-from sipbridge.core.call_news import CallInProgress, CallNews, CallsInProgress, NewsKind
+from sipbridge.core.observe.call_news import CallInProgress, CallNews, CallsInProgress, NewsKind
 from sipbridge.viewer.section import BAD, DIM, GOOD, WARN
 from sipbridge.viewer.table import Cell, Column, Row, format_table
 from sipbridge.viewer.words import duration, plural, printable

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
-from sipbridge.core.problem import Problem, Severity
-from sipbridge.core.snapshot import BridgeState, Snapshot, SwitchState, TrafficState
+from sipbridge.core.observe.problem import Problem, Severity
+from sipbridge.core.observe.snapshot import BridgeState, Snapshot, SwitchState, TrafficState
 from sipbridge.viewer.section import BAD, GOOD, WARN, Section
 from sipbridge.viewer.words import duration, plural, printable
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
-from sipbridge.core.snapshot import AccountQuery, Snapshot
+from sipbridge.core.observe.snapshot import AccountQuery, Snapshot
 from sipbridge.viewer.screen import Size, screen
 from sipbridge.viewer.tables import account_section
 

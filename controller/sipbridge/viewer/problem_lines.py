@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from sipbridge.core.problem import Problem, Severity, Side
+from sipbridge.core.observe.problem import Problem, Severity, Side
 from sipbridge.viewer.section import BAD, DIM, WARN, Section
 from sipbridge.viewer.table import cut
 from sipbridge.viewer.words import printable

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from rich.text import Text
 
-from sipbridge.core.problems import find_problems
-from sipbridge.core.snapshot import AccountOrder, AccountPage, AccountQuery, Snapshot
+from sipbridge.core.observe.problems import find_problems
+from sipbridge.core.observe.snapshot import AccountOrder, AccountPage, AccountQuery, Snapshot
 from sipbridge.viewer.header import header
 from sipbridge.viewer.problem_lines import problems_section
 from sipbridge.viewer.section import DIM, Section

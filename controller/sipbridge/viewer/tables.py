@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sipbridge.core.snapshot import AccountState, PoolState, ProviderState
+from sipbridge.core.observe.snapshot import AccountState, PoolState, ProviderState
 from sipbridge.viewer.section import BAD, DIM, GOOD, WARN, Section
 from sipbridge.viewer.table import Cell, Column, format_table
 from sipbridge.viewer.words import duration, number

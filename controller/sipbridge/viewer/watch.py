@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from sipbridge.core.errors import SipBridgeError
-from sipbridge.core.snapshot import AccountOrder, AccountQuery, Snapshot
+from sipbridge.core.observe.snapshot import AccountOrder, AccountQuery, Snapshot
 from sipbridge.viewer.keys import Key, Keyboard, keyboard
 from sipbridge.viewer.screen import Size, screen
 from sipbridge.viewer.section import BAD, DIM

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sipbridge.core import metrics
-from sipbridge.core.metric import Histogram, Metric
+from sipbridge.core.observe import metrics
+from sipbridge.core.observe.metric import Histogram, Metric
 
 _ROUND_TRIP_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 10)
 

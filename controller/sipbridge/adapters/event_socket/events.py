@@ -13,8 +13,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sipbridge.core.call import CallRequest, ChannelUuid
-from sipbridge.core.events import (
+from sipbridge.core.calls.events import (
     CallEnded,
     CallParked,
     CallTimes,
@@ -25,7 +24,8 @@ from sipbridge.core.events import (
     ProfileStarted,
     SwitchEvent,
 )
-from sipbridge.core.uri import escape_user
+from sipbridge.core.sip.call import CallRequest, ChannelUuid
+from sipbridge.core.sip.uri import escape_user
 
 _MOST_DIGITS = 17
 """Of a time, until the year 5138; what has more is none, and Python refuses to read thousands."""

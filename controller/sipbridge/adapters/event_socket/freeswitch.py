@@ -18,15 +18,15 @@ from sipbridge.adapters.event_socket.json_events import Event
 from sipbridge.adapters.event_socket.lease import LEASE_VARIABLE, PAUSE, RESUME, Lease
 from sipbridge.adapters.event_socket.link import Link, LinkSettings
 from sipbridge.adapters.event_socket.recovery import recover_calls
+from sipbridge.adapters.event_socket.spool import Spool
 from sipbridge.adapters.event_socket.unanswered import Reply
-from sipbridge.adapters.spool import Spool
-from sipbridge.core import metrics
-from sipbridge.core.account import AccountId
-from sipbridge.core.call import ChannelUuid
-from sipbridge.core.dial_string import ACCOUNT_VARIABLE
-from sipbridge.core.events import SwitchEvent
-from sipbridge.core.gateway import Gateway, GatewayName
-from sipbridge.core.metric import Metric
+from sipbridge.core.accounts.account import AccountId
+from sipbridge.core.calls.dial_string import ACCOUNT_VARIABLE
+from sipbridge.core.calls.events import SwitchEvent
+from sipbridge.core.gateways.gateway import Gateway, GatewayName
+from sipbridge.core.observe import metrics
+from sipbridge.core.observe.metric import Metric
+from sipbridge.core.sip.call import ChannelUuid
 from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchListener, SwitchLost
 
 _log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ import gevent
 import orjson
 
 from sipbridge.adapters.event_socket.profiles import Profiles
-from sipbridge.core.dial_string import ACCOUNT_VARIABLE
+from sipbridge.core.calls.dial_string import ACCOUNT_VARIABLE
 
 _log = logging.getLogger(__name__)
 

@@ -1,0 +1,162 @@
+"""Gateways become a file that FreeSWITCH reads at the next rescan, and that is emptied right after it. Writes one file.
+
+The file holds the new gateways only: what a rescan costs is then the size of the change, at any number of accounts, and
+secrets are on disk only for as long as it takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+import gevent
+
+from sipbridge.core.gateways.gateway import Gateway
+from sipbridge.core.sip.uri import SipUri
+
+# FreeSWITCH puts a variable's value in the place of $${name} wherever it stands, in a password too. The quotation mark
+# is for `quoteattr`, which would take single ones around a value that has it.
+_ENTITIES = {"$": "&#36;", '"': "&quot;"}
+# `quoteattr` leaves them as they are. A NUL ends the text for FreeSWITCH: one account would keep all others out.
+_CONTROLS = {code: f"&#{code};" for code in (*range(0x20), 0x7F)}
+
+_SLICE = 250
+"""Gateways that are written in one go: some 4 ms, in which no call is decided."""
+_PAUSE_S = 0.0001
+"""Long enough for the hub to look at its sockets, which it does not for a pause of 0."""
+_IP_V4 = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
+
+
+class Spool:
+    """The file that the provider profile includes.
+
+    Args:
+        path: FreeSWITCH must be able to read it, and we to replace it: the folder is ours.
+        retry_s: seconds until FreeSWITCH tries a failed registration again.
+    """
+
+    def __init__(self, path: Path, retry_s: int) -> None:
+        self._path = path
+        self._retry_s = retry_s
+
+    def clear(self) -> None:
+        """Leave a file without gateways, and nothing of what a killed daemon was about to put in its place.
+
+        Raises:
+            OSError: the folder does not exist, or is not ours to write in.
+        """
+        for left in self._path.parent.glob(f".{glob.escape(self._path.name)}.*"):
+            left.unlink(missing_ok=True)
+        self._replace(_format_include((), self._retry_s))
+
+    @contextlib.contextmanager
+    def holding(self, gateways: Sequence[Gateway]) -> Iterator[None]:
+        """Have the gateways in the file while the block runs.
+
+        Raises:
+            OSError: as `clear`.
+        """
+        self._replace(_format_include(gateways, self._retry_s))
+        try:
+            yield
+        finally:
+            self.clear()
+
+    def _replace(self, content: bytes) -> None:
+        # FreeSWITCH may read at any moment: it sees the old file or the new one, never half of one.
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                _give_to_group(file.fileno(), self._path.parent)
+                file.write(content)
+            os.replace(temporary, self._path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+
+def _give_to_group(descriptor: int, folder: Path) -> None:
+    """Readable by the group of the folder, which is FreeSWITCH's, and by nobody else."""
+    os.fchown(descriptor, -1, folder.stat().st_gid)
+    os.fchmod(descriptor, 0o640)
+
+
+def _format_include(gateways: Sequence[Gateway], retry_s: int) -> bytes:
+    # FreeSWITCH's preprocessor works by lines: <include> and </include> must have theirs for themselves.
+    lines = ["<include>"]
+    for number, gateway in enumerate(gateways, 1):
+        lines.append(_format_gateway(gateway, retry_s))
+        if number % _SLICE == 0:
+            gevent.sleep(_PAUSE_S)
+    return "\n".join([*lines, "</include>", ""]).encode("ascii", "xmlcharrefreplace")
+
+
+def _format_gateway(gateway: Gateway, retry_s: int) -> str:
+    """The <gateway> of an account. Source: mod_sofia, sofia_reg.c and sofia.c, parse_gateways."""
+    # There are thousands at a time, and no call is decided meanwhile: lxml takes twice as long as `quoteattr`, and
+    # ElementTree four times.
+    params = _format_params(
+        ("username", gateway.username),
+        ("auth-username", gateway.auth_username),
+        # FreeSWITCH registers nobody without a password, though there are registrars that ask for none.
+        ("password", gateway.password or "none"),
+        # Not the digest realm, which is always the challenge's: it is what a challenged call without a gateway finds
+        # credentials by, so that any account's would be sent to whoever names its realm. Nobody can name this one.
+        ("realm", gateway.name),
+        ("from-user", gateway.username),
+        ("from-domain", gateway.domain),
+        ("proxy", gateway.domain),
+        ("register", "true" if gateway.register else "false"),
+        ("expire-seconds", str(gateway.expires_s)),
+        ("retry-seconds", str(retry_s)),
+    )
+    next_hops = _format_next_hops(gateway.outbound_proxy, gateway.registrar)
+    line = f"<gateway name={quoteattr(gateway.name, _ENTITIES)}>{params}{next_hops}</gateway>"
+    return line if line.isprintable() else line.translate(_CONTROLS)
+
+
+# Most gateways of a file have theirs in common.
+@lru_cache(maxsize=64)
+def _format_next_hops(outbound_proxy: SipUri, registrar: SipUri) -> str:
+    params = [
+        # FreeSWITCH answers a challenge only when it comes from the host of one of the three proxies, or whoever knows
+        # a contact of ours could ask for a digest. It cuts the host out at the last colon, so a transport without a
+        # port spoils it; the dial string sets the next hop of every call, so this one need only be the host.
+        ("outbound-proxy", f"sip:{outbound_proxy.hostport}"),
+        ("register-proxy", _with_readable_host(registrar, outbound_proxy).text),
+        ("register-transport", registrar.transport),
+    ]
+    if acl := _address_list(outbound_proxy.host, registrar.host):
+        # To compare hosts it looks the account's domain up first, in DNS, for each challenge anew, and no SIP message
+        # of the profile is read meanwhile. Where addresses are known, this takes the place of it.
+        params.append(("gw-auth-acl", acl))
+    return _format_params(*params)
+
+
+def _address_list(*hosts: str) -> str:
+    """Just these, ``192.0.2.1/32``; "" when one is a name, or the families differ, which FreeSWITCH mixes up."""
+    if all(_IP_V4.fullmatch(host) for host in hosts):
+        return ",".join(sorted({f"{host}/32" for host in hosts}))
+    if all(host.startswith("[") for host in hosts):
+        return ",".join(sorted({f"{host[1:-1]}/128" for host in hosts}))
+    return ""
+
+
+def _format_params(*params: tuple[str, str]) -> str:
+    return "".join([f'<param name="{name}" value={quoteattr(value, _ENTITIES)}/>' for name, value in params])
+
+
+def _with_readable_host(registrar: SipUri, outbound_proxy: SipUri) -> SipUri:
+    """The registrar; with its default port where FreeSWITCH could not make out its host and no other proxy has it.
+
+    With a port there is no SRV look-up (RFC 3263 §4.2), so this is done only where it has to be.
+    """
+    known = registrar.port is not None or not registrar.parameters or registrar.host == outbound_proxy.host
+    return registrar if known else registrar._replace(hostport=f"{registrar.hostport}:{registrar.default_port}")

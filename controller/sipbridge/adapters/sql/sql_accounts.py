@@ -1,0 +1,273 @@
+"""The accounts of a pool are read from an SQL database. Native threads read, greenlets wait; never a write.
+
+A full load has a connection of its own. Single accounts are asked for over a few that are kept, because notifications
+come in bursts, and given up after some idle seconds, so that there is none that the database or a firewall has dropped
+long ago. An error ends its connection; whoever asked decides when to ask again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import TypeVar
+
+import gevent
+import gevent.pool
+from gevent.lock import BoundedSemaphore
+from sqlalchemy.engine import URL
+
+from sipbridge.adapters.native_thread import NativeThread, Pending
+from sipbridge.adapters.sql.sql_engine import SqlLimits
+from sipbridge.adapters.sql.sql_reader import AccountReader, Batch
+from sipbridge.config.connection_string import parse_connection
+from sipbridge.core.accounts.account import Account
+from sipbridge.core.accounts.account_row import RowError
+from sipbridge.core.accounts.credentials import credential_fault
+from sipbridge.core.providers.edge import edge_reason
+from sipbridge.core.providers.provider import PoolPolicy, SqlLoader
+from sipbridge.ports import LoadedAccounts, SourceError, SourceUnavailable
+
+_log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+_DEFAULT_THREADS = 4
+"""Single accounts asked for at a time: what takes long is the way to the database, not the work here."""
+_IDLE_S = 30.0
+_CLOSE_S = 2.0
+_PAUSE_S = 0.0001
+"""Long enough for the hub to look at its sockets, which it does not for a pause of 0."""
+_MOST_WARNINGS = 1_000
+"""Bad rows that are told of one by one; more than that, nobody reads."""
+_DEFAULT_LIMITS = SqlLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a look at the database has found.
+
+    Attributes:
+        accounts: how many there are that can be used.
+        through_edge: how many of them go through the edge.
+        problems: what keeps others, or all, from being read or used.
+    """
+
+    accounts: int
+    through_edge: int
+    problems: tuple[str, ...]
+
+
+class SqlAccounts:
+    """The accounts of one SQL loader.
+
+    Args:
+        pool_name: for the log.
+
+    Raises:
+        BackendError: there is no such database; the check of the file says so too.
+        ConnectionStringError: the connection string is wrong; likewise.
+    """
+
+    def __init__(self, pool_name: str, loader: SqlLoader, limits: SqlLimits = _DEFAULT_LIMITS) -> None:
+        self._pool_name = pool_name
+        self._loader = loader
+        self._url = _with_absolute_path(parse_connection(loader.backend, loader.connection).url, loader.folder)
+        self._limits = limits
+        self._slots = BoundedSemaphore(loader.thread_pool_size or _DEFAULT_THREADS)
+        self._idle: list[_Session] = []
+        self._ending = gevent.pool.Group()
+        self._watch: gevent.Greenlet[[], None] | None = None
+        self._is_closed = False
+        self._warned: set[str] = set()
+
+    def load_all(self) -> Iterator[LoadedAccounts]:
+        """Every account, in batches; the next one is read while one is in use.
+
+        Raises:
+            SourceUnavailable: the database cannot be read now; also after some batches.
+            SourceError: a query fails, or lacks a column.
+        """
+        for batch in self._batches():
+            self._warn(batch.faults)
+            yield LoadedAccounts(batch.accounts, len(batch.faults))
+
+    def load_one(self, identifier: str) -> Account | None:
+        """The account with this identifier; None when there is no row.
+
+        Raises:
+            RowError: the row is no account.
+            SourceUnavailable: the database cannot be read now.
+            SourceError: the query fails, or lacks a column.
+        """
+        with self._session() as session:
+            return session.wait(session.start(lambda: session.reader.read_one(identifier)))
+
+    def load_each(self, identifiers: Sequence[str]) -> Iterator[Account | RowError | None]:
+        """The accounts with these identifiers, in this order, over as many connections as the loader allows.
+
+        Raises:
+            SourceUnavailable: the database cannot be read now.
+            SourceError: the query fails, or lacks a column.
+        """
+        asking = [gevent.spawn(self._outcome, identifier) for identifier in identifiers]
+        try:
+            for greenlet in asking:
+                outcome = greenlet.get()
+                if isinstance(outcome, SourceUnavailable | SourceError):
+                    raise outcome
+                yield outcome
+        finally:
+            gevent.killall(asking, block=False)
+
+    def _outcome(self, identifier: str) -> Account | RowError | SourceUnavailable | SourceError | None:
+        # Whatever leaves a greenlet as an exception is printed.
+        try:
+            return self.load_one(identifier)
+        except (RowError, SourceUnavailable, SourceError) as error:
+            return error
+
+    def probe(self, policy: PoolPolicy) -> Probe:
+        """Read everything once, and tell what is wrong instead of raising it.
+
+        Args:
+            policy: what the pool asks of its accounts.
+        """
+        accounts = through_edge = 0
+        problems: list[str] = []
+        useless: dict[str, list[Account]] = {}
+        has_edge = policy.edge is not None
+        try:
+            for batch in self._batches():
+                problems += batch.faults
+                for account in batch.accounts:
+                    fault = credential_fault(account, has_edge=has_edge) if policy.registration_required else None
+                    if fault is not None:
+                        useless.setdefault(fault.message, []).append(account)
+                    else:
+                        accounts += 1
+                        through_edge += edge_reason(account, policy.edge) is not None
+        except (SourceUnavailable, SourceError) as error:
+            problems.append(str(error))
+        problems += [_of_accounts(found, message) for message, found in useless.items()]
+        return Probe(accounts, through_edge, tuple(problems))
+
+    def close(self) -> None:
+        """Give up the idle connections now, and those in use after their query; waits for that, but not for long."""
+        self._is_closed = True
+        while self._idle:
+            self._end(self._idle.pop())
+        self._ending.join(_CLOSE_S)
+
+    def _end(self, session: _Session, first: Callable[[], None] | None = None) -> None:
+        self._ending.add(session.end(first))
+
+    def _batches(self) -> Iterator[Batch]:
+        session = _Session(self._loader, self._url, self._limits)
+        batches = session.reader.read_all()
+
+        def read_next() -> Batch | None:
+            return next(batches, None)
+
+        try:
+            pending = session.start(read_next)
+            while (batch := session.wait(pending)) is not None:
+                pending = session.start(read_next)
+                yield batch
+                # One that is there already is not waited for; without a pause nobody else would run until the end.
+                gevent.sleep(_PAUSE_S)
+        finally:
+            self._end(session, batches.close)
+
+    @contextlib.contextmanager
+    def _session(self) -> Iterator[_Session]:
+        """A connection for one query."""
+        with self._slots:
+            session = self._idle.pop() if self._idle else _Session(self._loader, self._url, self._limits)
+            try:
+                yield session
+            except RowError:
+                self._keep(session)
+                raise
+            except BaseException:
+                self._end(session)
+                raise
+            self._keep(session)
+
+    def _keep(self, session: _Session) -> None:
+        if self._is_closed:
+            self._end(session)
+            return
+        session.idle_since = time.monotonic()
+        self._idle.append(session)
+        if self._watch is None or self._watch.ready():
+            self._watch = gevent.spawn(self._end_idle)
+
+    def _end_idle(self) -> None:
+        # The one that is idle longest is the first.
+        while self._idle:
+            gevent.sleep(_IDLE_S / 2)
+            while self._idle and self._idle[0].idle_since < time.monotonic() - _IDLE_S:
+                self._end(self._idle.pop(0))
+
+    def _warn(self, faults: Sequence[str]) -> None:
+        """Tell of each bad row once, however often it is read."""
+        for fault in faults:
+            if fault not in self._warned and len(self._warned) < _MOST_WARNINGS:
+                self._warned.add(fault)
+                _log.warning("pool %s: a row is skipped: %s", self._pool_name, fault)
+
+
+class _Session:
+    """A connection and its thread.
+
+    Attributes:
+        idle_since: when it was last used.
+    """
+
+    def __init__(self, loader: SqlLoader, url: URL, limits: SqlLimits) -> None:
+        self.reader = AccountReader(loader, url, limits)
+        self.idle_since = 0.0
+        self._thread = NativeThread()
+        # For drivers without limits of their own: to connect, and for two queries, which have ended by then elsewhere.
+        self._patience_s = limits.connect_s + 3 * limits.answer_s
+
+    def start(self, work: Callable[[], _T]) -> Pending[_T]:
+        """Have something done with the reader."""
+        return self._thread.start(work)
+
+    def wait(self, pending: Pending[_T]) -> _T:
+        """What came of it.
+
+        Raises:
+            SourceUnavailable: it takes too long.
+        """
+        try:
+            return pending.wait(self._patience_s)
+        except TimeoutError:
+            raise SourceUnavailable(f"no answer from the database in {self._patience_s:g} s") from None
+
+    def end(self, first: Callable[[], None] | None = None) -> gevent.Greenlet[..., object]:
+        """Disconnect, when what is being done is done; the greenlet is over then."""
+
+        def last() -> None:
+            if first is not None:
+                first()
+            self.reader.close()
+
+        return self._thread.end(last)
+
+
+def _of_accounts(accounts: Sequence[Account], message: str) -> str:
+    """One message for all of whom it is true: a database may have thousands."""
+    more = f" (and {len(accounts) - 1} more)" if len(accounts) > 1 else ""
+    return f"account {accounts[0].uri}{more}: {message}"
+
+
+def _with_absolute_path(url: URL, folder: PurePath) -> URL:
+    if url.get_backend_name() != "sqlite":
+        return url
+    return url.set(database=str(Path(folder, url.database or "").absolute()))

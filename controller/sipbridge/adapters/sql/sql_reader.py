@@ -1,0 +1,155 @@
+"""Rows of a database become accounts, over one read-only connection. Blocks, so it needs a native thread of its own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+
+from sipbridge.adapters.sql.sql_engine import Deadline, SqlLimits, drop_stream, read_only_engine
+from sipbridge.adapters.sql.sql_errors import reason_of, source_error
+from sipbridge.adapters.sql.sql_query import prepare_query
+from sipbridge.core.accounts.account import Account
+from sipbridge.core.accounts.account_row import RowError, account_from_row, missing_columns
+from sipbridge.core.providers.provider import SqlLoader
+from sipbridge.ports import SourceError, SourceUnavailable
+
+_BATCH = 500
+_NOBODY = None
+"""An identifier that equals none, of whatever type they are; to see which columns a query returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some rows: the accounts they are, and what is wrong with those that are none."""
+
+    accounts: Sequence[Account]
+    faults: Sequence[str]
+
+
+class AccountReader:
+    """Runs the queries of one loader.
+
+    It connects when it is first asked, and is of no use any more after an error other than `RowError`. All calls come
+    from the same thread.
+    """
+
+    def __init__(self, loader: SqlLoader, url: URL, limits: SqlLimits) -> None:
+        self._url = url
+        self._deadline = Deadline(limits.answer_s)
+        self._engine = read_only_engine(url, limits, self._deadline)
+        self._connection: Connection | None = None
+        dialect = url.get_backend_name()
+        self._init_query = prepare_query(loader.init_query, dialect, takes_identifier=False)
+        self._update_query = prepare_query(loader.update_query, dialect, takes_identifier=True)
+
+    def read_all(self) -> Generator[Batch, None, None]:
+        """Run ``initQuery``, a batch of rows at a time; before that, see what ``updateQuery`` returns.
+
+        Raises:
+            SourceUnavailable: the database cannot be asked now.
+            SourceError: a query fails, or lacks a column.
+        """
+        connection = self._connect()
+        with self._naming("updateQuery"):
+            self._run_update_query(connection, _NOBODY).close()
+        with self._naming("initQuery"), contextlib.closing(self._run_init_query(connection)) as result:
+            columns = _columns(result)
+            try:
+                while rows := self._fetch(result):
+                    yield _to_batch(columns, rows)
+            finally:
+                drop_stream(result.cursor)
+
+    def read_one(self, identifier: str) -> Account | None:
+        """Run ``updateQuery``; of several rows the first one counts.
+
+        Raises:
+            RowError: the row is no account, or the identifier not one that a database can have.
+            SourceUnavailable: the database cannot be asked now.
+            SourceError: the query fails, or lacks a column.
+        """
+        if any("\ud800" <= character <= "\udfff" for character in identifier):
+            raise RowError("an identifier with half a character in it")
+        connection = self._connect()
+        with self._naming("updateQuery"):
+            result = self._run_update_query(connection, identifier)
+            columns = _columns(result)
+            row = result.first()
+            # The next query is to see what is there then.
+            connection.rollback()
+        return None if row is None else account_from_row(dict(zip(columns, row, strict=True)))
+
+    def close(self) -> None:
+        """Disconnect; harmless when there is no connection."""
+        if self._connection is not None:
+            # Nothing was written that would have to be rolled back, over a connection that may be broken.
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+
+    def _connect(self) -> Connection:
+        if self._connection is None:
+            try:
+                self._connection = self._engine.connect()
+            # A driver also has errors of its own for a certificate that is not there, or an option that it does not
+            # know.
+            except (SQLAlchemyError, OSError, RuntimeError, TypeError, ValueError) as error:
+                where = self._url.database if self._url.get_backend_name() == "sqlite" else self._url.host
+                reason = reason_of(error, self._url.password)
+                raise SourceUnavailable(f"cannot connect to {where or 'the database'}: {reason}") from None
+        return self._connection
+
+    def _run_init_query(self, connection: Connection) -> CursorResult[Any]:
+        self._deadline.restart()
+        result = connection.execute(self._init_query, execution_options={"yield_per": _BATCH})
+        return _with_all_columns("initQuery", result)
+
+    def _run_update_query(self, connection: Connection, identifier: str | None) -> CursorResult[Any]:
+        self._deadline.restart()
+        result = connection.execute(self._update_query, {"identifier": identifier})
+        return _with_all_columns("updateQuery", result)
+
+    def _fetch(self, result: CursorResult[Any]) -> Sequence[Sequence[object]]:
+        self._deadline.restart()
+        return result.fetchmany(_BATCH)
+
+    @contextlib.contextmanager
+    def _naming(self, query: str) -> Iterator[None]:
+        """Put the name of the query into what it raises."""
+        try:
+            yield
+        except (SQLAlchemyError, UnicodeError) as error:
+            if self._deadline.is_over():
+                raise SourceUnavailable(f"{query}: no answer in time") from None
+            raise source_error(query, error, self._url.password) from None
+
+
+def _with_all_columns(query: str, result: CursorResult[Any]) -> CursorResult[Any]:
+    if not result.returns_rows:
+        raise SourceError(f"{query}: returns no table")
+    if missing := missing_columns(_columns(result)):
+        found = ", ".join(result.keys())
+        result.close()
+        raise SourceError(f"{query}: lacks {', '.join(missing)}; it returns {found}")
+    return result
+
+
+def _columns(result: CursorResult[Any]) -> list[str]:
+    return [name.lower() for name in result.keys()]  # noqa: SIM118 - iterating the result would read its rows
+
+
+def _to_batch(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Batch:
+    accounts: list[Account] = []
+    faults: list[str] = []
+    for row in rows:
+        try:
+            accounts.append(account_from_row(dict(zip(columns, row, strict=True))))
+        except RowError as error:
+            faults.append(str(error))
+    return Batch(accounts, faults)

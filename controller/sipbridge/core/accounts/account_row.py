@@ -1,0 +1,162 @@
+"""A row of the accounts query becomes an account, or a reason why not that never holds the secret. Pure."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from functools import lru_cache
+
+from sipbridge.core.accounts.account import SECRET_TYPES, Account, SecretType
+from sipbridge.core.errors import SipBridgeError, UriError
+from sipbridge.core.sip.uri import SipUri, parse_sip_uri
+from sipbridge.core.sip.written_uri import parse_written_uri, why_no_uri
+
+REQUIRED_COLUMNS = (
+    ("username",),
+    ("hostport", "domain"),
+    ("user_id",),
+    ("secret_type",),
+    ("secret",),
+    ("alias_username",),
+    ("alias_hostport", "alias_domain"),
+    ("outbound_proxy",),
+)
+"""The columns that a query must return; one name of each group is enough, and the first one goes first.
+
+Source: the specification, "SQL Query"; the second names are those of Flexisip's own examples.
+"""
+
+_PROTOCOLS = ("udp", "tcp", "tls")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class RowError(SipBridgeError, ValueError):
+    """A row is no account. The message says whose and why, and holds neither the secret nor what may be one."""
+
+
+def missing_columns(columns: Iterable[str]) -> list[str]:
+    """What a query that returns `columns` lacks: ``["secret", "hostport or domain"]``."""
+    present = set(columns)
+    return [" or ".join(names) for names in REQUIRED_COLUMNS if present.isdisjoint(names)]
+
+
+def account_from_row(row: Mapping[str, object]) -> Account:
+    """Make an account of a row; NULL and ``""`` mean absent.
+
+    Args:
+        row: by column: ``username``, ``hostport`` (or ``domain``), ``user_id``, ``secret_type``, ``secret``,
+            ``alias_username``, ``alias_hostport`` (or ``alias_domain``), ``outbound_proxy``, and if need be ``realm``,
+            ``registrar``, ``protocol``. User parts are escaped as in a URI.
+
+    Raises:
+        RowError: it has no username, or something in it is not what it has to be.
+    """
+    username = _text(row, "username")
+    hostport = _text(row, "hostport") or _text(row, "domain")
+    if username is None:
+        raise RowError(f"an account of {hostport or 'no domain'!r} has no username")
+    try:
+        return _account(row, username, hostport)
+    except RowError as error:
+        # Not what follows a colon: in a URI that is a password.
+        raise RowError(f"account {username.partition(':')[0]!r} of {hostport or 'no domain'!r}: {error}") from None
+
+
+def _account(row: Mapping[str, object], username: str, hostport: str | None) -> Account:
+    if hostport is None:
+        raise RowError("has no hostport")
+    alias_username = _text(row, "alias_username")
+    if alias_username == username:
+        alias_username = username  # one text for both: there may be a hundred thousand of them
+    protocol = _text(row, "protocol")
+    if protocol is not None and protocol not in _PROTOCOLS:
+        raise RowError(f"protocol is none of {', '.join(_PROTOCOLS)}")
+    return Account(
+        uri=_uri("username and hostport", username, hostport),
+        alias=None if alias_username is None else _alias(alias_username, row),
+        user_id=_credential(row, "user_id"),
+        secret=_credential(row, "secret"),
+        secret_type=_secret_type(row),
+        realm=_text(row, "realm"),
+        outbound_proxy=_next_hop(row, "outbound_proxy", protocol),
+        registrar=_next_hop(row, "registrar", protocol),
+    )
+
+
+def _text(row: Mapping[str, object], column: str) -> str | None:
+    value = row.get(column)
+    # First what nearly all of them are: this is asked a million times for a hundred thousand accounts.
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        try:
+            value = value.decode("utf-8")
+        except UnicodeDecodeError:
+            raise RowError(f"{column} is not UTF-8") from None
+    elif not isinstance(value, str):
+        value = _number_as_text(column, value)
+    return value or None
+
+
+def _number_as_text(column: str, value: object) -> str:
+    match value:
+        # Not bool, though it is an int: nobody's name is True.
+        case int() if not isinstance(value, bool):
+            return str(value)
+        case Decimal():
+            return f"{value:f}"
+        case _:
+            raise RowError(f"{column} is a {type(value).__name__}, not a text")
+
+
+def _uri(columns: str, user: str, hostport: str) -> SipUri:
+    if ":" in user:
+        raise RowError(f"{columns} make no SIP URI: a colon would begin a password")
+    text = f"sip:{user}@{hostport}"
+    try:
+        uri = parse_sip_uri(text)
+    except UriError:
+        raise RowError(f"{columns} make a text that is {why_no_uri(text)}") from None
+    # Thousands of accounts have the same domain: they share its text.
+    return SipUri("sip", user, sys.intern(uri.hostport), uri.parameters, uri.headers)
+
+
+def _alias(username: str, row: Mapping[str, object]) -> SipUri:
+    hostport = _text(row, "alias_hostport") or _text(row, "alias_domain")
+    if hostport is None:
+        raise RowError("has an alias_username, but no alias_hostport")
+    return _uri("alias_username and alias_hostport", username, hostport)
+
+
+def _credential(row: Mapping[str, object], column: str) -> str | None:
+    text = _text(row, column)
+    if text is not None and _CONTROL.search(text):
+        raise RowError(f"{column} has a control character in it, which no SIP password or name can have")
+    return text
+
+
+def _secret_type(row: Mapping[str, object]) -> SecretType:
+    text = _text(row, "secret_type")
+    if text is None:
+        return SecretType.HA1
+    try:
+        return SECRET_TYPES[text.lower()]
+    except KeyError:
+        # What stands there instead is not shown: it may be the secret.
+        raise RowError(f"secret_type is none of {', '.join(SECRET_TYPES)}") from None
+
+
+def _next_hop(row: Mapping[str, object], column: str, protocol: str | None) -> SipUri | None:
+    text = _text(row, column)
+    if text is None:
+        return None
+    try:
+        return _parse_next_hop(text, protocol)
+    except UriError:
+        raise RowError(f"{column} is {why_no_uri(text)}") from None
+
+
+# There are few of them, and they are shared: many accounts have the same proxy.
+_parse_next_hop = lru_cache(maxsize=1024)(parse_written_uri)

@@ -1,0 +1,83 @@
+"""What FreeSWITCH, and the edge for it, can authenticate with, and what an account brings, compared. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from sipbridge.core.accounts.account import Account, SecretType
+
+DIGEST_HASH = (
+    'FreeSWITCH cannot authenticate with a digest hash: put the password in "secret" and set "secretType": "clrtxt",'
+    " or enable [edge] in the settings"
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LONGEST = 255
+_HASHES = {
+    SecretType.HA1: (re.compile("[0-9A-Fa-f]{32}"), "32 hexadecimal digits, the MD5 of user:realm:password"),
+    SecretType.SHA256: (re.compile("[0-9A-Fa-f]{64}"), "64 hexadecimal digits, the SHA-256 of user:realm:password"),
+}
+
+
+class CredentialFault(NamedTuple):
+    """Why a challenge cannot be answered.
+
+    Attributes:
+        field: which field of the account is to blame, as the providers file names it.
+    """
+
+    field: str
+    message: str
+
+
+def credential_fault(account: Account, *, has_edge: bool) -> CredentialFault | None:
+    """What keeps us from authenticating as this account; None for one that can, or that has no secret.
+
+    The message never holds the secret.
+
+    Args:
+        has_edge: whether the edge answers for accounts for which FreeSWITCH cannot (`fits_freeswitch`).
+    """
+    if account.secret is None:
+        return None
+    if account.secret_type is not SecretType.CLEAR_TEXT and not has_edge:
+        return CredentialFault("secretType", DIGEST_HASH)
+    user_id = account.user_id or ""
+    # A file of version 1 has the secret as "password".
+    for name, called, text in (("userid", '"userid"', user_id), ("secret", "the secret", account.secret)):
+        if _CONTROL.search(text):
+            return CredentialFault(name, f"{called} has a control character in it, which FreeSWITCH cannot be told")
+    if ":" in user_id:
+        return CredentialFault("userid", 'FreeSWITCH cannot authenticate with a colon in "userid": it is cut there')
+    if account.secret_type is not SecretType.CLEAR_TEXT:
+        return _hash_fault(account.secret_type, account.secret)
+    return None if has_edge else _password_fault(account, account.secret)
+
+
+def fits_freeswitch(account: Account) -> bool:
+    """Whether FreeSWITCH itself can authenticate with the account's secret, or there is none."""
+    if account.secret is None:
+        return True
+    return account.secret_type is SecretType.CLEAR_TEXT and _password_fault(account, account.secret) is None
+
+
+def _password_fault(account: Account, password: str) -> CredentialFault | None:
+    """FreeSWITCH hands credentials on as ``scheme:realm:user:password`` in 256 bytes; sofia-sip cuts at the colons.
+
+    Source: mod_sofia sofia_reg.c; sofia-sip iptsec auth_client.c.
+    """
+    if ":" in password:
+        return CredentialFault("secret", "FreeSWITCH cannot authenticate with a colon in a password: it is cut there")
+    realm, user = account.realm or account.uri.host, account.user_id or account.uri.user
+    if len(f'Digest:"{realm}":{user}:{password}'.encode()) > _LONGEST:
+        message = f"FreeSWITCH cannot authenticate with more than {_LONGEST} bytes of realm, name and password together"
+        return CredentialFault("secret", message)
+    return None
+
+
+def _hash_fault(secret_type: SecretType, secret: str) -> CredentialFault | None:
+    pattern, what = _HASHES[secret_type]
+    if pattern.fullmatch(secret):
+        return None
+    message = f'a secret of type "{secret_type.value}" must be {what}; the password itself is of type "clrtxt"'
+    return CredentialFault("secret", message)

@@ -1,0 +1,145 @@
+r"""A decision becomes a FreeSWITCH dial string. Pure.
+
+**The only place that writes dial strings.** FreeSWITCH reads them as code: variables in braces, lists, alternatives
+and ``${…}`` expansions. Everything that comes from a caller is a URI that has passed the RFC 3261 grammar, or a display
+name, and this module makes sure that neither can mean anything but itself:
+
+- ``{``, ``}``, ``|``, ``\``, ``<``, ``>``, ``"``, ``^`` and control characters are not in the grammar of a SIP URI, so
+  no ``${``, no end of the variables and no line end can come from one. Display names lose them, and get a typographic
+  quote for the plain ones.
+- ``'`` would open a quotation: written ``%27``, which is the same URI (RFC 3261 §19.1.4, it is a *mark*).
+- ``,`` separates variables, and is legal in a user part: ``|`` is made the separator instead.
+- ``:_:`` separates enterprise originates and is legal in a parameter: its underscore is written ``%5F``.
+- ``,name:argument`` would be another application, should FreeSWITCH give the whole to its *inline* dialplan, as it does
+  for an INVITE with Replaces: a name with a comma loses its colons, and the comma of a URI with a password is written
+  ``%2C``. No other text of a URI can have an application's name and a colon after a comma.
+- ``%[…]`` at the beginning sets variables of the A leg for as long as the application runs: the account, by which the
+  line of a call in progress is found again, and whether media goes past FreeSWITCH. (Passing through, ``proxy_media``,
+  it gets another SSRC and other sequence numbers, which the checksums of ZRTP and SRTP do not survive.)
+- ``sip_h_…`` in the braces is a header of this one B leg: what the edge takes off before the INVITE goes on.
+- ``?`` headers have no place in Request-URI, To and From (RFC 3261 §19.1.1): they are left out.
+
+Source: switch_core_session.c switch_core_session_exec, switch_event.c switch_event_create_brackets, switch_utils.c
+switch_separate_string, switch_ivr_originate.c, mod_sofia sofia_glue_do_invite.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sipbridge.core.calls.routing import Bridge
+from sipbridge.core.gateways.gateway import GatewayName
+from sipbridge.core.sip.uri import NameAddr, SipUri
+
+ACCOUNT_VARIABLE = "sip_bridge_account"
+"""The variable of an A leg that holds the id of the account whose line it has."""
+
+NEXT_HOP_HEADER = "X-Sipbridge-Next-Hop"
+"""Tells the edge where to send an INVITE."""
+
+MEDIA_HEADER = "X-Sipbridge-Media"
+"""Tells the edge what to make of its offer; without it media goes past the edge."""
+
+_UNSAFE_IN_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{}|\\<>$^]+")
+_QUOTES = str.maketrans({"'": "\u2019", '"': "\u2019"})
+_UNSAFE_IN_USER = re.compile(r"[^A-Za-z0-9+.\-]+")
+_PLAIN_URI = re.compile(r"sip:[A-Za-z0-9+._-]{1,64}@[A-Za-z0-9.:\[\]-]{1,128}(;user=phone)?")
+_PLAIN_NAME = re.compile(r"[\w ,.-]{0,64}")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f{}|\\^']|:_:")
+
+
+def format_dial_string(
+    bridge: Bridge, gateway: GatewayName | None, sofia_profile: str, *, recoverable: bool = False
+) -> str:
+    """The argument of ``bridge`` for the B leg of a call.
+
+    Request-URI, To, From and next hop are exactly those of the decision: they are given as variables, and what follows
+    the gateway is only what FreeSWITCH shows as the destination.
+
+    Args:
+        gateway: the account's, when the decision uses it.
+        sofia_profile: sends the call when no gateway does.
+        recoverable: whether another FreeSWITCH can take the call up, should this one die.
+
+    Returns:
+        ``%[sip_bridge_account=0f…]{^^|sip_invite_req_uri=sip:bob@example.org|…}sofia/gateway/sipbridge.alice…/bob@…``
+    """
+    to = _format_uri(bridge.to.uri)
+    leaves_to = bridge.edge or bridge.next_hop
+    variables = (
+        ("sip_invite_req_uri", to),
+        *(_recoverable_ends(bridge, to, sofia_profile) if recoverable else _exact_ends(bridge, to)),
+        ("sip_route_uri", _format_uri(leaves_to)),
+        # Remote-Party-ID and P-Asserted-Identity would tell the far side the caller's identity of our side.
+        ("sip_cid_type", "none"),
+        *bridge.media.variables,
+    )
+    if bridge.edge is not None:
+        variables += ((f"sip_h_{NEXT_HOP_HEADER}", _format_uri(bridge.next_hop)),)
+    if bridge.media.edge is not None:
+        variables += ((f"sip_h_{MEDIA_HEADER}", bridge.media.edge),)
+    if not bridge.uses_gateway:
+        # Without it the Contact has no transport, and the callee would send its requests over UDP.
+        variables += (("sip_transport", leaves_to.transport),)
+    shown = f"{_UNSAFE_IN_USER.sub('', bridge.to.uri.user) or 'anonymous'}@{bridge.to.uri.hostport}"
+    destination = f"gateway/{gateway}/{shown}" if bridge.uses_gateway else f"{sofia_profile}/sip:{shown}"
+    of_a_leg = f"{ACCOUNT_VARIABLE}={bridge.line.id}" + (",bypass_media=true" if bridge.media.passes_through else "")
+    return (
+        f"%[{of_a_leg}]"
+        + "{^^|"
+        + "|".join([f"{name}={_checked(value)}" for name, value in variables])
+        + "}sofia/"
+        + destination
+    )
+
+
+def _exact_ends(bridge: Bridge, to: str) -> tuple[tuple[str, str], ...]:
+    return ("sip_force_full_to", f"<{to}>"), ("sip_force_full_from", _format_name_addr(bridge.from_))
+
+
+def _recoverable_ends(bridge: Bridge, to: str, sofia_profile: str) -> tuple[tuple[str, str], ...]:
+    """What is forced would be forced on the INVITE that takes the call up as well, which then had no tags.
+
+    FreeSWITCH keeps the variables of both legs, but for the account, which the A leg has only while ``bridge`` runs.
+    Where it would not take an address or a name as it is, it is forced to, and the call is written down under no
+    profile, so that it is not taken up.
+    """
+    from_, name = _format_uri(bridge.from_.uri), _format_name(bridge.from_.display_name)
+    if not (_PLAIN_URI.fullmatch(to) and _PLAIN_URI.fullmatch(from_) and _PLAIN_NAME.fullmatch(name)):
+        of_no_profile = ("sofia_profile_name", sofia_profile), ("recovery_profile_name", "none")
+        return (*_exact_ends(bridge, to), *of_no_profile)
+    return (
+        ("sip_invite_to_uri", f"<{to}>"),
+        ("sip_invite_from_uri", f"<{from_}>"),
+        ("origination_caller_id_name", name or "_undef_"),
+        (ACCOUNT_VARIABLE, bridge.line.id),
+    )
+
+
+def _format_uri(uri: SipUri) -> str:
+    if "," in uri.userinfo and ":" in uri.userinfo:
+        uri = uri._replace(userinfo=uri.userinfo.replace(",", "%2C"))
+    text = uri.text.removesuffix(uri.headers)
+    if "'" in text:
+        text = text.replace("'", "%27")
+    # Twice, because two of them may share a colon.
+    return text.replace(":_:", ":%5F:").replace(":_:", ":%5F:") if ":_:" in text else text
+
+
+def _format_name(display_name: str) -> str:
+    name = display_name.translate(_QUOTES).replace(":_:", ": :").replace(":_:", ": :")
+    if "," in name:
+        name = name.replace(":", " ")
+    return " ".join(_UNSAFE_IN_NAME.sub(" ", name).split())
+
+
+def _format_name_addr(address: NameAddr) -> str:
+    name = _format_name(address.display_name)
+    return f'"{name}" <{_format_uri(address.uri)}>' if name else f"<{_format_uri(address.uri)}>"
+
+
+def _checked(value: str) -> str:
+    """The last line of defence: what reaches this with a delimiter in it is a defect, and no call is worth that."""
+    if _FORBIDDEN.search(value):
+        raise AssertionError(f"unsafe text for a dial string: {value!r}")
+    return value

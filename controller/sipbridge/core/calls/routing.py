@@ -1,0 +1,245 @@
+"""A call becomes a decision: bridge it with this account, or decline it for this reason. Pure.
+
+Nothing here waits for anything, so a caller that takes the line right after cannot oversell it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple, assert_never
+
+from sipbridge.core.errors import UriError
+from sipbridge.core.pools.account_pool import AccountPool, Line
+from sipbridge.core.providers.edge import edge_reason
+from sipbridge.core.providers.media import MediaEncryption, MediaOffer, media_offer, why_not_offered
+from sipbridge.core.providers.provider import FindInPool, MatchRegex, OnAccountNotFound, Provider, RandomAccount
+from sipbridge.core.providers.template import NO_ACCOUNT, Template
+from sipbridge.core.sip.call import CallRequest
+from sipbridge.core.sip.uri import NameAddr, SipUri, parse_name_addr
+
+
+class Verdict(Enum):
+    """What a provider made of a call."""
+
+    NOT_TRIGGERED = "its pattern does not match the Request-URI"
+    NO_ACCOUNT = "its pool has no such account"
+    NO_ADDRESS = "the call does not have the SIP address that it looks for"
+    NONE_AVAILABLE = "its pool has no available account"
+    BRIDGE = "bridges the call"
+    DECLINE = "declines the call"
+
+
+class TraceStep(NamedTuple):
+    """One provider, and what came of it: the value that was looked for, or why not."""
+
+    provider: str
+    verdict: Verdict
+    detail: str = ""
+
+
+class DeclineReason(Enum):
+    """Why a call is declined; the settings give each its SIP status."""
+
+    NO_PROVIDER = "no-provider"
+    ACCOUNT_NOT_FOUND = "account-not-found"
+    NOT_REGISTERED = "not-registered"
+    LINES_TAKEN = "lines-taken"
+    BAD_ADDRESS = "bad-address"
+    MEDIA_NOT_OFFERED = "media-not-offered"
+    DRAINING = "draining"
+    OVERLOAD = "overload"
+
+
+class Bridge(NamedTuple):
+    """The call goes out.
+
+    Attributes:
+        to: Request-URI and To of the B leg.
+        from_: From of the B leg.
+        next_hop: where its INVITE is sent.
+        uses_gateway: whether it goes through the account's gateway, or past it to the invite's own proxy.
+        media: what makes it offer the right media protection.
+        edge: where its INVITE passes on the way to `next_hop`; None when it goes straight there.
+    """
+
+    provider: Provider
+    line: Line
+    to: NameAddr
+    from_: NameAddr
+    next_hop: SipUri
+    uses_gateway: bool
+    media: MediaOffer
+    trace: tuple[TraceStep, ...]
+    edge: SipUri | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """The call is refused.
+
+    Attributes:
+        detail: for a person: what was wrong with what.
+        provider: the one that declined; None when none wanted the call.
+        line: the account that was found but could not be used.
+    """
+
+    reason: DeclineReason
+    detail: str
+    provider: Provider | None
+    line: Line | None
+    trace: tuple[TraceStep, ...]
+
+
+Decision = Bridge | Decline
+
+
+@dataclass(frozen=True, slots=True)
+class MediaDefaults:
+    """What a provider that says nothing about media gets."""
+
+    encryption: MediaEncryption = MediaEncryption.NONE
+    enable_avpf: bool | None = None
+
+    def fill_in(
+        self, encryption: MediaEncryption | None, enable_avpf: bool | None
+    ) -> tuple[MediaEncryption, bool | None]:
+        """What is asked for by a provider that may have left out either, as `media_offer` takes it."""
+        return encryption or self.encryption, self.enable_avpf if enable_avpf is None else enable_avpf
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingTable:
+    """The providers in order, and the pools they name.
+
+    Attributes:
+        drained: names of the providers that take no new calls, by an operator's wish.
+    """
+
+    providers: Sequence[Provider]
+    pools: Mapping[str, AccountPool]
+    media: MediaDefaults = MediaDefaults()
+    drained: frozenset[str] = frozenset()
+
+
+def route(call: CallRequest, table: RoutingTable, random_below: Callable[[int], int]) -> Decision:
+    """Decide what becomes of a call.
+
+    The line of a `Bridge` is available, but not yet taken: take it before anything else can run.
+
+    Args:
+        random_below: returns a uniform integer in ``[0, n)``.
+    """
+    trace: list[TraceStep] = []
+    for provider in table.providers:
+        trigger = provider.trigger
+        if isinstance(trigger, MatchRegex) and not trigger.matches(call.request_uri_text):
+            trace.append(TraceStep(provider.name, Verdict.NOT_TRIGGERED, trigger.pattern))
+            continue
+        pool = table.pools[provider.account_pool]
+        line, step = _choose(provider, pool, call, random_below)
+        if line is None:
+            trace.append(step)
+            if provider.on_account_not_found is OnAccountNotFound.NEXT_PROVIDER:
+                continue
+            return _decline(DeclineReason.ACCOUNT_NOT_FOUND, step.verdict.value, provider, None, trace)
+        return _use(provider, line, call, table, trace, step)
+    return Decline(DeclineReason.NO_PROVIDER, "no provider takes this call", None, None, tuple(trace))
+
+
+def _choose(
+    provider: Provider, pool: AccountPool, call: CallRequest, random_below: Callable[[int], int]
+) -> tuple[Line | None, TraceStep]:
+    """The account that the provider's strategy names, available or not."""
+    match provider.account_to_use:
+        case FindInPool() as find:
+            try:
+                wanted, text = _render_source(find.source, call)
+            except UriError as error:
+                # A caller without a SIP URI, such as <tel:+33612345678>, has no account here: a later provider may.
+                return None, TraceStep(provider.name, Verdict.NO_ADDRESS, str(error))
+            line = pool.find(find.by, wanted)
+            return line, TraceStep(provider.name, Verdict.BRIDGE if line else Verdict.NO_ACCOUNT, text)
+        case RandomAccount():
+            line = pool.pick(random_below)
+            return line, TraceStep(provider.name, Verdict.BRIDGE if line else Verdict.NONE_AVAILABLE)
+        case unknown:
+            assert_never(unknown)
+
+
+def _render_source(source: Template, call: CallRequest) -> tuple[SipUri | str, str]:
+    if source.uri is not None and (uri := source.uri(call, NO_ACCOUNT)) is not None:
+        return uri, uri.text
+    text = source.render(call, NO_ACCOUNT)
+    return text, text
+
+
+def _use(
+    provider: Provider,
+    line: Line,
+    call: CallRequest,
+    table: RoutingTable,
+    trace: list[TraceStep],
+    step: TraceStep,
+) -> Decision:
+    if (unavailable := _unavailable(provider, line, table)) is not None:
+        return _decline(*unavailable, provider, line, trace)
+    invite, edge = provider.outgoing_invite, line.pool.policy.edge
+    encryption, enable_avpf = table.media.fill_in(invite.media_encryption, invite.enable_avpf)
+    media = media_offer(encryption, enable_avpf, has_edge=edge is not None)
+    if media is None:
+        return _decline(DeclineReason.MEDIA_NOT_OFFERED, why_not_offered(encryption), provider, line, trace)
+    uses_gateway = invite.outbound_proxy is None
+    if not (edge_reason(line.account, edge) if uses_gateway else media.edge):
+        edge = None
+    if media.edge and edge is None:
+        # Only while a reload is under way, which has taken the pool off the edge already.
+        detail = "the account does not go through the edge any more"
+        return _decline(DeclineReason.MEDIA_NOT_OFFERED, detail, provider, line, trace)
+    try:
+        to = _render_address(invite.to, call, line)
+        from_ = _render_address(invite.from_, call, line)
+    except UriError as error:
+        return _decline(DeclineReason.BAD_ADDRESS, str(error), provider, line, trace)
+    next_hop = invite.outbound_proxy or line.account.outbound_proxy or line.pool.policy.outbound_proxy
+    trace.append(step)
+    through = edge.address if edge else None
+    return Bridge(provider, line, to, from_, next_hop, uses_gateway, media, tuple(trace), through)
+
+
+def _unavailable(provider: Provider, line: Line, table: RoutingTable) -> tuple[DeclineReason, str] | None:
+    """Why the account that was found cannot be used now; None for one that can."""
+    if line.is_drained or provider.name in table.drained:
+        what = "the account" if line.is_drained else "the provider"
+        return DeclineReason.DRAINING, f"{what} takes no new calls"
+    if line.is_available:
+        return None
+    if not line.is_usable:
+        return DeclineReason.NOT_REGISTERED, _registration(line)
+    limit = line.pool.policy.max_calls_per_line
+    return DeclineReason.LINES_TAKEN, f"{line.calls} of {limit} calls in progress"
+
+
+def _render_address(template: Template, call: CallRequest, line: Line) -> NameAddr:
+    if template.uri is not None and (uri := template.uri(call, line.account)) is not None:
+        return NameAddr(uri)
+    text = template.render(call, line.account)
+    try:
+        return parse_name_addr(text)
+    except UriError:
+        raise UriError(text, f"the SIP address that {template.text!r} should give") from None
+
+
+def _registration(line: Line) -> str:
+    if not line.pool.policy.registration_required:
+        return "its gateway is not in FreeSWITCH yet"
+    registration = line.registration
+    return f"{registration.status.value}: {registration.reason}" if registration.reason else registration.status.value
+
+
+def _decline(
+    reason: DeclineReason, detail: str, provider: Provider, line: Line | None, trace: list[TraceStep]
+) -> Decline:
+    trace.append(TraceStep(provider.name, Verdict.DECLINE, detail))
+    return Decline(reason, detail, provider, line, tuple(trace))

@@ -1,0 +1,31 @@
+"""A providers file, read, becomes what calls are decided by. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sipbridge.core.bridge_config import BridgeConfig
+from sipbridge.core.calls.routing import MediaDefaults, RoutingTable
+from sipbridge.core.pools.account_pool import AccountPool
+from sipbridge.core.providers.provider import FindInPool, SqlLoader
+from sipbridge.core.providers.template import Template
+
+
+def routing_table(config: BridgeConfig, media: MediaDefaults) -> RoutingTable:
+    """Providers and pools as the configuration has them, nothing registered yet; pools with an SQL loader are empty."""
+    keys = pool_keys(config)
+    pools: dict[str, AccountPool] = {}
+    for name, pool_config in config.pools.items():
+        pool = pools[name] = AccountPool(pool_config.policy, keys[name])
+        for account in () if isinstance(pool_config.loader, SqlLoader) else pool_config.loader:
+            pool.add(account)
+    return RoutingTable(config.providers, pools, media)
+
+
+def pool_keys(config: BridgeConfig) -> Mapping[str, list[Template]]:
+    """What the accounts of each pool are found by."""
+    keys: dict[str, list[Template]] = {name: [] for name in config.pools}
+    for provider in config.providers:
+        if isinstance(provider.account_to_use, FindInPool):
+            keys[provider.account_pool].append(provider.account_to_use.by)
+    return keys

@@ -1,0 +1,132 @@
+"""A snapshot becomes what is wrong, and on whose side: what somebody reads at three in the morning. Pure.
+
+A new rule is a function in `_RULES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from sipbridge.core.observe.problem import Problem, Severity, Side, of_accounts
+from sipbridge.core.observe.provider_problems import declined_calls, failed_calls, lines_taken, registrations
+from sipbridge.core.observe.snapshot import Snapshot
+
+
+def find_problems(snapshot: Snapshot) -> tuple[Problem, ...]:
+    """What is wrong, the worst first."""
+    found = [problem for rule in _RULES for problem in rule(snapshot)]
+    return tuple(sorted(found, key=lambda problem: problem.severity is not Severity.DOWN))
+
+
+def _switch(snapshot: Snapshot) -> Iterator[Problem]:
+    switch, bridge = snapshot.switch, snapshot.bridge
+    if not switch.is_connected:
+        what = f"not connected: {switch.problem}"
+        advice = "New calls are refused. Is FreeSWITCH running? `sipbridge doctor` looks further."
+        yield Problem(Severity.DOWN, Side.SWITCH, what, advice)
+    elif bridge.is_drained:
+        advice = "`sipbridge drain --undo` takes calls again, unless the bridge is stopping."
+        yield Problem(Severity.DOWN, Side.OPERATOR, "the bridge is drained: it takes no new calls", advice)
+    elif not switch.has_lease:
+        advice = "New calls get 503 until that is known; it takes seconds."
+        yield Problem(Severity.DOWN, Side.SWITCH, "connected; its calls and gateways are being counted", advice)
+
+
+def _network(snapshot: Snapshot) -> Iterator[Problem]:
+    if snapshot.network:
+        advice = (
+            "Is the cable in, is the address still ours? `sipbridge doctor` looks further; it is followed by itself."
+        )
+        yield Problem(Severity.DOWN, Side.NETWORK, snapshot.network, advice)
+
+
+def _switch_load(snapshot: Snapshot) -> Iterator[Problem]:
+    switch = snapshot.switch
+    if switch.sessions and switch.max_sessions and switch.sessions >= 0.9 * switch.max_sessions:
+        what = f"{switch.sessions:,} of {switch.max_sessions:,} sessions in use"
+        yield Problem(Severity.WARNING, Side.SWITCH, what, "It refuses calls beyond: max-sessions in switch.conf.xml.")
+    if switch.idle_cpu_percent is not None and switch.idle_cpu_percent < _BUSY_BELOW_PERCENT:
+        what = f"its machine is busy: {100 - switch.idle_cpu_percent:.0f} % CPU"
+        yield Problem(Severity.WARNING, Side.SWITCH, what, "Calls begin to be late: look for what takes the CPU.")
+
+
+def _switch_memory(snapshot: Snapshot) -> Iterator[Problem]:
+    switch = snapshot.switch
+    if switch.loses_much:
+        what = f"holds some {switch.lost_mb:,.0f} MB for {switch.lost_gateways:,} gateways that are gone"
+        advice = "Restart the provider profile in a quiet hour: its calls end, and all accounts register anew."
+        yield Problem(Severity.WARNING, Side.SWITCH, what, advice)
+
+
+def _storm(snapshot: Snapshot) -> Iterator[Problem]:
+    if snapshot.bridge.is_storm:
+        what = "more calls a second than are let in: the excess gets 503"
+        advice = "Who sends so many? What FreeSWITCH can carry is max_calls_per_s in [calls] of the settings."
+        yield Problem(Severity.WARNING, Side.CALLERS, what, advice)
+
+
+def _drained(snapshot: Snapshot) -> Iterator[Problem]:
+    for provider in snapshot.providers:
+        if provider.is_drained:
+            what = f'provider "{provider.name}" is drained: its calls are declined'
+            advice = f'`sipbridge drain --undo --provider "{provider.name}"`'
+            yield Problem(Severity.WARNING, Side.OPERATOR, what, advice)
+    for pool in snapshot.pools:
+        if pool.drained:
+            what = f"pool {pool.name}: {of_accounts(pool.drained, pool.accounts)} drained"
+            yield Problem(Severity.WARNING, Side.OPERATOR, what, "`sipbridge drain --undo --account SIP-URI`")
+
+
+def _sources(snapshot: Snapshot) -> Iterator[Problem]:
+    for pool in snapshot.pools:
+        source = pool.source
+        if source is None:
+            continue
+        if source.problem:
+            severity = Severity.WARNING if pool.accounts else Severity.DOWN
+            what = f"pool {pool.name}: {source.status}: {source.problem}"
+            advice = "Calls go on with the accounts that are known; it is asked again and again."
+            yield Problem(severity, Side.DATABASE, what, advice)
+        elif source.skipped_rows:
+            what = f"pool {pool.name}: {source.skipped_rows:,} rows are no accounts"
+            yield Problem(Severity.WARNING, Side.DATABASE, what, "`sipbridge check --connect` says which, and why.")
+
+
+def _redis(snapshot: Snapshot) -> Iterator[Problem]:
+    if snapshot.redis not in ("OK", "not used"):
+        advice = "Changes of accounts wait until it is back; everything is then loaded again."
+        yield Problem(Severity.WARNING, Side.REDIS, snapshot.redis, advice)
+
+
+def _edge(snapshot: Snapshot) -> Iterator[Problem]:
+    edge = snapshot.edge
+    if edge is None:
+        return
+    if edge.problem:
+        severity = Severity.DOWN if edge.accounts else Severity.WARNING
+        plural = "" if edge.accounts == 1 else "s"
+        what = f"{edge.accounts:,} account{plural} through it cannot register or call: {edge.problem}"
+        advice = "Is Kamailio running? Accounts that do without it are not touched. `sipbridge doctor` looks further."
+        yield Problem(severity, Side.EDGE, what, advice)
+    elif edge.known < edge.accounts:
+        what = f"is told its accounts: it knows {edge.known:,} of {edge.accounts:,}"
+        yield Problem(Severity.WARNING, Side.EDGE, what, "It takes a second for tens of thousands.")
+
+
+_RULES: tuple[Callable[[Snapshot], Iterator[Problem]], ...] = (
+    _switch,
+    _network,
+    _edge,
+    _storm,
+    registrations,
+    _sources,
+    lines_taken,
+    failed_calls,
+    declined_calls,
+    _drained,
+    _redis,
+    _switch_load,
+    _switch_memory,
+)
+
+_BUSY_BELOW_PERCENT = 10.0

@@ -1,0 +1,269 @@
+"""The accounts of a pool, found by key or picked at random in constant time, whatever their number. Pure.
+
+State changes come from call control (lines taken and given back) and the registrar (registration); nobody scans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from sipbridge.core.accounts.account import Account, AccountId, account_id
+from sipbridge.core.gateways.gateway import GatewayName
+from sipbridge.core.gateways.registration import Registration, RegistrationStatus
+from sipbridge.core.pools.account_index import AccountIndex, uri_of, uri_or_none
+from sipbridge.core.pools.pool_tally import PoolTally
+from sipbridge.core.providers.provider import PoolPolicy
+from sipbridge.core.providers.template import Template
+from sipbridge.core.sip.uri import SipUri
+
+_UNAVAILABLE = -1
+_NOT_REGISTERED = Registration()
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """One account in use: what it is, and what it is doing.
+
+    Attributes:
+        calls: calls it carries now.
+        gateway: the name of the gateway that it should have; None while it should have none.
+        registration: what FreeSWITCH last said about its gateway.
+        is_drained: whether it takes no new calls, by an operator's wish.
+        rank: its place in the order of the pool's accounts.
+    """
+
+    id: AccountId
+    account: Account
+    pool: AccountPool = field(repr=False)
+    calls: int = 0
+    gateway: GatewayName | None = None
+    registration: Registration = _NOT_REGISTERED
+    is_drained: bool = False
+    rank: int = 0
+    _position: int = _UNAVAILABLE
+
+    @property
+    def free_slots(self) -> int:
+        """Calls that it can still take; never negative, not even after the limit was lowered."""
+        return max(0, self.pool.policy.max_calls_per_line - self.calls)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether its gateway is there, and registered where it has to be."""
+        return self.registration.status is RegistrationStatus.REGISTERED
+
+    @property
+    def is_available(self) -> bool:
+        """Whether a call may take it now."""
+        return self._position != _UNAVAILABLE
+
+    def take(self) -> None:
+        """Count one more call."""
+        self.calls += 1
+        self.pool.tally.calls += 1
+        self.pool.refresh(self)
+
+    def give_back(self) -> None:
+        """Count one call less."""
+        if self.calls == 0:
+            raise AssertionError(f"line of {self.account.uri} given back more often than taken")
+        self.calls -= 1
+        self.pool.tally.calls -= 1
+        self.pool.refresh(self)
+
+    def set_registration(self, registration: Registration) -> None:
+        """Note what FreeSWITCH says about its gateway."""
+        if self.pool.get(self.id) is self:
+            self.pool.tally.change(self, registration)
+        self.registration = registration
+        self.pool.refresh(self)
+
+    def set_drained(self, is_drained: bool) -> None:
+        """Take no new calls, or take them again."""
+        self.is_drained = is_drained
+        if self.pool.get(self.id) is self:
+            self.pool.tally.set_drained(self, is_drained)
+        self.pool.refresh(self)
+
+
+class AccountPool:
+    """The accounts of one pool.
+
+    Args:
+        policy: what they have in common. Who sets another one refreshes every line.
+        keys: the ``by`` of every FindInPool that will look here; each gets an index, but for the URI of the account,
+            by which it is found anyhow.
+
+    Attributes:
+        tally: what the accounts add up to.
+    """
+
+    def __init__(self, policy: PoolPolicy, keys: Iterable[Template] = ()) -> None:
+        self.policy = policy
+        self.tally = PoolTally[Line]()
+        self._lines: dict[AccountId, Line] = {}
+        self._indexes = {by.text: AccountIndex[Line](by) for by in keys if not by.is_account_uri}
+        self._available: list[Line] = []
+        # Removed while they had calls.
+        self._leaving: dict[AccountId, Line] = {}
+        self._next_rank = 0
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __iter__(self) -> Iterator[Line]:
+        return iter(self._lines.values())
+
+    def get(self, id_: AccountId) -> Line | None:
+        """The line with this id."""
+        return self._lines.get(id_)
+
+    def add(self, account: Account, id_: AccountId | None = None) -> Line:
+        """Add an account. One that was removed and still has calls gets its line back, calls and all.
+
+        Args:
+            id_: its id, where that is known already.
+
+        Raises:
+            ValueError: the pool has an account with an equivalent URI, or one that differs only in parameters that
+                some URIs lack, such as ``transport``.
+        """
+        id_ = id_ or account_id(self.policy.name, account.uri)
+        if id_ in self._lines:
+            raise ValueError(f"account {account.uri} is already in pool {self.policy.name}")
+        line = self._leaving.pop(id_, None) or Line(id_, account, self)
+        line.account = account
+        line.rank = self._next_rank
+        self._next_rank += 1
+        self._lines[id_] = line
+        self.tally.add(line)
+        self._index(line)
+        self.refresh(line)
+        return line
+
+    def replace(self, line: Line, account: Account) -> None:
+        """Let a line be of `account` from now on; calls in progress stay.
+
+        Args:
+            account: with an equivalent URI: another one is another account.
+        """
+        if account_id(self.policy.name, account.uri) != line.id:
+            raise AssertionError(f"{account.uri} is another account than {line.account.uri}")
+        self._unindex(line)
+        line.account = account
+        self._index(line)
+
+    def remove(self, line: Line) -> None:
+        """Take an account away: no call finds it any more, those in progress stay."""
+        del self._lines[line.id]
+        self.tally.remove(line)
+        self._unindex(line)
+        line.registration = _NOT_REGISTERED
+        self.refresh(line)
+        if line.calls:
+            self._leaving[line.id] = line
+
+    def index_by(self, keys: Iterable[Template]) -> Iterator[None]:
+        """Let accounts be found by `keys` as well, once the iterator is at its end.
+
+        A step is one account, so that who has many of them can let others run. What is added, replaced or removed
+        between two steps is indexed as it should be.
+        """
+        missing = [by for by in keys if by.text not in self._indexes and not by.is_account_uri]
+        if not missing:
+            return
+        self._indexes |= {by.text: AccountIndex[Line](by) for by in missing}
+        for line in list(self._lines.values()):
+            if self._lines.get(line.id) is line:
+                self._index(line)
+            yield
+
+    def forget_keys(self, kept: Iterable[Template]) -> None:
+        """Let accounts be found by `kept` alone."""
+        self._indexes = {by.text: self._indexes[by.text] for by in kept if not by.is_account_uri}
+
+    def reorder(self, ids: Sequence[AccountId]) -> None:
+        """Put the accounts into this order: `find` takes the first of several.
+
+        Args:
+            ids: those of all accounts.
+        """
+        if len(ids) != len(self._lines):
+            raise AssertionError(f"an order of {len(ids)} for {len(self._lines)} accounts")
+        self._lines = {id_: self._lines[id_] for id_ in ids}
+        for rank, line in enumerate(self._lines.values()):
+            line.rank = rank
+        self._next_rank = len(ids)
+        for index in self._indexes.values():
+            index.reorder()
+
+    def find(self, by: Template, wanted: SipUri | str) -> Line | None:
+        """The first account whose `by` equals `wanted`, available or not.
+
+        Args:
+            by: one of the `keys` given when the pool was made.
+            wanted: a URI, compared as RFC 3261 §19.1.4 says, or any text, whose escapes alone are resolved.
+        """
+        uri = wanted if isinstance(wanted, SipUri) else uri_or_none(wanted)
+        if by.is_account_uri:
+            line = None if uri is None else self._lines.get(account_id(self.policy.name, uri))
+            candidates: Sequence[Line] = () if line is None else (line,)
+        else:
+            candidates = self._indexes[by.text].candidates(uri or wanted)
+        if not candidates:
+            return None
+        if uri is None or not uri.parameters:
+            return candidates[0]
+        return next((line for line in candidates if _matches(by, line.account, uri)), None)
+
+    def pick(self, random_below: Callable[[int], int]) -> Line | None:
+        """Any available account, all equally likely.
+
+        Args:
+            random_below: returns a uniform integer in ``[0, n)``.
+        """
+        return self._available[random_below(len(self._available))] if self._available else None
+
+    @property
+    def available_count(self) -> int:
+        """How many accounts a call could take now."""
+        return len(self._available)
+
+    def refresh(self, line: Line) -> None:
+        """Move `line` into or out of the available ones after its state changed."""
+        wanted = (
+            line.calls < self.policy.max_calls_per_line
+            and line.is_usable
+            and not line.is_drained
+            and self._lines.get(line.id) is line
+        )
+        if not line.calls:
+            self._leaving.pop(line.id, None)
+        if wanted == line.is_available:
+            return
+        if wanted:
+            position = len(self._available)
+            # As a rule they are equal, and then one number will do for both.
+            line._position = line.rank if line.rank == position else position
+            self._available.append(line)
+        else:
+            last = self._available.pop()
+            if last is not line:
+                self._available[line._position] = last
+                last._position = line._position
+            line._position = _UNAVAILABLE
+
+    def _index(self, line: Line) -> None:
+        """Find `line` by every key; where it is found already, it stays."""
+        for index in self._indexes.values():
+            index.add(line)
+
+    def _unindex(self, line: Line) -> None:
+        for index in self._indexes.values():
+            index.discard(line)
+
+
+def _matches(by: Template, account: Account, wanted: SipUri) -> bool:
+    own = uri_of(by, account)
+    return own is not None and own.equivalent(wanted)

@@ -1,0 +1,282 @@
+"""The daemon: what is started and stopped, in which order, and what it does when it is told to."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import gevent
+import gevent.event
+
+from sipbridge.adapters.control.control_socket import ControlServer
+from sipbridge.adapters.netlink import watch_network
+from sipbridge.adapters.observe.log_output import LogOutput
+from sipbridge.config.collector import pass_over_what_stays, without_collector
+from sipbridge.config.load import LoadResult, load_providers
+from sipbridge.config.secrets_in_use import secrets_of_providers
+from sipbridge.core.bridge_config import BridgeConfig
+from sipbridge.core.calls.routing import RoutingTable
+from sipbridge.core.errors import SipBridgeError
+from sipbridge.daemon.account_syncs import MakeSource, sql_source
+from sipbridge.daemon.observation import Observation
+from sipbridge.daemon.parts import Parts, build_parts
+from sipbridge.ports import NotificationListener
+from sipbridge.services.observe.call_pages import CallPages
+from sipbridge.services.observe.info import bridge_info
+from sipbridge.services.observe.onlooker_commands import OnlookerCommands
+from sipbridge.services.observe.status import Status
+from sipbridge.services.operate.drain import Drain
+from sipbridge.services.operate.operator_commands import CommandError, OperatorCommands
+from sipbridge.services.operate.reload import Reload, ReloadResult
+from sipbridge.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_BREATH_S = 0.01
+_STEP_S = 0.1
+"""How often what is due is looked for; a lease, a pace and a deadline are all coarser."""
+
+
+class App:
+    """Everything that runs in one process, wired together.
+
+    Args:
+        make_source: where the accounts of a pool with a loader are read from.
+        log: told which secrets are in use.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        config: BridgeConfig,
+        make_source: MakeSource = sql_source,
+        log: LogOutput | None = None,
+    ) -> None:
+        self._settings = settings
+        self._log_output = log
+        self._learn_secrets(config)
+        self._config = config
+        self._bridge = bridge = build_parts(settings, config, make_source, self._on_greenlet_failed)
+        self._reload = Reload(
+            bridge.calls, bridge.registrar, config, self._load_providers, bridge.syncs.follow, bridge.scheduler
+        )
+        self._stop_wanted = gevent.event.Event()
+        self._hurry = gevent.event.Event()
+        self._observation = Observation(settings, log, os.environ, bridge)
+        drain = Drain(bridge.calls, bridge.dispatch, bridge.scheduler)
+        operators = OperatorCommands(self._reload_file, drain, self._stop_wanted.is_set)
+        self._control = _control_server(settings.control.socket, bridge, operators)
+        self._greenlets: list[gevent.Greenlet[..., None]] = []
+
+    @property
+    def table(self) -> RoutingTable:
+        """What calls are decided by now."""
+        return self._bridge.table
+
+    @property
+    def takes_calls(self) -> bool:
+        """Whether calls are decided now."""
+        return self._bridge.dispatch.is_ready
+
+    @property
+    def calls_in_progress(self) -> int:
+        """Calls that hold a line now."""
+        return self._bridge.calls.calls_in_progress
+
+    @property
+    def account_changes(self) -> NotificationListener:
+        """Who has to be told when accounts change in their database; Redis tells it, where there is one."""
+        return self._bridge.syncs
+
+    def run(self) -> None:
+        """Run until SIGTERM or SIGINT, then stop in order; SIGHUP reloads the providers file.
+
+        Raises:
+            OSError: the spool cannot be made.
+            ControlError: the control socket cannot be made, or another daemon runs already.
+            HttpServerError: somebody else has the port of metrics and health.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            gevent.signal_handler(number, self._on_stop_signal)
+        gevent.signal_handler(signal.SIGHUP, self._on_reload_signal)
+        # Who moves files away may send it, and would end us; the next line goes to a new file all the same.
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        self.start()
+        self._stop_wanted.wait()
+        self.stop()
+
+    def start(self) -> None:
+        """Start everything, and return at once.
+
+        Raises:
+            OSError: the spool cannot be made.
+            ControlError: the control socket cannot be made, or another daemon runs already.
+            HttpServerError: somebody else has the port of metrics and health.
+        """
+        # What was loaded stays: looking through a hundred thousand accounts for garbage would hold up every call. More
+        # of them come from databases, in bursts that by default would be looked through again and again.
+        gc.freeze()
+        gc.set_threshold(20_000, 50, 1_000)
+        self._control.start()
+        try:
+            self._observation.start(self._on_greenlet_failed)
+            # A daemon that was killed may have left secrets there.
+            self._bridge.spool.clear()
+        except BaseException:
+            self._observation.stop()
+            self._control.stop()
+            raise
+        self._greenlets = [
+            gevent.spawn(self._bridge.switch.run, self._observation.switch_listener),
+            gevent.spawn(self._call_steps),
+            gevent.spawn(self._gateway_steps),
+        ]
+        if _follows_network(self._settings):
+            self._greenlets += [gevent.spawn(watch_network, self._bridge.network), gevent.spawn(self._network_steps)]
+        for greenlet in self._greenlets:
+            greenlet.link_exception(self._on_greenlet_failed)
+        self._bridge.edge.start(self._on_greenlet_failed)
+        self._bridge.syncs.start(self._config, self.table.pools)
+        self._observation.ready()
+
+    def stop(self) -> None:
+        """Stop in order: no new calls, wait for those in progress, unregister what is to be unregistered, disconnect.
+
+        Raises:
+            Exception: what made the daemon stop, where it stopped by itself.
+        """
+        _log.info("stopping: new calls get 503, %d calls in progress go on", self.calls_in_progress)
+        self._stop_wanted.set()
+        self._observation.stopping()
+        self._bridge.syncs.stop()
+        self._bridge.dispatch.stop_taking_calls()
+        self._wait_while(lambda: self.calls_in_progress > 0, self._settings.calls.drain_timeout_s)
+        dispatch, registrar = self._bridge.dispatch, self._bridge.registrar
+        if dispatch.is_ready:
+            within_s = self._settings.gateways.unregister_timeout_s
+            registrar.begin_shutdown(within_s)
+            self._wait_while(lambda: dispatch.is_ready and registrar.pending_removals > 0, within_s)
+        if registrar.pending_removals:
+            _log.warning("%d gateways are still in FreeSWITCH", registrar.pending_removals)
+        self._bridge.edge.stop()
+        self._bridge.switch.stop()
+        self._control.stop()
+        self._observation.stop()
+        gevent.killall(self._greenlets)
+        _log.info("stopped")
+        for greenlet in self._greenlets:
+            if greenlet.exception is not None:
+                raise greenlet.exception
+
+    def _wait_while(self, is_so: Callable[[], bool], timeout_s: float) -> None:
+        """Wait until it is no longer so, or can no longer change, or another signal asks for hurry."""
+        self._hurry.clear()
+        deadline = time.monotonic() + timeout_s
+        while is_so() and not any(greenlet.ready() for greenlet in self._greenlets):
+            left_s = deadline - time.monotonic()
+            if left_s <= 0 or self._hurry.wait(min(_STEP_S, left_s)):
+                return
+
+    def _on_stop_signal(self) -> None:
+        if self._stop_wanted.is_set():
+            _log.info("told again to stop: waiting no longer")
+            self._hurry.set()
+        self._stop_wanted.set()
+
+    def _on_reload_signal(self) -> None:
+        if self._stop_wanted.is_set():
+            return
+        try:
+            self._reload_file(dry_run=False)
+        except SipBridgeError as error:
+            _log.error("nothing is reloaded: %s", error)
+
+    def _reload_file(self, *, dry_run: bool) -> ReloadResult:
+        if self._settings.providers_file is None:
+            raise CommandError("there is no providers file to read again")
+        with without_collector(), nullcontext() if dry_run else self._observation.reloading():
+            try:
+                return self._reload.reload(dry_run=dry_run)
+            finally:
+                pass_over_what_stays()
+
+    def _load_providers(self) -> LoadResult:
+        settings = self._settings
+        if settings.providers_file is None:
+            raise AssertionError("reloading without a providers file")
+        result = load_providers(settings.providers_file, settings.media_defaults, settings.edge.edge)
+        if result.config is not None:
+            self._learn_secrets(result.config)
+        return result
+
+    def _learn_secrets(self, config: BridgeConfig) -> None:
+        if self._log_output is not None:
+            self._log_output.learn(secrets_of_providers(config))
+
+    def _call_steps(self) -> None:
+        while True:
+            self._bridge.dispatch.step()
+            gevent.sleep(_STEP_S)
+
+    # Apart, both: they wait for FreeSWITCH while it reads gateways or starts a profile, and the lease must not.
+
+    def _gateway_steps(self) -> None:
+        while True:
+            goes_on = self._bridge.registrar.step()
+            gevent.sleep(_BREATH_S if goes_on else _STEP_S)
+
+    def _network_steps(self) -> None:
+        while True:
+            self._bridge.network.step()
+            gevent.sleep(_STEP_S)
+
+    def _on_greenlet_failed(self, greenlet: Any) -> None:
+        # A defect. Better to stop, in order, and be started again by systemd than to go on lame.
+        _log.critical("stopping: %r failed", greenlet)
+        self._stop_wanted.set()
+
+
+def _control_server(socket: Path, bridge: Parts, operators: OperatorCommands) -> ControlServer:
+    status = Status(
+        version("sipbridge"),
+        bridge.clock,
+        bridge.scheduler,
+        calls=bridge.calls,
+        journal=bridge.journal,
+        dispatch=bridge.dispatch,
+        admission=bridge.admission,
+        registrar=bridge.registrar,
+        traffic=bridge.traffic,
+        redis=lambda: bridge.syncs.redis_status,
+        sources=bridge.syncs.states,
+        edge=lambda: bridge.edge.state,
+        network=lambda: bridge.network.problem,
+    )
+    pages = CallPages(bridge.switch, bridge.calls, bridge.journal, bridge.clock, bridge.scheduler)
+    onlookers = OnlookerCommands(status, pages, bridge.feed)
+    return ControlServer(
+        socket,
+        {
+            "info": lambda _: bridge_info(bridge.table),
+            "status": onlookers.status,
+            "calls": onlookers.calls,
+            "follow": onlookers.follow,
+            "reload": operators.reload,
+            "drain": operators.drain,
+        },
+        logged=("reload", "drain"),
+    )
+
+
+def _follows_network(settings: Settings) -> bool:
+    """Whether this host's network is FreeSWITCH's, and is to be watched."""
+    host = settings.event_socket.host
+    return settings.network.watch and (host.startswith("127.") or host in ("localhost", "::1"))

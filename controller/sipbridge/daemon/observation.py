@@ -1,0 +1,178 @@
+"""What lets others see how the daemon does: call records, metrics, health, systemd. What is built, who asks whom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+
+import gevent
+
+from sipbridge.adapters.observe.call_records import CallRecords
+from sipbridge.adapters.observe.exposition import Exposition
+from sipbridge.adapters.observe.http_server import HttpServer
+from sipbridge.adapters.observe.hub_watch import HubWatch
+from sipbridge.adapters.observe.line_writer import FileTarget, LineWriter
+from sipbridge.adapters.observe.log_output import LogOutput
+from sipbridge.adapters.observe.service_manager import ServiceManager
+from sipbridge.core.gateways.registration import RegistrationStatus
+from sipbridge.core.observe import metrics
+from sipbridge.core.observe.metric import Metric
+from sipbridge.core.observe.readiness import Condition, Readiness, loaded_condition, registered_condition
+from sipbridge.daemon.parts import Parts
+from sipbridge.ports import SwitchListener
+from sipbridge.services.account_sync import SourceStatus
+from sipbridge.services.observe.account_metrics import AccountMetrics
+from sipbridge.services.observe.admission_metrics import AdmissionMetrics
+from sipbridge.services.observe.call_log import CallLog
+from sipbridge.services.observe.call_tally import CallTally
+from sipbridge.services.observe.switch_tally import SwitchTally
+from sipbridge.settings import Settings
+
+_VERSION = version("sipbridge")
+_STOP_MARGIN_S = 5.0
+_STATUS_S = 1.0
+
+
+class Observation:
+    """Everything that looks on, and changes nothing.
+
+    Args:
+        log: where the log goes, for its metrics.
+        environ: such as `os.environ`: says how to tell systemd.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: LogOutput | None,
+        environ: Mapping[str, str],
+        bridge: Parts,
+    ) -> None:
+        self._settings = settings
+        self._manager = ServiceManager(environ)
+        self._bridge = bridge
+        self._switch_tally = SwitchTally(bridge.dispatch)
+        self._hub_watch = HubWatch(self._on_tick)
+        call_tally = CallTally(lambda: [provider.name for provider in bridge.table.providers])
+        for observer in (CallLog(), call_tally):
+            bridge.journal.add(observer)
+        self._records: CallRecords | None = None
+        if settings.cdr.file is not None:
+            self._records = CallRecords(LineWriter(FileTarget(settings.cdr.file)))
+            bridge.journal.add(self._records)
+        accounts = AccountMetrics(
+            lambda: bridge.table.pools, bridge.registrar, bridge.syncs.states, bridge.syncs.pending_notifications
+        )
+        sources = (
+            self._metrics,
+            call_tally.metrics,
+            accounts.metrics,
+            bridge.switch.metrics,
+            AdmissionMetrics(bridge.admission).metrics,
+            self._switch_tally.metrics,
+            self._hub_watch.metrics,
+            *((self._records.metrics,) if self._records else ()),
+            *((log.metrics,) if log else ()),
+        )
+        http = settings.http
+        self._http = HttpServer(http.host, http.port, Exposition(sources), self.readiness) if http.port else None
+        self._greenlets: list[gevent.Greenlet[..., None]] = []
+        self._status_at = 0.0
+
+    @property
+    def switch_listener(self) -> SwitchListener:
+        """Who is to be told what the switch does."""
+        return self._switch_tally
+
+    def start(self, on_failed: Callable[[gevent.Greenlet[..., None]], None]) -> None:
+        """Begin to look on.
+
+        Args:
+            on_failed: told of a greenlet that ended with an exception, which is a defect.
+
+        Raises:
+            HttpServerError: the port cannot be listened on.
+        """
+        if self._http is not None:
+            self._http.start()
+        self._greenlets = [gevent.spawn(self._hub_watch.run)]
+        for greenlet in self._greenlets:
+            greenlet.link_exception(on_failed)
+
+    def ready(self) -> None:
+        """The daemon has started, or reloaded what there was to reload."""
+        self._manager.ready()
+
+    @contextmanager
+    def reloading(self) -> Iterator[None]:
+        """The providers file is read again meanwhile; whatever comes of it, the daemon is ready then."""
+        self._manager.reloading()
+        try:
+            yield
+        finally:
+            self._manager.ready()
+
+    def stopping(self) -> None:
+        """The daemon has begun to stop, which may take some time."""
+        within_s = self._settings.calls.drain_timeout_s + self._settings.gateways.unregister_timeout_s
+        self._manager.stopping(within_s + _STOP_MARGIN_S)
+
+    def stop(self) -> None:
+        """Look on no longer."""
+        gevent.killall(self._greenlets)
+        if self._http is not None:
+            self._http.stop()
+        if self._records is not None:
+            self._records.stop()
+        self._manager.close()
+
+    def readiness(self) -> Readiness:
+        """Whether calls can be taken, and why not."""
+        dispatch = self._bridge.dispatch
+        loading = [name for name, state in self._bridge.syncs.states().items() if state.status is SourceStatus.LOADING]
+        return Readiness(
+            (
+                Condition("event_socket", dispatch.is_ready, dispatch.problem or "connected"),
+                loaded_condition(loading),
+                Condition("lease", dispatch.has_lease, "held" if dispatch.has_lease else "not held"),
+                registered_condition(self._bridge.table.pools.values(), self._settings.http.ready_registered_percent),
+            )
+        )
+
+    def _on_tick(self) -> None:
+        """Ten times a second, from the event loop: who hangs gives no sign of life."""
+        self._manager.alive()
+        if self._records is not None:
+            self._records.step()
+        if self._manager.is_listening and (now := time.monotonic()) >= self._status_at:
+            self._status_at = now + _STATUS_S
+            self._manager.status(self._status_line())
+
+    def _status_line(self) -> str:
+        pools = self._bridge.table.pools.values()
+        registered = sum(pool.tally.registrations[RegistrationStatus.REGISTERED] for pool in pools)
+        missing = [condition.detail for condition in self.readiness().conditions if not condition.holds]
+        counts = (
+            f"{self._bridge.calls.calls_in_progress} calls, {registered} of {sum(map(len, pools))} accounts registered"
+        )
+        return f"not ready: {'; '.join(missing)}; {counts}" if missing else f"ready; {counts}"
+
+    def _metrics(self) -> Iterator[Metric]:
+        readiness = self.readiness()
+        yield metrics.BUILD.of({(_VERSION,): 1})
+        yield metrics.READY.one(readiness.is_ready)
+        yield metrics.CONDITION.of({(each.name,): each.holds for each in readiness.conditions})
+        yield metrics.CALLS_IN_PROGRESS.one(self._bridge.calls.calls_in_progress)
+        yield metrics.CALLS_WAITING.one(self._bridge.dispatch.calls_waiting)
+        yield metrics.NETWORK_UP.one(not self._bridge.network.problem)
+        if (edge := self._bridge.edge.state) is not None:
+            yield metrics.EDGE_UP.one(not edge.problem)
+            yield metrics.EDGE_ACCOUNTS.one(edge.accounts)
+            yield metrics.EDGE_KNOWN.one(edge.known)
+        if (heartbeat := self._bridge.dispatch.heartbeat) is not None:
+            yield metrics.SESSIONS.one(heartbeat.sessions)
+            yield metrics.SESSIONS_LIMIT.one(heartbeat.max_sessions)
+        if (redis_up := self._bridge.syncs.is_redis_up) is not None:
+            yield metrics.REDIS_UP.one(redis_up)

@@ -1,0 +1,214 @@
+"""Parked calls become bridged or declined ones, and lines are taken and given back. Commands to the switch.
+
+Deciding and taking the line happen in one go, with nothing in between that could wait: no two calls get the same line.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import assert_never
+
+from sipbridge.core.accounts.account import AccountId
+from sipbridge.core.calls.dial_string import format_dial_string
+from sipbridge.core.calls.events import CallEnded, CallParked
+from sipbridge.core.calls.routing import Bridge, Decision, Decline, DeclineReason, RoutingTable, route
+from sipbridge.core.gateways.gateway import GatewayName
+from sipbridge.core.pools.account_pool import Line
+from sipbridge.core.pools.line_usage import LineUsage
+from sipbridge.core.sip.call import CallRequest, ChannelUuid
+from sipbridge.core.sip.uri import SipUri
+from sipbridge.ports import Clock, CommandRefused, Outcome, Switch
+from sipbridge.services.calls.call_journal import CallJournal
+
+_log = logging.getLogger(__name__)
+
+
+_NOT_ADMITTED = Decline(DeclineReason.OVERLOAD, "more calls a second than are let in", None, None, ())
+_SERVICE_UNAVAILABLE = "503"
+_RETRY_AFTER_S = 5
+"""When the proxy in front may try this bridge again; short, since most storms are. Without it, 503 means no more than
+500 (RFC 3261 §21.5.4)."""
+
+
+class CallControl:
+    """Decides every call of one switch.
+
+    Args:
+        gateway_of: the name of an account's gateway; None while it has none.
+        account_behind: the URI of the account whose gateway has this name; None for an unknown one.
+        journal: told how each call was decided and how it ended.
+        status_lines: what each reason to decline is answered with: ``488 Not Acceptable Here``.
+        sides: the sofia profiles of our side and of the providers' side, by name: a call that uses no gateway leaves on
+            the side that it did not come from.
+        recoverable: whether calls are made so that another FreeSWITCH can take them up.
+
+    Attributes:
+        table: what calls are decided by. Another one holds from the next call on; those in progress keep their lines.
+    """
+
+    def __init__(
+        self,
+        switch: Switch,
+        table: RoutingTable,
+        clock: Clock,
+        journal: CallJournal,
+        *,
+        gateway_of: Callable[[Line], GatewayName | None],
+        account_behind: Callable[[str], SipUri | None],
+        status_lines: Mapping[DeclineReason, str],
+        sides: tuple[str, str],
+        random_below: Callable[[int], int],
+        recoverable: bool = False,
+    ) -> None:
+        self._switch = switch
+        self.table = table
+        self._clock = clock
+        self._journal = journal
+        self._gateway_of = gateway_of
+        self._account_behind = account_behind
+        self._status_lines = status_lines
+        self._inside, self._outside = sides
+        self._random_below = random_below
+        self._recoverable = recoverable
+        self._usage = LineUsage()
+        # Calls that ended while a reconciliation was asking which are in progress.
+        self._ended_meanwhile: set[ChannelUuid] | None = None
+
+    @property
+    def misses_some(self) -> bool:
+        """Whether another reconciliation soon would tell what became of calls that were not found."""
+        return self._journal.misses_some
+
+    @property
+    def calls_in_progress(self) -> int:
+        """Calls that hold a line now."""
+        return len(self._usage)
+
+    @property
+    def held(self) -> Mapping[ChannelUuid, Line]:
+        """The line that each of them holds."""
+        return self._usage.held
+
+    def line_of(self, account: AccountId) -> Line | None:
+        """The line of an account; None when no pool has it (any more)."""
+        return next((line for pool in self.table.pools.values() if (line := pool.get(account))), None)
+
+    def on_account_added(self, line: Line) -> None:
+        """Count the calls that go through an account that was not known when they were found; before it may be used."""
+        self._usage.claim(line)
+
+    def on_call_parked(self, call: CallParked, *, is_admitted: bool = True) -> None:
+        """Decide a call and tell the switch.
+
+        Args:
+            is_admitted: whether there is room for it; else it is declined, whatever it wants.
+
+        A call that was transferred is parked again: its B leg is gone, so it holds no line any more.
+        """
+        began = self._clock.monotonic()
+        self._usage.give_back(call.channel_uuid)
+        request = self._as_dialled(call)
+        decision = self._decide(request) if is_admitted else _NOT_ADMITTED
+        match decision:
+            case Bridge():
+                status_line = ""
+                self._bridge(call, decision)
+            case Decline():
+                status_line = self._status_lines[decision.reason]
+                self._decline(call, decision, status_line)
+            case unknown:
+                assert_never(unknown)
+        self._journal.decided(call, request, decision, status_line, began)
+
+    def on_call_ended(self, ended: CallEnded) -> None:
+        """Give back the line of a call; harmless for one that held none."""
+        if self._ended_meanwhile is not None:
+            self._ended_meanwhile.add(ended.channel_uuid)
+        line = self._usage.give_back(ended.channel_uuid)
+        self._journal.ended(ended, line)
+
+    def reconcile(self) -> tuple[int, int]:
+        """Find out which calls are in progress, and hold their lines and no others.
+
+        The table of channels lags behind, so it only proposes: each call that it or we know of is then asked for by its
+        UUID. What begins or ends while that is under way is told by events, which go on arriving.
+
+        Returns:
+            How many calls were found that held no line, and how many lines were held by calls that are gone.
+
+        Raises:
+            SwitchLost: the link broke; the next one reconciles.
+            CommandRefused: the switch does not tell.
+        """
+        self._ended_meanwhile = set()
+        try:
+            asked = {*self._usage.known, *self._journal.under_way, *self._switch.channels()}
+            account_of = self._switch.accounts_of(asked)
+            ended_meanwhile = self._ended_meanwhile
+        finally:
+            self._ended_meanwhile = None
+        alive = account_of.keys() - ended_meanwhile
+        # Who ended meanwhile has been told.
+        gone = {channel: self._usage.give_back(channel) for channel in asked - alive - ended_meanwhile}
+        self._journal.missed(gone)
+        accounts = {channel: id_ for channel, id_ in account_of.items() if id_ and channel in alive}
+        held_before = len(self._usage)
+        self._hold(accounts)
+        return len(self._usage) - held_before, sum(line is not None for line in gone.values())
+
+    def _hold(self, accounts: Mapping[ChannelUuid, AccountId]) -> None:
+        lines = {channel: self.line_of(id_) for channel, id_ in accounts.items()}
+        self._usage.restore({channel: line for channel, line in lines.items() if line is not None})
+        for channel, line in lines.items():
+            if line is None:
+                self._usage.wait_for(channel, accounts[channel])
+
+    def _as_dialled(self, call: CallParked) -> CallRequest:
+        """The request as the caller's side meant it.
+
+        A provider calls the contact that we registered, which FreeSWITCH makes up of the gateway's name. The reference
+        registers the account's own user part, and patterns are written for that. The host is that of our contact as
+        well: whoever knows it could write another one, and have a pattern take him for somebody of our side.
+        """
+        account = self._account_behind(call.gateway) if call.gateway else None
+        if account is None:
+            return call.request
+        return CallRequest(
+            f"sip:{account.user}@{call.profile_hostport}", call.request.from_header, call.request.to_header
+        )
+
+    def _decide(self, request: CallRequest) -> Decision:
+        decision = route(request, self.table, self._random_below)
+        if isinstance(decision, Bridge) and decision.uses_gateway and self._gateway_of(decision.line) is None:
+            # FreeSWITCH has lost it, with its profile as a rule, and not all lines have been told yet.
+            detail = "its gateway is not in FreeSWITCH"
+            return Decline(DeclineReason.NOT_REGISTERED, detail, decision.provider, decision.line, decision.trace)
+        return decision
+
+    def _bridge(self, call: CallParked, bridge: Bridge) -> None:
+        # The edge takes calls from the providers' side only.
+        to_inside = call.sofia_profile == self._outside and bridge.edge is None
+        leaves_by = self._inside if to_inside else self._outside
+        gateway = self._gateway_of(bridge.line)
+        dial_string = format_dial_string(bridge, gateway, leaves_by, recoverable=self._recoverable)
+        self._usage.take(call.channel_uuid, bridge.line)
+        self._switch.bridge(call.channel_uuid, dial_string, partial(self._on_bridge_done, call.channel_uuid))
+
+    def _on_bridge_done(self, channel: ChannelUuid, outcome: Outcome) -> None:
+        # Refused: the caller was quicker and is gone. Lost: it may have been carried out, which the reconciliation of
+        # the next link finds out.
+        if isinstance(outcome, CommandRefused):
+            self._usage.give_back(channel)
+            _log.info("call %s ended before it was bridged: %s", channel, outcome.reply.strip())
+
+    def _decline(self, call: CallParked, decline: Decline, status_line: str) -> None:
+        retry_after_s = _RETRY_AFTER_S if status_line.startswith(_SERVICE_UNAVAILABLE) else None
+        on_done = partial(_log_undeclined, call.channel_uuid)
+        self._switch.respond(call.channel_uuid, status_line, on_done, retry_after_s)
+
+
+def _log_undeclined(channel: ChannelUuid, outcome: Outcome) -> None:
+    if outcome is not None:
+        _log.info("call %s ended before it was declined: %s", channel, outcome)

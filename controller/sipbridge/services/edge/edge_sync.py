@@ -1,0 +1,148 @@
+"""The edge's table of accounts becomes what it should be, and stays so, whoever is restarted. Commands to the edge.
+
+The edge keeps its table in memory. In it stands whose it is: a name that each daemon makes up for itself. Is it another
+one, or none, the edge or this daemon was started anew, and the edge is told everything.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from sipbridge.core.backoff import Backoff
+from sipbridge.core.gateways.gateway import GatewayName
+from sipbridge.core.providers.edge import EdgeState
+from sipbridge.ports import Clock, EdgeControl, EdgeLost, EdgeRefused
+from sipbridge.services.edge.edge_table import EdgeTable
+
+_log = logging.getLogger(__name__)
+
+_POLL_S = 1.0
+"""A restart of the edge is noticed within two seconds: registrations and calls fail until it knows its accounts."""
+_AUDIT_S = 60.0
+_RETRY_MIN_S = 0.25
+_RETRY_MAX_S = 1.0
+_BATCH = 200
+"""Entries that are made in one go: some 5 ms."""
+
+
+class EdgeSync:
+    """Keeps the table of one edge.
+
+    Args:
+        table: what should be in it.
+        entry_of: what the edge has to know of a gateway; None for one that is about to change.
+        is_in_switch: whether FreeSWITCH has a gateway, or may have it.
+        switch_is_settled: whether no gateway is there that should not be.
+        epoch: this daemon's name.
+    """
+
+    def __init__(
+        self,
+        edge: EdgeControl,
+        table: EdgeTable,
+        clock: Clock,
+        *,
+        entry_of: Callable[[GatewayName], str | None],
+        is_in_switch: Callable[[GatewayName], bool],
+        switch_is_settled: Callable[[], bool],
+        epoch: str,
+    ) -> None:
+        self._edge = edge
+        self._table = table
+        self._clock = clock
+        self._entry_of = entry_of
+        self._is_in_switch = is_in_switch
+        self._switch_is_settled = switch_is_settled
+        self._epoch = epoch
+        self._problem = "not asked yet"
+        self._retry = Backoff(_RETRY_MIN_S, _RETRY_MAX_S)
+        self._poll_at = 0.0
+        self._audit_at = 0.0
+        self._loading_since: float | None = None
+
+    @property
+    def state(self) -> EdgeState:
+        """How the edge is doing."""
+        # While it cannot be asked, it may have been started anew.
+        known = 0 if self._problem else self._table.held
+        return EdgeState(self._problem, len(self._table), known)
+
+    def step(self) -> None:
+        """Do what is due; waits for the edge. A failure is logged once and tried again, at growing intervals."""
+        if not self._retry.is_due(self._clock.monotonic()):
+            return
+        try:
+            self._poll_if_due()
+            while self._tell() or self._forget():
+                self._poll_if_due()
+            self._note_loaded()
+            self._audit_if_due()
+        except (EdgeLost, EdgeRefused) as error:
+            self._note_failure(str(error))
+        else:
+            self._note_success()
+
+    def _poll_if_due(self) -> None:
+        """Find out whether the edge still has what it was told."""
+        now = self._clock.monotonic()
+        if now < self._poll_at:
+            return
+        if self._edge.epoch() != self._epoch:
+            self._begin_anew(now)
+        self._poll_at = now + _POLL_S
+
+    def _begin_anew(self, now: float) -> None:
+        # First: should the edge be started again meanwhile, this is missing, and all is told once more.
+        self._edge.set_epoch(self._epoch)
+        self._table.start_over()
+        self._loading_since = now
+        self._audit_at = now + _AUDIT_S
+
+    def _tell(self) -> bool:
+        """Tell of the next gateways; whether there were any."""
+        names = self._table.due(_BATCH)
+        entries = [(name, entry) for name in names if (entry := self._entry_of(name)) is not None]
+        self._edge.put(entries)
+        self._table.note_put(name for name, _ in entries)
+        return bool(entries)
+
+    def _forget(self) -> bool:
+        """Have the next ones forgotten that are gone; whether there were any."""
+        names = self._table.gone(self._is_in_switch, _BATCH)
+        self._edge.delete(names)
+        self._table.note_deleted(names)
+        return bool(names)
+
+    def _note_loaded(self) -> None:
+        if self._loading_since is not None:
+            took_s = self._clock.monotonic() - self._loading_since
+            self._loading_since = None
+            _log.info("the edge was told of %d accounts in %.1f s", self._table.held, took_s)
+
+    def _audit_if_due(self) -> None:
+        """Count, now and then: a daemon or a FreeSWITCH that died may have left entries that nobody knows of."""
+        now = self._clock.monotonic()
+        if now < self._audit_at or not self._table.is_settled or not self._switch_is_settled():
+            return
+        self._audit_at = now + _AUDIT_S
+        count, expected = self._edge.count(), self._table.held
+        if count == expected or not self._table.is_settled:
+            return
+        _log.warning("the edge has %d accounts instead of %d: it is told anew", count, expected)
+        self._edge.clear()
+        self._begin_anew(now)
+
+    def _note_failure(self, problem: str) -> None:
+        now = self._clock.monotonic()
+        self._poll_at = now
+        self._retry.failed(now)
+        if problem != self._problem:
+            _log.error("the edge cannot be told its accounts: %s", problem)
+        self._problem = problem
+
+    def _note_success(self) -> None:
+        if self._problem:
+            _log.info("the edge is there")
+        self._problem = ""
+        self._retry.succeeded()

@@ -1,0 +1,72 @@
+"""Pools, their accounts and where these come from become metrics. Pure: reads counts that are kept anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
+
+from sipbridge.core.gateways.registration import RegistrationStatus
+from sipbridge.core.observe import metrics
+from sipbridge.core.observe.metric import Metric, Samples
+from sipbridge.core.pools.account_pool import AccountPool
+from sipbridge.services.account_sync import SourceStatus, SyncState
+from sipbridge.services.gateways.registrar import Registrar
+
+_T = TypeVar("_T")
+
+_STATES = {
+    RegistrationStatus.REGISTERED: "registered",
+    RegistrationStatus.IN_PROGRESS: "in_progress",
+    RegistrationStatus.FAILED: "failed",
+    RegistrationStatus.NONE: "none",
+}
+
+
+class AccountMetrics:
+    """The metrics of all pools.
+
+    Args:
+        pools: those that calls are decided by now.
+        syncs: how each pool that has a database gets on with it.
+        notifications: how many accounts of each such pool are still to be asked for.
+    """
+
+    def __init__(
+        self,
+        pools: Callable[[], Mapping[str, AccountPool]],
+        registrar: Registrar,
+        syncs: Callable[[], Mapping[str, SyncState]],
+        notifications: Callable[[], Mapping[str, int]],
+    ) -> None:
+        self._pools = pools
+        self._registrar = registrar
+        self._syncs = syncs
+        self._notifications = notifications
+
+    def metrics(self) -> Iterator[Metric]:
+        """All of it."""
+        pools = self._pools()
+        states: Samples = {
+            (name, _STATES[status]): count
+            for name, pool in pools.items()
+            for status, count in pool.tally.registrations.items()
+        }
+        yield metrics.ACCOUNTS.of(states)
+        yield metrics.AVAILABLE.of(_each(pools, lambda pool: pool.available_count))
+        yield metrics.DRAINED.of(_each(pools, lambda pool: len(pool.tally.drained)))
+        yield metrics.LINES.of(_each(pools, lambda pool: len(pool) * pool.policy.max_calls_per_line))
+        yield metrics.LINES_USED.of(_each(pools, lambda pool: pool.tally.calls))
+        yield metrics.GATEWAYS_TO_ADD.one(self._registrar.pending_additions)
+        yield metrics.GATEWAYS_TO_REMOVE.one(self._registrar.pending_removals)
+        yield metrics.LOST_GATEWAYS.one(self._registrar.memory.lost_gateways)
+        yield metrics.LOST_MEMORY.one(self._registrar.memory.lost_bytes)
+        syncs = self._syncs()
+        yield metrics.SOURCE_UP.of(_each(syncs, lambda state: not state.problem))
+        yield metrics.SOURCE_LOADED.of(_each(syncs, lambda state: state.status is not SourceStatus.LOADING))
+        yield metrics.SOURCE_SKIPPED.of(_each(syncs, lambda state: state.skipped))
+        yield metrics.SOURCE_PENDING.of(_each(self._notifications(), float))
+
+
+def _each(values: Mapping[str, _T], number: Callable[[_T], float]) -> Samples:
+    """A number of each, by its name."""
+    return {(name,): number(value) for name, value in values.items()}

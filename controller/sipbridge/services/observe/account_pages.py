@@ -1,0 +1,138 @@
+"""A wish to see accounts becomes a page of them, in slices, so that calls are decided in between. Pure.
+
+Nobody is looked at without need: those that cannot register and those that have calls are at hand. Who wants them by
+address, or by a part of it, has every one looked at.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
+from operator import attrgetter
+from typing import TypeVar, assert_never
+
+from sipbridge.core.accounts.account import account_id
+from sipbridge.core.errors import UriError
+from sipbridge.core.observe.snapshot import AccountOrder, AccountQuery
+from sipbridge.core.pools.account_pool import AccountPool, Line
+from sipbridge.core.sip.uri import parse_sip_uri
+from sipbridge.ports import Scheduler
+
+_T = TypeVar("_T")
+
+_SLICE = 2_000
+"""Lines that are looked at in one go: some 2 ms."""
+_FAILING_SINCE = attrgetter("registration.since")
+
+
+def find_lines(
+    query: AccountQuery, pools: Iterable[AccountPool], busy: Iterable[Line], scheduler: Scheduler
+) -> tuple[Sequence[Line], int]:
+    """The lines that a query asks for, and how many match it altogether.
+
+    Args:
+        busy: those that have calls.
+    """
+    pools = tuple(pools)
+    if (exact := _exact(query.match, pools)) is not None:
+        return _page(exact, query), len(exact)
+    breathe = _Breather(scheduler)
+    lines = _in_order(query, pools, busy, breathe)
+    if not query.match:
+        matching = sum(len(pool.tally.failed) if query.only_failed else len(pool) for pool in pools)
+        return _page(lines, query), matching
+    page: list[Line] = []
+    matching = 0
+    for line in lines:
+        if _is_named(line, query.match.lower()):
+            if query.offset <= matching < query.offset + query.limit:
+                page.append(line)
+            matching += 1
+    return page, matching
+
+
+def _exact(match: str, pools: Iterable[AccountPool]) -> list[Line] | None:
+    """The accounts of just that URI; None when there is none, so that it may be a part of one."""
+    try:
+        uri = parse_sip_uri(match)
+    except UriError:
+        return None
+    found = [line for pool in pools if (line := pool.get(account_id(pool.policy.name, uri)))]
+    return found or None
+
+
+def _in_order(
+    query: AccountQuery, pools: Sequence[AccountPool], busy: Iterable[Line], breathe: _Breather
+) -> Iterator[Line]:
+    failed = [list(pool.tally.failed.values()) for pool in pools]
+    # A list of each pool, made when its turn comes: accounts may come and go meanwhile.
+    everybody = chain.from_iterable(failed if query.only_failed else map(list, pools))
+    match query.order:
+        case AccountOrder.ADDRESS:
+            return _by_address(everybody, breathe)
+        case AccountOrder.NEED:
+            first: Iterable[Line] = heapq.merge(*failed, key=_FAILING_SINCE)
+        case AccountOrder.CALLS:
+            first = ()
+        case unknown:
+            assert_never(unknown)
+    busiest = sorted(_among(busy, pools), key=lambda line: (-line.calls, line.pool.policy.name, line.rank))
+    if query.only_failed:
+        busiest = [line for line in busiest if line.id in line.pool.tally.failed]
+    return breathe.each(_once(first, busiest, everybody))
+
+
+def _among(busy: Iterable[Line], pools: Sequence[AccountPool]) -> Iterator[Line]:
+    """Those of `busy` that are accounts of these pools still."""
+    return (line for line in busy if line.pool in pools and line.pool.get(line.id) is line)
+
+
+def _once(first: Iterable[Line], then: Iterable[Line], others: Iterable[Line]) -> Iterator[Line]:
+    told = set()
+    for lines in (first, then):
+        for line in lines:
+            if line.id not in told:
+                told.add(line.id)
+                yield line
+    for line in others:
+        if line.id not in told:
+            yield line
+
+
+def _by_address(lines: Iterator[Line], breathe: _Breather) -> Iterator[Line]:
+    """Sorted in slices, which are then merged: no sort holds up anybody for long."""
+    slices = []
+    while slice_ := sorted(islice(lines, _SLICE), key=_address):
+        slices.append(slice_)
+        breathe.now()
+    return breathe.each(heapq.merge(*slices, key=_address))
+
+
+def _address(line: Line) -> tuple[str, str]:
+    return line.account.uri.text, line.pool.policy.name
+
+
+def _is_named(line: Line, part: str) -> bool:
+    account = line.account
+    return part in account.uri.text.lower() or (account.alias is not None and part in account.alias.text.lower())
+
+
+def _page(lines: Iterable[Line], query: AccountQuery) -> list[Line]:
+    return list(islice(lines, query.offset, query.offset + query.limit))
+
+
+class _Breather:
+    """Lets others run after every so many lines."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._breathe: Callable[[], None] = scheduler.breathe
+
+    def now(self) -> None:
+        self._breathe()
+
+    def each(self, steps: Iterable[_T]) -> Iterator[_T]:
+        for number, step in enumerate(steps, 1):
+            yield step
+            if number % _SLICE == 0:
+                self._breathe()

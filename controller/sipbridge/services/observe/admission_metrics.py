@@ -1,0 +1,21 @@
+"""Reads the metrics of the door for new calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sipbridge.core.observe import metrics
+from sipbridge.core.observe.metric import Metric
+from sipbridge.services.calls.admission import Admission
+
+
+class AdmissionMetrics:
+    """Makes metrics of what admission counts."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+
+    def metrics(self) -> Iterator[Metric]:
+        """Whether there is a call storm, and how often the switch was told to refuse calls."""
+        yield metrics.CALL_STORM.one(self._admission.is_storm)
+        yield metrics.CALLS_HELD.one(self._admission.times_shut)

@@ -1,0 +1,100 @@
+"""Calls in progress become a page of them, with the states that FreeSWITCH tells. Asks the switch, when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sipbridge.core.calls.call_record import CallDecided
+from sipbridge.core.observe.call_news import CallInProgress, CallsInProgress
+from sipbridge.core.pools.account_pool import Line
+from sipbridge.core.sip.call import ChannelUuid
+from sipbridge.ports import Clock, CommandRefused, Scheduler, Switch, SwitchLost
+from sipbridge.services.calls.call_control import CallControl
+from sipbridge.services.calls.call_journal import CallJournal
+from sipbridge.services.observe.call_feed import caller_and_callee
+
+_STATES = {
+    "DOWN": "ringing",
+    "RINGING": "ringing",
+    "EARLY": "early media",
+    "ACTIVE": "talking",
+    "UNHELD": "talking",
+    "HELD": "on hold",
+}
+"""FreeSWITCH's call states of an A leg. It is ``RINGING`` from its INVITE to its answer, whether anything rings or not,
+and ``EARLY`` from 183 with SDP on. Source: switch_channel.c, switch_channel_callstate_table."""
+
+
+_ASK_AGAIN_S = 1.0
+"""While FreeSWITCH lists thousands of channels it carries out no other command: it is not asked more often."""
+_SLICE = 200
+"""Calls that are looked at in one go: some 5 ms."""
+
+
+class CallPages:
+    """Knows who is calling whom."""
+
+    def __init__(
+        self, switch: Switch, calls: CallControl, journal: CallJournal, clock: Clock, scheduler: Scheduler
+    ) -> None:
+        self._switch = switch
+        self._calls = calls
+        self._journal = journal
+        self._clock = clock
+        self._scheduler = scheduler
+        self._told: Mapping[ChannelUuid, str] = {}
+        self._ask_again_at = 0.0
+
+    def page(self, limit: int, match: str = "", provider: str = "") -> CallsInProgress:
+        """The first calls that hold a line, and how many there are.
+
+        Args:
+            match: part of an address, an account or a Call-ID, in upper or lower case.
+            provider: only calls that it bridged.
+        """
+        states, problem = self._states()
+        held = dict(self._calls.held)
+        under_way = {channel: decided for channel, decided in self._journal.under_way.items() if channel in held}
+        # Those of before our start began first, and only their lines are known.
+        order = [*(channel for channel in held if channel not in under_way), *under_way]
+        everybody = not match and not provider
+        wanted = []
+        for number, channel in enumerate(order[:limit] if everybody else order, 1):
+            call = self._call(channel, held[channel], under_way.get(channel), states)
+            if provider in ("", call.provider) and _is_named(call, match.lower()):
+                wanted.append(call)
+            if number % _SLICE == 0:
+                self._scheduler.breathe()
+        return CallsInProgress(tuple(wanted[:limit]), len(order) if everybody else len(wanted), problem)
+
+    def _states(self) -> tuple[Mapping[ChannelUuid, str], str]:
+        now = self._clock.monotonic()
+        if now < self._ask_again_at:
+            return self._told, ""
+        try:
+            self._told = self._switch.call_states()
+        except (SwitchLost, CommandRefused) as error:
+            return {}, f"FreeSWITCH does not tell how they are: {error}"
+        self._ask_again_at = now + _ASK_AGAIN_S
+        return self._told, ""
+
+    def _call(
+        self, channel: ChannelUuid, line: Line, decided: CallDecided | None, states: Mapping[ChannelUuid, str]
+    ) -> CallInProgress:
+        from_, to = caller_and_callee(decided.request) if decided else ("", "")
+        provider = decided.decision.provider if decided else None
+        state = states.get(channel, "")
+        return CallInProgress(
+            channel_uuid=channel,
+            call_id=decided.call.call_id if decided else "",
+            provider=provider.name if provider else "",
+            account=line.account.uri.text,
+            from_=from_,
+            to=to,
+            state=_STATES.get(state, state.lower()),
+            seconds=max(0.0, self._clock.wall() - decided.at) if decided else None,
+        )
+
+
+def _is_named(call: CallInProgress, part: str) -> bool:
+    return not part or any(part in text.lower() for text in (call.from_, call.to, call.account, call.call_id))

@@ -1,0 +1,214 @@
+"""The state of all services becomes a snapshot, for those who look on. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from sipbridge.core.calls.routing import Bridge
+from sipbridge.core.gateways.registration import RegistrationStatus
+from sipbridge.core.observe.snapshot import (
+    AccountPage,
+    AccountQuery,
+    AccountState,
+    BridgeState,
+    CallCounts,
+    Failure,
+    PoolState,
+    ProviderState,
+    Snapshot,
+    SourceState,
+    SwitchState,
+    TrafficState,
+)
+from sipbridge.core.pools.account_pool import AccountPool, Line
+from sipbridge.core.providers.edge import EdgeState
+from sipbridge.ports import Clock, Scheduler
+from sipbridge.services.account_sync import SyncState
+from sipbridge.services.calls.admission import Admission
+from sipbridge.services.calls.call_control import CallControl
+from sipbridge.services.calls.call_journal import CallJournal
+from sipbridge.services.dispatch import Dispatch
+from sipbridge.services.gateways.registrar import Registrar
+from sipbridge.services.observe.account_pages import find_lines
+from sipbridge.services.observe.traffic import Traffic
+
+_COMMONEST = 5
+"""Reasons for failures that are told apart."""
+
+
+class Status:
+    """Makes snapshots of all services.
+
+    What one costs does not grow with the number of accounts, but for the queries that look at every one.
+
+    Args:
+        version: of the daemon.
+        redis: how it is with the notifications: ``OK``, ``not used``, or why none come.
+        sources: how each pool gets on with its database.
+        edge: how the edge is doing; None when there is none.
+        network: what keeps a profile from being bound to an address of this host; empty when nothing does.
+    """
+
+    def __init__(
+        self,
+        version: str,
+        clock: Clock,
+        scheduler: Scheduler,
+        *,
+        calls: CallControl,
+        journal: CallJournal,
+        dispatch: Dispatch,
+        admission: Admission,
+        registrar: Registrar,
+        traffic: Traffic,
+        redis: Callable[[], str],
+        sources: Callable[[], Mapping[str, SyncState]],
+        edge: Callable[[], EdgeState | None] = lambda: None,
+        network: Callable[[], str] = lambda: "",
+    ) -> None:
+        self._version = version
+        self._clock = clock
+        self._scheduler = scheduler
+        self._calls = calls
+        self._journal = journal
+        self._dispatch = dispatch
+        self._admission = admission
+        self._registrar = registrar
+        self._traffic = traffic
+        self._redis = redis
+        self._sources = sources
+        self._edge = edge
+        self._network = network
+        self._started = clock.monotonic()
+
+    def snapshot(self, query: AccountQuery) -> Snapshot:
+        """How everything is now, with the accounts that the query asks for."""
+        # First, because it may let others run: what is told together is then of one moment.
+        accounts = self._accounts(query) if query.limit else AccountPage()
+        return Snapshot(
+            bridge=self._bridge(),
+            switch=self._switch(),
+            traffic=self._traffic_state(),
+            providers=self._providers(),
+            pools=self._pools(),
+            redis=self._redis(),
+            network=self._network(),
+            accounts=accounts,
+            edge=self._edge(),
+        )
+
+    def _bridge(self) -> BridgeState:
+        dispatch = self._dispatch
+        return BridgeState(
+            version=self._version,
+            uptime_s=self._clock.monotonic() - self._started,
+            takes_calls=dispatch.has_lease,
+            is_drained=not dispatch.takes_calls,
+            is_storm=self._admission.is_storm,
+        )
+
+    def _switch(self) -> SwitchState:
+        dispatch, heartbeat = self._dispatch, self._dispatch.heartbeat
+        memory = self._registrar.memory
+        return SwitchState(
+            is_connected=not dispatch.problem,
+            problem=dispatch.problem,
+            since_s=self._clock.monotonic() - dispatch.since,
+            has_lease=dispatch.has_lease,
+            version=heartbeat.version if heartbeat else "",
+            uptime_s=heartbeat.uptime_s if heartbeat else None,
+            sessions=heartbeat.sessions if heartbeat else None,
+            max_sessions=heartbeat.max_sessions if heartbeat else None,
+            idle_cpu_percent=heartbeat.idle_cpu_percent if heartbeat else None,
+            lost_gateways=memory.lost_gateways,
+            lost_mb=round(memory.lost_bytes / 1e6, 1),
+            loses_much=memory.is_much,
+        )
+
+    def _traffic_state(self) -> TrafficState:
+        return TrafficState(
+            in_progress=self._calls.calls_in_progress,
+            per_second=self._traffic.per_second(),
+            recent=self._traffic.recent()[None],
+            total=self._traffic.total()[None],
+        )
+
+    def _providers(self) -> tuple[ProviderState, ...]:
+        table = self._calls.table
+        recent, total = self._traffic.recent(), self._traffic.total()
+        under_way = self._journal.under_way.values()
+        calls = Counter(each.decision.provider.name for each in under_way if isinstance(each.decision, Bridge))
+        return tuple(
+            ProviderState(
+                name=provider.name,
+                pool=provider.account_pool,
+                is_drained=provider.name in table.drained,
+                calls=calls[provider.name],
+                recent=recent.get(provider.name, CallCounts()),
+                total=total.get(provider.name, CallCounts()),
+                last_failure=self._traffic.last_failure(provider.name),
+            )
+            for provider in table.providers
+        )
+
+    def _pools(self) -> tuple[PoolState, ...]:
+        sources = self._sources()
+        return tuple(self._pool(pool, sources.get(name)) for name, pool in self._calls.table.pools.items())
+
+    def _pool(self, pool: AccountPool, source: SyncState | None) -> PoolState:
+        policy, tally = pool.policy, pool.tally
+        return PoolState(
+            name=policy.name,
+            registrar=(policy.registrar or policy.outbound_proxy).text,
+            registration_required=policy.registration_required,
+            accounts=len(pool),
+            available=pool.available_count,
+            registrations={status.value: number for status, number in tally.registrations.items() if number},
+            failures=dict(tally.failures.most_common(_COMMONEST)),
+            drained=len(tally.drained),
+            lines_used=tally.calls,
+            max_calls_per_line=policy.max_calls_per_line,
+            last_failure=self._last_failure(pool),
+            source=SourceState(source.status.value, source.problem, source.skipped) if source else None,
+        )
+
+    def _last_failure(self, pool: AccountPool) -> Failure | None:
+        line = next(reversed(pool.tally.failed.values()), None)
+        if line is None:
+            return None
+        registration = line.registration
+        return Failure(f"{line.account.uri}: {registration.reason}", self._clock.monotonic() - registration.since)
+
+    def _accounts(self, query: AccountQuery) -> AccountPage:
+        began = self._clock.monotonic()
+        table = self._calls.table
+        names = {provider.account_pool for provider in table.providers if provider.name == query.provider}
+        pools = [
+            pool
+            for name, pool in table.pools.items()
+            if query.pool in ("", name) and (not query.provider or name in names)
+        ]
+        lines, matching = find_lines(query, pools, set(self._calls.held.values()), self._scheduler)
+        rows = tuple(self._account(line) for line in lines)
+        return AccountPage(rows, query.offset, matching, self._clock.monotonic() - began)
+
+    def _account(self, line: Line) -> AccountState:
+        account, policy, registration = line.account, line.pool.policy, line.registration
+        failed = registration.status is RegistrationStatus.FAILED
+        proxy = account.outbound_proxy or policy.outbound_proxy
+        return AccountState(
+            uri=account.uri.text,
+            alias=account.alias.text if account.alias else "",
+            pool=policy.name,
+            status=registration.status.value,
+            reason=registration.reason,
+            is_drained=line.is_drained,
+            calls=line.calls,
+            max_calls=policy.max_calls_per_line,
+            failing_s=self._clock.monotonic() - registration.since if failed else None,
+            next_try_s=self._registrar.next_try_s(line.id),
+            gateway=self._registrar.gateway_of(line) or "",
+            proxy=proxy.text,
+            registrar=(account.registrar or policy.registrar or proxy).text,
+        )

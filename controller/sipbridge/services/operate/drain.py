@@ -1,0 +1,130 @@
+"""A provider, an account or the whole bridge takes no new calls, or takes them again; those in progress go on."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from sipbridge.core.accounts.account import account_id
+from sipbridge.core.errors import SipBridgeError, UriError
+from sipbridge.core.pools.account_pool import Line
+from sipbridge.core.sip.uri import SipUri, parse_sip_uri
+from sipbridge.ports import Scheduler
+from sipbridge.services.calls.call_control import CallControl
+from sipbridge.services.dispatch import Dispatch
+
+_log = logging.getLogger(__name__)
+
+_COMPARED = 1_000
+"""Names that are held against one that is not known, at most: a comparison takes some 20 µs."""
+
+
+class NotKnown(SipBridgeError):
+    """There is no such provider or account; the message names the nearest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What an operator's wish came to.
+
+    Attributes:
+        what: ``the bridge``, ``provider "Jabiru"`` or ``account sip:alice@example.org``.
+        takes_calls: whether it takes new calls now, as far as this wish goes.
+        calls: calls in progress.
+        where: what these are calls of, where it is more than `what`.
+    """
+
+    what: str
+    takes_calls: bool
+    calls: int
+    where: str = ""
+
+    def __str__(self) -> str:
+        takes = "takes new calls again" if self.takes_calls else "takes no new calls"
+        where = f" {self.where}" if self.where else ""
+        return f"{self.what} {takes}; {self.calls} call{'' if self.calls == 1 else 's'} in progress{where}"
+
+
+class Drain:
+    """Carries out what an operator wishes. The wishes hold until they are undone, or the daemon ends."""
+
+    def __init__(self, calls: CallControl, dispatch: Dispatch, scheduler: Scheduler) -> None:
+        self._calls = calls
+        self._dispatch = dispatch
+        self._scheduler = scheduler
+
+    def bridge(self, *, undo: bool = False) -> Drained:
+        """Have FreeSWITCH answer all new calls with 503 itself."""
+        if undo:
+            self._dispatch.take_calls_again()
+        else:
+            self._dispatch.stop_taking_calls()
+        return _logged(Drained("the bridge", undo, self._calls.calls_in_progress))
+
+    def provider(self, name: str, *, undo: bool = False) -> Drained:
+        """Decline the calls that a provider would take.
+
+        Raises:
+            NotKnown: there is no such provider.
+        """
+        table = self._calls.table
+        pools = {provider.account_pool for provider in table.providers if provider.name == name}
+        if not pools:
+            raise NotKnown(_not_known("provider", name, [provider.name for provider in table.providers]))
+        drained = table.drained - {name} if undo else table.drained | {name}
+        self._calls.table = dataclasses.replace(table, drained=drained)
+        calls = sum(line.calls for pool in pools for line in table.pools[pool])
+        return _logged(Drained(f'provider "{name}"', undo, calls, "with the accounts of its pool"))
+
+    def account(self, text: str, *, undo: bool = False) -> Drained:
+        """Decline the calls that an account would carry, in whatever pools it is.
+
+        Args:
+            text: its URI.
+
+        Raises:
+            NotKnown: there is no such account.
+        """
+        lines = self._lines(text)
+        if not lines:
+            all_lines = [line for pool in self._calls.table.pools.values() for line in pool]
+            raise NotKnown(self._scheduler.apart(lambda: _not_known("account", text, _similar(text, all_lines))))
+        for line in lines:
+            line.set_drained(not undo)
+        return _logged(Drained(f"account {lines[0].account.uri}", undo, sum(line.calls for line in lines)))
+
+    def _lines(self, text: str) -> Sequence[Line]:
+        uri = _uri(text)
+        if uri is None:
+            return []
+        pools = self._calls.table.pools.items()
+        return [line for name, pool in pools if (line := pool.get(account_id(name, uri)))]
+
+
+def _similar(text: str, lines: Iterable[Line]) -> list[str]:
+    """Accounts that may have been meant: those whose name begins in the same way."""
+    start = text.removeprefix("sip:")[:2]
+    uris = (line.account.uri for line in lines)
+    return [uri.text for uri in islice((uri for uri in uris if uri.userinfo.startswith(start)), _COMPARED)]
+
+
+def _uri(text: str) -> SipUri | None:
+    try:
+        return parse_sip_uri(text)
+    except UriError:
+        return None
+
+
+def _not_known(what: str, name: str, known: Iterable[str]) -> str:
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    hint = f'; did you mean "{nearest[0]}"?' if nearest else ""
+    return f'there is no {what} "{name}"{hint}'
+
+
+def _logged(drained: Drained) -> Drained:
+    _log.info("%s", drained)
+    return drained

@@ -1,0 +1,92 @@
+"""What an operator asks for becomes the work of a service, and its outcome a text or values for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from sipbridge.core.errors import SipBridgeError
+from sipbridge.services.operate.drain import Drain, Drained
+from sipbridge.services.operate.reload import ReloadResult
+from sipbridge.services.operate.reload_text import format_plan
+
+
+class CommandError(SipBridgeError):
+    """A command cannot be carried out as it was given, or not now."""
+
+
+class _ReloadFile(Protocol):
+    def __call__(self, *, dry_run: bool) -> ReloadResult: ...
+
+
+class OperatorCommands:
+    """The commands that change something.
+
+    Args:
+        is_stopping: whether it is too late for them.
+    """
+
+    def __init__(self, reload_file: _ReloadFile, drain: Drain, is_stopping: Callable[[], bool]) -> None:
+        self._reload_file = reload_file
+        self._drain = drain
+        self._is_stopping = is_stopping
+
+    def reload(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Read the providers file again.
+
+        Args:
+            arguments: ``{"dry_run": true}``, or nothing.
+
+        Returns:
+            ``{"diagnostics": ["providers.json:3:5: error: …"], "plan": "…"}``; the plan is None when there are errors.
+
+        Raises:
+            SipBridgeError: it cannot be done now.
+        """
+        _check(arguments, dry_run=bool)
+        self._refuse_while_stopping()
+        result = self._reload_file(dry_run=arguments.get("dry_run", False))
+        return {
+            "diagnostics": [str(found) for found in result.diagnostics],
+            "plan": None if result.plan is None else format_plan(result.plan),
+        }
+
+    def drain(self, arguments: Mapping[str, Any]) -> str:
+        """Have a provider, an account or all of the bridge take no new calls.
+
+        Args:
+            arguments: ``{"provider": "Jabiru"}``, ``{"account": "sip:alice@example.org"}`` or nothing, and
+                ``"undo": true`` to have it take calls again.
+
+        Returns:
+            A sentence that says so.
+
+        Raises:
+            SipBridgeError: there is no such provider or account, or it cannot be done now.
+        """
+        _check(arguments, provider=str, account=str, undo=bool)
+        self._refuse_while_stopping()
+        return str(self._drained(arguments, undo=arguments.get("undo", False)))
+
+    def _drained(self, arguments: Mapping[str, Any], *, undo: bool) -> Drained:
+        match arguments:
+            case {"provider": _, "account": _}:
+                raise CommandError("a provider or an account can be drained, not both at once")
+            case {"provider": name}:
+                return self._drain.provider(name, undo=undo)
+            case {"account": uri}:
+                return self._drain.account(uri, undo=undo)
+            case _:
+                return self._drain.bridge(undo=undo)
+
+    def _refuse_while_stopping(self) -> None:
+        if self._is_stopping():
+            raise CommandError("the bridge is stopping")
+
+
+def _check(arguments: Mapping[str, Any], **types: type) -> None:
+    for name, value in arguments.items():
+        if name not in types:
+            raise CommandError(f"unknown argument {name!r}; known are {', '.join(types)}")
+        if not isinstance(value, types[name]):
+            raise CommandError(f"{name} must be {'true or false' if types[name] is bool else 'a text'}")

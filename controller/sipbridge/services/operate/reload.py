@@ -1,0 +1,230 @@
+"""The providers file, read again, becomes what is in use, while calls go on: only what is another is touched."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sipbridge.config.load import LoadResult
+from sipbridge.config.text.diagnostic import Diagnostic
+from sipbridge.core.accounts.account import Account, account_id
+from sipbridge.core.bridge_config import BridgeConfig
+from sipbridge.core.calls.routing_table import pool_keys
+from sipbridge.core.errors import SipBridgeError
+from sipbridge.core.pools.account_pool import AccountPool, Line
+from sipbridge.core.providers.provider import SqlLoader
+from sipbridge.ports import Scheduler
+from sipbridge.services.calls.call_control import CallControl
+from sipbridge.services.gateways.registrar import Registrar
+from sipbridge.services.operate.reload_plan import Change, PoolChange, PoolInUse, ReloadPlan, plan_accounts, plan_reload
+from sipbridge.services.operate.reload_text import format_plan
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+_SLICE = 100
+"""Accounts that are changed in one go: some 5 ms, in which no call is decided."""
+_MAKE_GATEWAYS = frozenset({"edge", "outbound_proxy", "registrar", "registration_required"})
+"""What of a pool's policy is part of its accounts' gateways."""
+
+Follow = Callable[[BridgeConfig, Mapping[str, AccountPool]], None]
+"""Reads from their databases the pools that are there, and no others. Those that are to be read no longer are left
+alone when it returns."""
+
+
+class ReloadBusy(SipBridgeError):
+    """Another reload is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadResult:
+    """What came of a reload.
+
+    Attributes:
+        diagnostics: what was found in the file.
+        plan: what changed, or would; None when the file has errors: then nothing did.
+    """
+
+    diagnostics: tuple[Diagnostic, ...]
+    plan: ReloadPlan | None
+
+
+class Reload:
+    """Brings the tables of call control and the registrar up to date with the providers file.
+
+    Args:
+        config: what is in use when nothing was reloaded yet.
+        load: reads and checks the file.
+        follow: told of what is in use, before any account of a pool that is no longer read from a database changes.
+    """
+
+    def __init__(
+        self,
+        calls: CallControl,
+        registrar: Registrar,
+        config: BridgeConfig,
+        load: Callable[[], LoadResult],
+        follow: Follow,
+        scheduler: Scheduler,
+    ) -> None:
+        self._calls = calls
+        self._registrar = registrar
+        self._loaders = _loaders(config)
+        self._load = load
+        self._follow = follow
+        self._scheduler = scheduler
+        self._is_under_way = False
+        self._since_breath = 0
+        # Removed ones: calls may still hold their lines, and have to be counted if the pool comes back.
+        self._former: dict[str, AccountPool] = {}
+
+    def reload(self, *, dry_run: bool = False) -> ReloadResult:
+        """Read the file again and apply what is another in it; waits, and lets others run meanwhile.
+
+        Args:
+            dry_run: find out what would change, and leave it.
+
+        Raises:
+            ReloadBusy: another one is under way.
+        """
+        if self._is_under_way:
+            raise ReloadBusy("another reload is under way")
+        self._is_under_way = True
+        try:
+            loaded, plan = self._prepare()
+            if not dry_run:
+                _log_result(loaded, plan)
+                if plan:
+                    self._apply(plan)
+                    _log.info("reload: done")
+        finally:
+            self._is_under_way = False
+        return ReloadResult(loaded.diagnostics, plan)
+
+    def _prepare(self) -> tuple[LoadResult, ReloadPlan | None]:
+        table = self._calls.table
+        pools = {name: self._in_use(pool) for name, pool in table.pools.items()}
+
+        def prepare() -> tuple[LoadResult, ReloadPlan | None]:
+            loaded = self._load()
+            plan = plan_reload(table.providers, pools, loaded.config) if loaded.config is not None else None
+            return loaded, plan
+
+        return self._scheduler.apart(prepare)
+
+    def _in_use(self, pool: AccountPool) -> PoolInUse:
+        return PoolInUse(pool.policy, self._loaders.get(pool.policy.name), [line.account for line in pool])
+
+    def _apply(self, plan: ReloadPlan) -> None:
+        """Calls are decided all the while: by the old table until all that the new one names is there.
+
+        Removals come before the registrar hears of new accounts, so that an account that moves to another pool does not
+        register there before it has unregistered here.
+        """
+        before = self._calls.table.pools
+        pools = {name: before[name] if name in before else self._new_pool(name, plan) for name in plan.config.pools}
+        keys = pool_keys(plan.config)
+        self._follow(plan.config, pools)
+        for name, pool in pools.items():
+            for _ in self._slices(pool.index_by(keys[name])):
+                pass
+        changes = [change for change in plan.pools if change.change is not Change.REMOVED]
+        new = [line for change in changes for line in self._change(pools[change.name], change, plan)]
+        self._use(plan.config, pools)
+        for name, pool in pools.items():
+            pool.forget_keys(keys[name])
+        for change in plan.pools:
+            if change.change is Change.REMOVED:
+                self._remove_pool(before[change.name])
+        for line in self._slices(new):
+            if line.pool.get(line.id) is line:
+                self._calls.on_account_added(line)
+                self._registrar.on_account_changed(line)
+
+    def _new_pool(self, name: str, plan: ReloadPlan) -> AccountPool:
+        policy = plan.config.pools[name].policy
+        pool = self._former.pop(name, None)
+        if pool is None:
+            pool = AccountPool(policy)
+        pool.policy = policy
+        self._registrar.use_pool(pool)
+        return pool
+
+    def _change(self, pool: AccountPool, change: PoolChange, plan: ReloadPlan) -> list[Line]:
+        """Let a pool be as planned, but for the gateways of accounts that are new; gives these back."""
+        self._use_policy(pool, change)
+        accounts, wanted = change.accounts, plan.config.pools[change.name].loader
+        if change.name in self._loaders and not isinstance(wanted, SqlLoader):
+            # The database may have told of others since they were compared.
+            now, in_file = [line.account for line in pool], wanted
+            accounts = self._scheduler.apart(lambda: plan_accounts(now, in_file))
+        for changed in self._slices(accounts.changed):
+            line = _line(pool, changed.before)
+            pool.replace(line, changed.after)
+            self._registrar.on_account_changed(line)
+        self._remove([_line(pool, account) for account in self._slices(accounts.removed)])
+        new = [pool.add(account) for account in self._slices(accounts.added)]
+        if accounts.order:
+            pool.reorder([_line(pool, account).id for account in self._slices(accounts.order)])
+        return new
+
+    def _use_policy(self, pool: AccountPool, change: PoolChange) -> None:
+        if pool.policy == change.policy:
+            return
+        pool.policy = change.policy
+        self._registrar.use_pool(pool)
+        makes_gateways = not _MAKE_GATEWAYS.isdisjoint(change.fields)
+        for line in self._slices(list(pool)):
+            if pool.get(line.id) is line:
+                pool.refresh(line)
+                if makes_gateways:
+                    self._registrar.on_account_changed(line)
+
+    def _use(self, config: BridgeConfig, pools: Mapping[str, AccountPool]) -> None:
+        table = self._calls.table
+        drained = table.drained.intersection(provider.name for provider in config.providers)
+        self._calls.table = dataclasses.replace(table, providers=config.providers, pools=pools, drained=drained)
+        self._loaders = _loaders(config)
+
+    def _remove_pool(self, pool: AccountPool) -> None:
+        self._remove(list(pool))
+        self._registrar.forget_pool(pool.policy.name)
+        self._former[pool.policy.name] = pool
+
+    def _remove(self, lines: Iterable[Line]) -> None:
+        for line in self._slices(lines):
+            line.pool.remove(line)
+            self._registrar.on_account_removed(line)
+
+    def _slices(self, steps: Iterable[_T]) -> Iterator[_T]:
+        """Take the steps, and let others run after every few."""
+        for step in steps:
+            yield step
+            self._since_breath += 1
+            if self._since_breath >= _SLICE:
+                self._since_breath = 0
+                self._scheduler.breathe()
+
+
+def _loaders(config: BridgeConfig) -> dict[str, SqlLoader]:
+    return {name: pool.loader for name, pool in config.pools.items() if isinstance(pool.loader, SqlLoader)}
+
+
+def _line(pool: AccountPool, account: Account) -> Line:
+    line = pool.get(account_id(pool.policy.name, account.uri))
+    if line is None:
+        raise AssertionError(f"pool {pool.policy.name} has no account {account.uri}")
+    return line
+
+
+def _log_result(loaded: LoadResult, plan: ReloadPlan | None) -> None:
+    for found in loaded.diagnostics:
+        _log.log(logging.ERROR if found.is_error else logging.WARNING, "reload: %s", found)
+    if plan is None:
+        _log.error("reload: the file has errors; what was in use stays in use")
+    else:
+        for line in format_plan(plan).splitlines():
+            _log.info("reload: %s", line)

@@ -1,0 +1,277 @@
+"""What is in use and what a providers file says become what has to change, and nothing else. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeVar
+
+from sipbridge.core.accounts.account import Account
+from sipbridge.core.bridge_config import BridgeConfig, PoolConfig
+from sipbridge.core.gateways.gateway import gateway_definition
+from sipbridge.core.providers.provider import PoolPolicy, Provider, SqlLoader
+
+_T = TypeVar("_T")
+
+
+class Change(Enum):
+    """What becomes of something that has a name; the value is its sign in a text."""
+
+    ADDED = "+"
+    CHANGED = "~"
+    REMOVED = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolInUse:
+    """A pool as it is now.
+
+    Attributes:
+        loader: None when its accounts came from the file.
+        accounts: those that it has now, in order.
+    """
+
+    policy: PoolPolicy
+    loader: SqlLoader | None
+    accounts: Sequence[Account]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedAccount:
+    """An account as it is and as it will be."""
+
+    before: Account
+    after: Account
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The attributes that are others."""
+        return _differing(self.before, self.after)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChanges:
+    """What becomes of the accounts of a pool.
+
+    Attributes:
+        order: all that there will be, where adding the new ones at the end does not make the order of the file.
+    """
+
+    added: tuple[Account, ...] = ()
+    changed: tuple[ChangedAccount, ...] = ()
+    removed: tuple[Account, ...] = ()
+    order: tuple[Account, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed or self.order)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayCounts:
+    """How many gateways of FreeSWITCH are touched."""
+
+    added: int = 0
+    replaced: int = 0
+    removed: int = 0
+
+    def __add__(self, other: GatewayCounts) -> GatewayCounts:
+        return GatewayCounts(self.added + other.added, self.replaced + other.replaced, self.removed + other.removed)
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.replaced or self.removed)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderChange:
+    """What becomes of a provider.
+
+    Attributes:
+        fields: the attributes that are others.
+    """
+
+    name: str
+    change: Change
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PoolChange:
+    """What becomes of a pool.
+
+    Attributes:
+        fields: the attributes of its policy that are others, and ``loader``.
+        policy: as it will be, or was.
+        loader: where its accounts will come from; None when they are in the file.
+    """
+
+    name: str
+    change: Change
+    policy: PoolPolicy
+    loader: SqlLoader | None
+    fields: tuple[str, ...] = ()
+    accounts: AccountChanges = AccountChanges()
+    gateways: GatewayCounts = GatewayCounts()
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadPlan:
+    """What has to change so that what is in use is what a providers file says.
+
+    Attributes:
+        providers_reordered: whether those that stay are in another order.
+    """
+
+    config: BridgeConfig
+    providers: tuple[ProviderChange, ...]
+    providers_reordered: bool
+    pools: tuple[PoolChange, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.providers or self.providers_reordered or self.pools)
+
+    @property
+    def gateways(self) -> GatewayCounts:
+        """How many gateways are touched, over all pools."""
+        return sum((pool.gateways for pool in self.pools), GatewayCounts())
+
+
+def plan_reload(providers: Sequence[Provider], pools: Mapping[str, PoolInUse], config: BridgeConfig) -> ReloadPlan:
+    """Compare what is in use with what should be.
+
+    Args:
+        providers: those in use.
+        pools: those in use, by name.
+        config: what should be.
+    """
+    before, after = _by_name_and_number(providers), _by_name_and_number(config.providers)
+    kept = [key for key in after if key in before]
+    return ReloadPlan(
+        config,
+        tuple(_provider_changes(before, after)),
+        providers_reordered=kept != [key for key in before if key in after],
+        pools=tuple(_pool_changes(pools, config.pools)),
+    )
+
+
+def plan_accounts(now: Sequence[Account], wanted: Sequence[Account]) -> AccountChanges:
+    """Compare the accounts of a pool with those that it should have; equivalent URIs are the same account."""
+    before = {account.uri.lookup_key: account for account in now}
+    after = {account.uri.lookup_key: account for account in wanted}
+    added = [key for key in after if key not in before]
+    in_order = [*(key for key in before if key in after), *added] == list(after)
+    return AccountChanges(
+        added=tuple(after[key] for key in added),
+        changed=tuple(
+            ChangedAccount(before[key], account)
+            for key, account in after.items()
+            if key in before and before[key] != account
+        ),
+        removed=tuple(account for key, account in before.items() if key not in after),
+        order=() if in_order else tuple(wanted),
+    )
+
+
+def _by_name_and_number(providers: Iterable[Provider]) -> dict[tuple[str, int], Provider]:
+    """A name is not a key: two providers may have the same, which `check` warns of."""
+    seen: Counter[str] = Counter()
+    found = {}
+    for provider in providers:
+        found[provider.name, seen[provider.name]] = provider
+        seen[provider.name] += 1
+    return found
+
+
+def _provider_changes(
+    before: Mapping[tuple[str, int], Provider], after: Mapping[tuple[str, int], Provider]
+) -> Iterator[ProviderChange]:
+    for change, key in _changes(before, after, lambda key: before[key] != after[key]):
+        fields = _differing(before[key], after[key]) if change is Change.CHANGED else ()
+        yield ProviderChange(key[0], change, fields)
+
+
+def _pool_changes(before: Mapping[str, PoolInUse], after: Mapping[str, PoolConfig]) -> Iterator[PoolChange]:
+    changed: dict[str, PoolChange] = {}
+
+    def is_changed(name: str) -> bool:
+        changed[name] = _changed_pool(name, before[name], after[name])
+        return bool(changed[name].fields or changed[name].accounts)
+
+    for change, name in _changes(before, after, is_changed):
+        match change:
+            case Change.ADDED:
+                accounts = AccountChanges(added=_accounts(after[name].loader))
+                yield PoolChange(
+                    name,
+                    change,
+                    after[name].policy,
+                    _sql(after[name].loader),
+                    accounts=accounts,
+                    gateways=GatewayCounts(added=len(accounts.added)),
+                )
+            case Change.CHANGED:
+                yield changed[name]
+            case Change.REMOVED:
+                accounts = AccountChanges(removed=tuple(before[name].accounts))
+                gateways = GatewayCounts(removed=len(accounts.removed))
+                yield PoolChange(name, change, before[name].policy, None, accounts=accounts, gateways=gateways)
+
+
+def _changed_pool(name: str, now: PoolInUse, wanted: PoolConfig) -> PoolChange:
+    loader = _sql(wanted.loader)
+    # What is in a database is known when it is read, not now.
+    accounts = plan_accounts(now.accounts, _accounts(wanted.loader)) if loader is None else AccountChanges()
+    fields = _differing(now.policy, wanted.policy)
+    replaced = sum(_is_other(one.before, now.policy, one.after, wanted.policy) for one in accounts.changed)
+    by_policy = _replaced_by_policy(now, wanted.policy, accounts) if fields else 0
+    return PoolChange(
+        name,
+        Change.CHANGED,
+        wanted.policy,
+        loader,
+        fields if loader == now.loader else (*fields, "loader"),
+        accounts,
+        GatewayCounts(len(accounts.added), replaced + by_policy, len(accounts.removed)),
+    )
+
+
+def _replaced_by_policy(now: PoolInUse, policy: PoolPolicy, accounts: AccountChanges) -> int:
+    """How many accounts stay as they are and get another gateway all the same."""
+    touched = [*(one.before for one in accounts.changed), *accounts.removed]
+    others = {account.uri.lookup_key for account in touched}
+    staying = (account for account in now.accounts if account.uri.lookup_key not in others)
+    return sum(_is_other(account, now.policy, account, policy) for account in staying)
+
+
+def _is_other(before: Account, policy_before: PoolPolicy, after: Account, policy_after: PoolPolicy) -> bool:
+    return gateway_definition(before, policy_before) != gateway_definition(after, policy_after)
+
+
+def _changes(
+    before: Mapping[_T, Any], after: Mapping[_T, Any], is_changed: Callable[[_T], bool]
+) -> Iterator[tuple[Change, _T]]:
+    """What is in one of them only, and what is in both and not the same."""
+    for key in after:
+        if key not in before:
+            yield Change.ADDED, key
+        elif is_changed(key):
+            yield Change.CHANGED, key
+    for key in before:
+        if key not in after:
+            yield Change.REMOVED, key
+
+
+def _differing(before: Any, after: Any) -> tuple[str, ...]:
+    """The names of the fields of two values of one dataclass in which they differ."""
+    names = (field.name for field in dataclasses.fields(before) if field.compare)
+    return tuple(name for name in names if getattr(before, name) != getattr(after, name))
+
+
+def _sql(loader: tuple[Account, ...] | SqlLoader) -> SqlLoader | None:
+    return loader if isinstance(loader, SqlLoader) else None
+
+
+def _accounts(loader: tuple[Account, ...] | SqlLoader) -> tuple[Account, ...]:
+    return () if isinstance(loader, SqlLoader) else loader

@@ -1,0 +1,90 @@
+"""TOML text becomes Python values, with the places of keys and values. Pure.
+
+The standard library reads TOML but tells no places, so keys are looked for again in the lines. Only what stands on
+lines of its own is found (tables and keys, not the inside of inline tables), which is how a settings file is written.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sipbridge.config.text.json_text import Mistake, Path, line_starts
+
+_KEY = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
+_DOTTED_KEY = rf"{_KEY}(?:[ \t]*\.[ \t]*{_KEY})*"
+_TABLE = re.compile(rf"[ \t]*\[[ \t]*({_DOTTED_KEY})[ \t]*\]")
+_ENTRY = re.compile(rf"[ \t]*({_DOTTED_KEY})[ \t]*=[ \t]*")
+_PLACE_IN_MESSAGE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+@dataclass(frozen=True)
+class TomlText:
+    """A TOML text that was read.
+
+    Attributes:
+        value: the root table; empty when there is a mistake.
+        mistake: where and why it could not be read.
+    """
+
+    text: str
+    value: dict[str, Any]
+    mistake: Mistake | None
+
+    def index_of(self, path: Path, *, at_key: bool = False, offset: int | None = None) -> int:
+        """Where the value at `path`, or its key, begins; for one that is not found, what it is in.
+
+        Args:
+            offset: not told here: a value is always shown from its beginning.
+        """
+        while path and path not in self._places:
+            path = path[:-1]
+        key, value = self._places.get(path, (0, 0))
+        return key if at_key else value
+
+    def line_and_column(self, index: int) -> tuple[int, int]:
+        """Line and column of the character at `index`; both from 1, the column in characters."""
+        return self.text.count("\n", 0, index) + 1, index - self.text.rfind("\n", 0, index)
+
+    @cached_property
+    def _places(self) -> dict[Path, tuple[int, int]]:
+        places: dict[Path, tuple[int, int]] = {}
+        table: Path = ()
+        start = 0
+        for line in self.text.splitlines(keepends=True):
+            if match := _TABLE.match(line):
+                table = _keys(match[1])
+                places.setdefault(table, (start + match.start(1), start + match.start(1)))
+            elif match := _ENTRY.match(line):
+                places.setdefault((*table, *_keys(match[1])), (start + match.start(1), start + match.end()))
+            start += len(line)
+        return places
+
+
+def parse_toml(text: str) -> TomlText:
+    """Read a TOML text; reading ends at the first mistake."""
+    try:
+        return TomlText(text, tomllib.loads(text), None)
+    except tomllib.TOMLDecodeError as error:
+        return TomlText(text, {}, _mistake(text, str(error)))
+    except RecursionError:
+        return TomlText(text, {}, Mistake(0, "arrays or tables are nested too deep"))
+    except ValueError:
+        # What int() says of more digits than it takes, which tomllib passes on, without a place.
+        return TomlText(text, {}, Mistake(0, "a number has too many digits"))
+
+
+def _mistake(text: str, message: str) -> Mistake:
+    place = _PLACE_IN_MESSAGE.search(message)
+    at = len(text)
+    if place and place[1]:
+        at = line_starts(text)[int(place[1]) - 1] + int(place[2]) - 1
+    reason = message[: place.start()] if place else message
+    return Mistake(at, reason[:1].lower() + reason[1:])
+
+
+def _keys(dotted: str) -> Path:
+    return tuple(match[0].strip("\"'") for match in re.finditer(_KEY, dotted))

@@ -1,0 +1,47 @@
+"""An INVITE that arrives at FreeSWITCH, and its addresses in pieces. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sipbridge.simulator.calls.sip_text import SipAddress, read_address
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingInvite:
+    """What a caller sends.
+
+    Attributes:
+        profile: the one that it arrives at.
+        headers: others than From, To and Call-ID that FreeSWITCH notes.
+        gateway: the one whose contact is called, if any.
+    """
+
+    profile: str
+    request_uri: str
+    from_header: str
+    to_header: str
+    call_id: str
+    headers: Mapping[str, str]
+    gateway: str | None = None
+
+    @property
+    def request(self) -> SipAddress:
+        """The Request-URI."""
+        return read_address(f"<{self.request_uri}>")
+
+    @property
+    def from_(self) -> SipAddress:
+        """The From header."""
+        return read_address(self.from_header)
+
+    @property
+    def to(self) -> SipAddress:
+        """The To header."""
+        return read_address(self.to_header)
+
+    @property
+    def asserted_user(self) -> str:
+        """The user in P-Asserted-Identity; empty without."""
+        return read_address(self.headers.get("P-Asserted-Identity", "")).decoded_user

@@ -1,0 +1,73 @@
+"""What every part of a simulated FreeSWITCH has at hand: events, time, variables, profiles, channels. Uses timers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from sipbridge.simulator.calls.channel import Channel
+from sipbridge.simulator.calls.far_side import FarSide
+from sipbridge.simulator.clock import Clock
+from sipbridge.simulator.sofia.profile import Profile
+from sipbridge.simulator.sofia.registrar import Registrar
+from sipbridge.simulator.wire.events import EventBus
+
+
+class SwitchCore:
+    """The core that modules and sessions of FreeSWITCH share.
+
+    Attributes:
+        profiles: those that run now.
+        configured_profiles: those, and the ones that are restarting.
+
+    Args:
+        clock: runs what is scheduled; a new run needs a new one.
+        profiles: by name, each with its port and, if it has gateways, the file that these come from.
+        variables: global variables that the configuration sets.
+        injections: collects every ``${…}`` that was evaluated in what a controller sent.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        profiles: Mapping[str, tuple[int, Path | None]],
+        variables: Mapping[str, str],
+        tick_s: float,
+        registrar: Registrar,
+        far_side: FarSide,
+        injections: list[str],
+    ) -> None:
+        self.core_uuid = str(uuid.uuid4())
+        self.clock = clock
+        self.far_side = far_side
+        self.injections = injections
+        self.variables = {"hostname": "simulator", "local_ip_v4": "127.0.0.1", "core_uuid": self.core_uuid, **variables}
+        self.bus = EventBus(self.core_uuid)
+        self.session_count = 0
+        self.peak_calls = 0
+        self._channels: dict[str, Channel] = {}
+        self.profiles = {
+            name: Profile(name, port, spool, self.bus, clock, registrar, tick_s)
+            for name, (port, spool) in profiles.items()
+        }
+        self.configured_profiles = dict(self.profiles)
+
+    @property
+    def channels(self) -> Iterator[Channel]:
+        """Every leg, oldest first."""
+        return iter(self._channels.values())
+
+    def channel(self, channel_uuid: str) -> Channel | None:
+        """The leg of that UUID."""
+        return self._channels.get(channel_uuid)
+
+    def add_channel(self, channel: Channel) -> None:
+        """A leg comes into being."""
+        self.session_count += 1
+        self._channels[channel.uuid] = channel
+        self.peak_calls = max(self.peak_calls, len(self._channels))
+
+    def remove_channel(self, channel: Channel) -> None:
+        """A leg is over."""
+        self._channels.pop(channel.uuid, None)

@@ -1,0 +1,124 @@
+"""A scripted registrar: what it answers to the REGISTERs of a gateway, and which bindings it holds. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sipbridge.simulator.sofia.edge import SimulatedEdge
+from sipbridge.simulator.sofia.spool import GatewayDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """200, after a digest challenge if there is a password.
+
+    Attributes:
+        password: the right one; None accepts anybody.
+    """
+
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """A final response: 403 Forbidden, for example."""
+
+    status: int = 403
+    phrase: str = "Forbidden"
+
+
+@dataclass(frozen=True, slots=True)
+class NobodyThere:
+    """Nothing listens: the SIP stack answers 503 itself, at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """No answer ever comes: the gateway gives up after its ``timeout-seconds``."""
+
+
+Behaviour = Accept | Refuse | NobodyThere | Silent
+
+
+def _every_gateway(_: GatewayDefinition) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrarRule:
+    """How the registrar treats the gateways that `matches` picks."""
+
+    behaviour: Behaviour
+    matches: Callable[[GatewayDefinition], bool] = _every_gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A final response to REGISTER.
+
+    Attributes:
+        round_trips: how many messages it took, which is what orders the answers to REGISTERs sent together.
+        from_network: False for one that the SIP stack made up itself.
+    """
+
+    status: int
+    phrase: str
+    round_trips: int
+    from_network: bool = True
+
+
+# What the edge answers for a gateway that it was not told of.
+_NOT_LOADED = Answer(503, "Account Not Loaded", 1)
+_NO_SUCH_CHALLENGE = Answer(904, "Operation has no matching challenge ", 3, from_network=False)
+
+
+class Registrar:
+    """Answers by the first rule that matches; without one it accepts.
+
+    Attributes:
+        rules: in order; change them at any time.
+        edge: what answers challenges for the gateways that register through it.
+        bindings: the gateways that calls can reach now.
+        register_count: REGISTERs that arrived, unregistering ones not counted.
+    """
+
+    def __init__(self, rules: Sequence[RegistrarRule] = ()) -> None:
+        self.rules = list(rules)
+        self.edge: SimulatedEdge | None = None
+        self.bindings: set[str] = set()
+        self.register_count = 0
+
+    def register(self, gateway: GatewayDefinition) -> Answer | None:
+        """Answer a REGISTER; None is silence."""
+        self.register_count += 1
+        edge = self._edge_of(gateway)
+        if edge is not None and not edge.knows(gateway):
+            return _NOT_LOADED
+        match self.behaviour_for(gateway):
+            case Accept(password) if password is None or self._has_password(gateway, password):
+                self.bindings.add(gateway.name)
+                return Answer(200, "OK", 1 if password is None else 2)
+            case Accept():
+                return _NO_SUCH_CHALLENGE
+            case Refuse(status, phrase):
+                return Answer(status, phrase, 1)
+            case NobodyThere():
+                return Answer(503, "Service Unavailable", 0, from_network=False)
+            case Silent():
+                return None
+
+    def _edge_of(self, gateway: GatewayDefinition) -> SimulatedEdge | None:
+        return self.edge if self.edge is not None and self.edge.takes(gateway) else None
+
+    def _has_password(self, gateway: GatewayDefinition, password: str) -> bool:
+        edge = self._edge_of(gateway)
+        return password == gateway.password if edge is None else edge.answers_right(gateway, password)
+
+    def unregister(self, gateway: GatewayDefinition) -> None:
+        """Drop the binding of a gateway, whichever of two of that name made it."""
+        self.bindings.discard(gateway.name)
+
+    def behaviour_for(self, gateway: GatewayDefinition) -> Behaviour:
+        """What the rules say about a gateway."""
+        return next((rule.behaviour for rule in self.rules if rule.matches(gateway)), Accept())
