@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from support.front import DOMAIN, Front, Phone
 from support.processes import wait_until
 from support.sip_message import SipMessage, sdp
 from support.sip_peer import SipPeer
-from support.sip_rule import Reply, Rule, answers
+from support.sip_rule import Reply, Rule, answers, replies
 
 pytestmark = pytest.mark.skipif(kamailio.PROGRAM is None, reason="no kamailio on the PATH")
 
@@ -143,6 +144,67 @@ def test_call_from_a_bridge_reaches_the_phone_and_never_a_number(
         assert bridge.final_response(invite, timeout_s=20).status == status
     assert len(calls_to(alice)) == 1
     assert [calls_to(bridge) for bridge in bridges] == [[], []]
+
+
+# How many contacts somebody has
+
+
+QS = {0: [], 1: [1.0], 2: [1.0, 0.5], 5: [1.0, 0.8, 0.8, 0.5, 0.1]}
+
+
+@pytest.mark.parametrize("with_q", [True, False], ids=["with-q", "without-q"])
+@pytest.mark.parametrize("count", QS)
+def test_every_phone_of_a_user_is_called(front: Front, bob: Phone, count: int, with_q: bool) -> None:
+    order: list[int] = []
+    with ExitStack() as stack:
+        phones = [stack.enter_context(Phone(front, "alice")) for _ in range(count)]
+        for number, phone in enumerate(phones):
+            phone.rule = _busy_and_noted(order, number)
+        contacts = [
+            f"<sip:alice@{phone.hostport}>" + (f";q={q}" if with_q else "")
+            for phone, q in zip(phones, QS[count], strict=True)
+        ]
+        if phones:
+            assert phones[0].register(*contacts) == 200
+        # Each is busy: all of them are asked, and the caller hears it.
+        final = bob.outcome(bob.call(f"sip:alice@{DOMAIN}"))
+    assert final.status == (486 if count else 480)
+    assert sorted(order) == list(range(count))
+    if with_q:
+        assert [QS[count][number] for number in order] == QS[count]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_call_is_answered_whatever_the_number_of_contacts(front: Front, bob: Phone, count: int) -> None:
+    with ExitStack() as stack:
+        phones = [stack.enter_context(Phone(front, "alice")) for _ in range(count)]
+        for phone in phones[1:]:
+            phone.rule = replies(Reply(180, "Ringing"))
+        assert phones[0].register(*(f"<sip:alice@{phone.hostport}>" for phone in phones)) == 200
+        invite = bob.call(f"sip:alice@{DOMAIN}")
+        final = bob.outcome(invite)
+        assert final.status == 200
+        assert bob.hang_up(invite, final) == 200
+        assert phones[0].request("BYE")
+
+
+@pytest.mark.parametrize("q", ["", ";q=0.9"], ids=["without-q", "with-q"])
+def test_number_is_called_after_a_phone_that_says_no_q(
+    front: Front, bridges: list[SipPeer], alice: Phone, bob: Phone, q: str
+) -> None:
+    assert alice.register(f"<{NUMBER}>;q=0.1", f"<sip:alice@{alice.hostport}>{q}") == 200
+    assert bob.outcome(bob.call(alice.address)).status == 200
+    assert len(calls_to(alice)) == 1
+    assert [calls_to(bridge) for bridge in bridges] == [[], []]
+
+
+def _busy_and_noted(order: list[int], number: int) -> Rule:
+    def rule(request: SipMessage) -> Iterable[Reply]:
+        if request.method == "INVITE":
+            order.append(number)
+        return [Reply(486, "Busy Here")]
+
+    return rule
 
 
 # Who may do what
