@@ -33,8 +33,8 @@ from sipbridge.core.sip.call import ChannelUuid  # noqa: E402
 from sipbridge.daemon.account_syncs import AccountSyncs  # noqa: E402
 from sipbridge.daemon.app import SystemClock  # noqa: E402
 from sipbridge.ports import Outcome  # noqa: E402
+from sipbridge.services.gateways.gateway_keeper import GatewayKeeper, KeeperSettings  # noqa: E402
 from sipbridge.services.gateways.gateway_states import GatewayEvent  # noqa: E402
-from sipbridge.services.gateways.registrar import Registrar, RegistrarSettings  # noqa: E402
 from sipbridge.settings.redis import RedisSettings  # noqa: E402
 
 POOL = "accounts"
@@ -176,7 +176,7 @@ class Loading:
         self._count = count
         self._pools = routing_table(config, MediaDefaults()).pools
         self._switch = InstantSwitch(spool)
-        settings = RegistrarSettings(
+        settings = KeeperSettings(
             expires_s=3600,
             max_registrations_per_s=300,
             confirm_timeout_s=10,
@@ -184,16 +184,16 @@ class Loading:
             lost_memory_warning_mb=1_000_000,
         )
         clock = SystemClock()
-        self._registrar = Registrar(self._switch, self._pools.values(), settings, clock, Greenlets())
-        self._switch.tell = self._registrar.on_gateway_event
-        changed, removed = self._registrar.on_account_changed, self._registrar.on_account_removed
+        self._keeper = GatewayKeeper(self._switch, self._pools.values(), settings, clock, Greenlets())
+        self._switch.tell = self._keeper.on_gateway_event
+        changed, removed = self._keeper.on_account_changed, self._keeper.on_account_removed
         self._syncs = AccountSyncs(RedisSettings(), clock, changed, removed, _fail)
         self._config = config
         self._watch = HubWatch()
 
     def first(self) -> dict[str, Any]:
         """Load all accounts, and have a gateway for each of them."""
-        self._registrar.reconcile()
+        self._keeper.reconcile()
         # As the daemon does when it starts.
         gc.freeze()
         gc.set_threshold(20_000, 50, 1_000)
@@ -203,7 +203,7 @@ class Loading:
         begin = time.perf_counter()
         self._syncs.start(self._config, self._pools)
         loaded_s = self._wait_for(lambda: len(self._pools[POOL]) == self._count) - begin
-        self._wait_for(lambda: len(self._switch) == self._count and not self._registrar.pending_removals)
+        self._wait_for(lambda: len(self._switch) == self._count and not self._keeper.pending_removals)
         return {
             "seconds": loaded_s,
             "kb_each": (memory_kb() - before_kb - self._switch.memory_kb) / self._count,
@@ -218,12 +218,12 @@ class Loading:
         self._syncs.on_notifications_up()
         loaded_s = self._wait_for(lambda: self._syncs.states()[POOL] is not before) - begin
         result = {"seconds": loaded_s, **self._watch.result()}
-        self._wait_for(lambda: not self._registrar.pending_removals and len(self._switch) == self._count)
+        self._wait_for(lambda: not self._keeper.pending_removals and len(self._switch) == self._count)
         return result
 
     def _steps(self) -> None:
         while True:
-            self._registrar.step()
+            self._keeper.step()
             gevent.sleep(_STEP_S)
 
     def _wait_for(self, is_so: Callable[[], bool]) -> float:

@@ -26,7 +26,7 @@ from sipbridge.core.observe.readiness import Condition, Readiness
 from sipbridge.services.observe.call_feed import CallFeed
 from sipbridge.services.observe.call_pages import CallPages
 from sipbridge.services.observe.info import bridge_info
-from sipbridge.services.observe.onlooker_commands import OnlookerCommands
+from sipbridge.services.observe.query_commands import QueryCommands
 from sipbridge.services.operate.drain import Drain
 from sipbridge.services.operate.operator_commands import OperatorCommands
 from sipbridge.services.operate.reload import ReloadResult
@@ -98,15 +98,15 @@ def _control_socket() -> Path:
     services.journal.add(feed)
     services.park("call-2", "mallory")
     pages = CallPages(services.switch, services.calls, services.journal, services.clock, services.scheduler)
-    onlookers = OnlookerCommands(services.status, pages, feed)
-    drain = Drain(services.calls, services.dispatch, services.scheduler)
+    queries = QueryCommands(services.status, pages, feed)
+    drain = Drain(services.calls, services.session, services.scheduler)
     operators = OperatorCommands(lambda dry_run: ReloadResult((), None), drain, lambda: False)
     path = Path(tempfile.mkdtemp(prefix="sipbridge-fuzz-")) / "control.sock"
     handlers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
         "info": lambda _: bridge_info(services.table),
-        "status": onlookers.status,
-        "calls": onlookers.calls,
-        "follow": lambda arguments: islice(onlookers.follow(arguments), _NEWS),
+        "status": queries.status,
+        "calls": queries.calls,
+        "follow": lambda arguments: islice(queries.follow(arguments), _NEWS),
         "reload": operators.reload,
         "drain": operators.drain,
     }

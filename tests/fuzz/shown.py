@@ -34,7 +34,7 @@ from sipbridge.services.observe.call_feed import CallFeed
 from sipbridge.services.observe.call_pages import CallPages
 from sipbridge.services.observe.call_tally import CallTally
 from sipbridge.services.observe.info import bridge_info
-from sipbridge.services.observe.onlooker_commands import OnlookerCommands
+from sipbridge.services.observe.query_commands import QueryCommands
 from sipbridge.viewer.calls import calls_table, news_lines
 from sipbridge.viewer.screen import Size, screen
 from sipbridge.viewer.tables import account_section
@@ -90,15 +90,15 @@ class _Seen:
         for observer in (feed, self.kept, self.tally):
             services.journal.add(observer)
         pages = CallPages(services.switch, services.calls, services.journal, services.clock, services.scheduler)
-        self.onlookers = OnlookerCommands(services.status, pages, feed)
+        self.queries = QueryCommands(services.status, pages, feed)
         services.connect_and_register()
         services.state(services.gateway("alice"), "FAIL_WAIT", "403", phrase)
         for channel, from_ in (("1", request.from_header), ("2", "<sip:bob@home.example.org>"), ("3", "<sip:alice@h>")):
             call = CallRequest(request.request_uri_text, from_, request.to_header)
-            services.dispatch.on_switch_event(CallParked(ChannelUuid(channel), call, call_id, "inside", ""))
-        self.calls = self.onlookers.calls({})
+            services.session.on_switch_event(CallParked(ChannelUuid(channel), call, call_id, "inside", ""))
+        self.calls = self.queries.calls({})
         for channel in "123":
-            services.dispatch.on_switch_event(CallEnded(ChannelUuid(channel), cause, False, 486))
+            services.session.on_switch_event(CallEnded(ChannelUuid(channel), cause, False, 486))
         try:
             parse_sip_uri(request.request_uri_text)
         except UriError:
@@ -135,13 +135,13 @@ def check_records(data: bytes) -> None:
 
 def _lines(seen: _Seen) -> Iterator[Text]:
     query = AccountQuery(limit=10)
-    snapshot = from_json(Snapshot, seen.onlookers.status({"accounts": {"limit": 10}}))
+    snapshot = from_json(Snapshot, seen.queries.status({"accounts": {"limit": 10}}))
     for width in (None, 80):
         yield from screen(snapshot, query, Size(width=width))[0]
         yield from calls_table(from_json(CallsInProgress, seen.calls), width)
     for account in snapshot.accounts.rows:
         yield from account_section(account, [each.name for each in snapshot.providers], 80).lines
-    for news in seen.onlookers.follow({}):
+    for news in seen.queries.follow({}):
         if news is None:
             return
         yield from news_lines(from_json(CallNews, news))
@@ -156,7 +156,7 @@ def check_screens(data: bytes) -> None:
 def check_printed(data: bytes) -> None:
     """What commands print as JSON does nothing to a terminal either, and means what was told."""
     seen = _Seen(data)
-    for told in (bridge_info(seen.services.table), seen.onlookers.status({}), seen.calls):
+    for told in (bridge_info(seen.services.table), seen.queries.status({}), seen.calls):
         with patch.object(sys, "stdout", io.StringIO()) as printed:
             print_json(told)
         assert printed.getvalue().replace("\n", "").isprintable()

@@ -61,7 +61,7 @@ class Reloading:
         self.scheduler = FakeScheduler()
         self.service = Reload(
             self.services.calls,
-            self.services.registrar,
+            self.services.keeper,
             started_with,
             lambda: self.file,
             self.follow,
@@ -72,7 +72,7 @@ class Reloading:
     def follow(self, followed: BridgeConfig, pools: Mapping[str, AccountPool]) -> None:
         """Let the pools of databases have what is in them, as `AccountSync` does."""
         self.followed.append((followed, pools))
-        registrar = self.services.registrar
+        keeper = self.services.keeper
         for name, pool in pools.items():
             if not isinstance(followed.pools[name].loader, SqlLoader):
                 continue
@@ -80,7 +80,7 @@ class Reloading:
             for line in list(pool):
                 if line.account.uri.lookup_key not in wanted:
                     pool.remove(line)
-                    registrar.on_account_removed(line)
+                    keeper.on_account_removed(line)
             there = {line.account.uri.lookup_key: line for line in pool}
             for key, each in wanted.items():
                 if key not in there:

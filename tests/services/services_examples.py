@@ -26,11 +26,11 @@ from sipbridge.services.account_sync import SyncState
 from sipbridge.services.calls.admission import Admission
 from sipbridge.services.calls.call_control import CallControl
 from sipbridge.services.calls.call_journal import CallJournal
-from sipbridge.services.dispatch import Dispatch
-from sipbridge.services.gateways.registrar import Registrar, RegistrarSettings
+from sipbridge.services.gateways.gateway_keeper import GatewayKeeper, KeeperSettings
 from sipbridge.services.observe.call_log import CallLog
 from sipbridge.services.observe.status import Status
 from sipbridge.services.observe.traffic import Traffic
+from sipbridge.services.switch_session import SwitchSession
 
 LEASE_RENEWAL_S = 2.0
 CONFIRM_TIMEOUT_S = 10.0
@@ -106,10 +106,8 @@ class Services:
         self.switch = switch or MemorySwitch()
         named = {each.policy.name: each for each in pools or (pool("alice", "bob"),)}
         table = RoutingTable(tuple(map(outbound, named)) if providers is None else providers, named)
-        settings = RegistrarSettings(
-            600, max_registrations_per_s, CONFIRM_TIMEOUT_S, "providers", LOST_MEMORY_WARNING_MB
-        )
-        self.registrar = Registrar(self.switch, named.values(), settings, self.clock, self.scheduler, knows_all)
+        settings = KeeperSettings(600, max_registrations_per_s, CONFIRM_TIMEOUT_S, "providers", LOST_MEMORY_WARNING_MB)
+        self.keeper = GatewayKeeper(self.switch, named.values(), settings, self.clock, self.scheduler, knows_all)
         self.traffic = Traffic(self.clock)
         self.journal = CallJournal(self.clock, [CallLog(), self.traffic])
         self.calls = CallControl(
@@ -117,15 +115,15 @@ class Services:
             table,
             self.clock,
             self.journal,
-            gateway_of=self.registrar.gateway_of,
-            account_behind=self.registrar.account_behind,
+            gateway_of=self.keeper.gateway_of,
+            account_behind=self.keeper.account_behind,
             status_lines=STATUS_LINES,
             sides=("inside", "providers"),
             random_below=random_below,
         )
         self.admission = Admission(self.switch, self.clock, max_calls_per_s)
-        self.dispatch = Dispatch(self.switch, self.calls, self.registrar, self.admission, self.clock, LEASE_RENEWAL_S)
-        self.switch.listener = self.dispatch
+        self.session = SwitchSession(self.switch, self.calls, self.keeper, self.admission, self.clock, LEASE_RENEWAL_S)
+        self.switch.listener = self.session
         self.sync_states: dict[str, SyncState] = {}
         self.status = Status(
             "1.2.3",
@@ -133,9 +131,9 @@ class Services:
             self.scheduler,
             calls=self.calls,
             journal=self.journal,
-            dispatch=self.dispatch,
+            session=self.session,
             admission=self.admission,
-            registrar=self.registrar,
+            gateways=self.keeper,
             traffic=self.traffic,
             redis=lambda: "not used",
             sources=lambda: self.sync_states,
@@ -152,13 +150,13 @@ class Services:
     def account_changed(self, line: Line) -> None:
         """An account is new or another, as a database tells."""
         self.calls.on_account_added(line)
-        self.registrar.on_account_changed(line)
+        self.keeper.on_account_changed(line)
 
     def step(self, seconds: float = 0.0) -> None:
         """Let time pass, do what is due, and tell what came of it."""
         self.clock.advance(seconds)
-        self.dispatch.step()
-        self.registrar.step()
+        self.session.step()
+        self.keeper.step()
         self.switch.deliver()
 
     def settle(self) -> None:
@@ -167,10 +165,10 @@ class Services:
         self.step(0.25)
 
     def connect(self) -> None:
-        self.dispatch.on_switch_up()
+        self.session.on_switch_up()
 
     def disconnect(self) -> None:
-        self.dispatch.on_switch_down("a test")
+        self.session.on_switch_down("a test")
 
     def register(self, *users: str) -> None:
         """Have the far side accept the registration of these accounts, or of all."""
@@ -207,11 +205,11 @@ class Services:
     def park(self, channel: str, user: str = "alice", **differing: str) -> None:
         """A call arrives: it exists, and its event is told; the table shows it later."""
         self.switch.alive.add(ChannelUuid(channel))
-        self.dispatch.on_switch_event(parked(channel, user, **differing))
+        self.session.on_switch_event(parked(channel, user, **differing))
 
     def end(self, channel: str, cause: str = "NORMAL_CLEARING") -> None:
         self.switch.alive.discard(ChannelUuid(channel))
-        self.dispatch.on_switch_event(ended(channel, cause))
+        self.session.on_switch_event(ended(channel, cause))
 
     def show(self, channel: str, user: str | None = "alice") -> None:
         """Have the table of channels show a call, with the account that its mark names."""

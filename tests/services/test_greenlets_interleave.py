@@ -93,13 +93,13 @@ class World:
         while True:
             self.switch.connect()
             try:
-                self.services.dispatch.on_switch_up()
+                self.services.session.on_switch_up()
                 while self.switch.link is not None and (self.stays_up or self.random.random() > 0.01):
                     gevent.sleep(0)
             except SwitchLost:
                 pass
             self.switch.lose()
-            self.services.dispatch.on_switch_down("a test")
+            self.services.session.on_switch_down("a test")
             for _ in range(20):
                 gevent.sleep(0)
 
@@ -114,15 +114,15 @@ class World:
     def step(self) -> None:
         while True:
             self.services.clock.advance(0.25)
-            self.services.dispatch.step()
-            self.services.registrar.step()
+            self.services.session.step()
+            self.services.keeper.step()
             gevent.sleep(0)
 
     def read_events(self) -> None:
         while True:
             self.switch.take_turns()
             if self.switch.events:
-                self.services.dispatch.on_switch_event(self.switch.events.popleft())
+                self.services.session.on_switch_event(self.switch.events.popleft())
             self.carry_out()
             gevent.sleep(0)
 
@@ -181,13 +181,13 @@ class World:
         services, switch = self.services, self.switch
         lines = [services.line(user) for user in USERS]
         held = Counter(switch.bridged_with.values())
-        names = {services.registrar.gateway_of(line) for line in lines}
+        names = {services.keeper.gateway_of(line) for line in lines}
         return (
-            services.dispatch.is_ready
+            services.session.is_ready
             and not switch.events
             and names == switch.up
             and not switch.down
-            and services.registrar.pending_removals == 0
+            and services.keeper.pending_removals == 0
             and all(line.registration.status is RegistrationStatus.REGISTERED for line in lines)
             and [line.calls for line in lines] == [held[line.id] for line in lines]
         )

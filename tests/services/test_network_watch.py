@@ -158,7 +158,7 @@ def test_a_profile_follows_its_configuration_to_the_new_address(world: World) ->
     assert world.profiles.bound["providers"] == NEW
     assert world.profiles.restarted == ["providers"]
     assert world.watch.problem == ""
-    # The registrar adds the gateways of a profile that has started; they need not register twice.
+    # The next step adds the gateways of a profile that has started; they need not register twice.
     assert world.registered_again == 0
 
 

@@ -13,8 +13,8 @@ from sipbridge.core.calls.dial_string import ACCOUNT_VARIABLE
 from sipbridge.core.calls.events import CallEnded, CallParked, SwitchEvent
 from sipbridge.core.pools.account_pool import AccountPool, Line
 from sipbridge.daemon.app import App
-from sipbridge.services.dispatch import Dispatch
-from sipbridge.services.gateways.registrar import Registrar
+from sipbridge.services.gateways.gateway_keeper import GatewayKeeper
+from sipbridge.services.switch_session import SwitchSession
 from sipbridge.simulator import CallState, SimulatedCall
 
 _TALKING = (CallState.CALLING, CallState.ANSWERED)
@@ -49,9 +49,9 @@ class LineWatch:
         self._heard_of: set[str] = set()
         # Removed from the pool, and still with calls.
         self._removed: dict[AccountId, Line] = {}
-        _after(monkeypatch, Dispatch, "on_switch_event", self._on_switch_event)
-        _after(monkeypatch, Registrar, "on_account_changed", self._on_account_changed)
-        _after(monkeypatch, Registrar, "on_account_removed", self._on_account_removed)
+        _after(monkeypatch, SwitchSession, "on_switch_event", self._on_switch_event)
+        _after(monkeypatch, GatewayKeeper, "on_account_changed", self._on_account_changed)
+        _after(monkeypatch, GatewayKeeper, "on_account_removed", self._on_account_removed)
         self._watch_reconciliations(monkeypatch)
 
     def __str__(self) -> str:
@@ -136,17 +136,17 @@ class LineWatch:
         self.check()
 
     def _watch_reconciliations(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        original = Dispatch.on_switch_up
+        original = SwitchSession.on_switch_up
 
-        def reconcile(dispatch: Dispatch) -> None:
+        def reconcile(session: SwitchSession) -> None:
             ended = [uuid for uuid, call in self._calls.items() if call.state is CallState.ENDED]
-            original(dispatch)
+            original(session)
             for uuid in ended:
                 self._forget(uuid)
             self.reconciliations += 1
             self.check()
 
-        monkeypatch.setattr(Dispatch, "on_switch_up", reconcile)
+        monkeypatch.setattr(SwitchSession, "on_switch_up", reconcile)
 
 
 def _after(monkeypatch: pytest.MonkeyPatch, service: type, name: str, tell: Callable[[Any], None]) -> None:

@@ -26,12 +26,12 @@ from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.calls.routing import RoutingTable
 from sipbridge.core.errors import SipBridgeError
 from sipbridge.daemon.account_syncs import MakeSource, sql_source
-from sipbridge.daemon.observation import Observation
 from sipbridge.daemon.parts import Parts, build_parts
+from sipbridge.daemon.telemetry import Telemetry
 from sipbridge.ports import NotificationListener
 from sipbridge.services.observe.call_pages import CallPages
 from sipbridge.services.observe.info import bridge_info
-from sipbridge.services.observe.onlooker_commands import OnlookerCommands
+from sipbridge.services.observe.query_commands import QueryCommands
 from sipbridge.services.observe.status import Status
 from sipbridge.services.operate.drain import Drain
 from sipbridge.services.operate.operator_commands import CommandError, OperatorCommands
@@ -64,37 +64,37 @@ class App:
         self._log_output = log
         self._learn_secrets(config)
         self._config = config
-        self._bridge = bridge = build_parts(settings, config, make_source, self._on_greenlet_failed)
+        self._parts = parts = build_parts(settings, config, make_source, self._on_greenlet_failed)
         self._reload = Reload(
-            bridge.calls, bridge.registrar, config, self._load_providers, bridge.syncs.follow, bridge.scheduler
+            parts.calls, parts.gateways, config, self._load_providers, parts.syncs.follow, parts.scheduler
         )
         self._stop_wanted = gevent.event.Event()
         self._hurry = gevent.event.Event()
-        self._observation = Observation(settings, log, os.environ, bridge)
-        drain = Drain(bridge.calls, bridge.dispatch, bridge.scheduler)
+        self._telemetry = Telemetry(settings, log, os.environ, parts)
+        drain = Drain(parts.calls, parts.session, parts.scheduler)
         operators = OperatorCommands(self._reload_file, drain, self._stop_wanted.is_set)
-        self._control = _control_server(settings.control.socket, bridge, operators)
+        self._control = _control_server(settings.control.socket, parts, operators)
         self._greenlets: list[gevent.Greenlet[..., None]] = []
 
     @property
     def table(self) -> RoutingTable:
         """What calls are decided by now."""
-        return self._bridge.table
+        return self._parts.table
 
     @property
     def takes_calls(self) -> bool:
         """Whether calls are decided now."""
-        return self._bridge.dispatch.is_ready
+        return self._parts.session.is_ready
 
     @property
     def calls_in_progress(self) -> int:
         """Calls that hold a line now."""
-        return self._bridge.calls.calls_in_progress
+        return self._parts.calls.calls_in_progress
 
     @property
     def account_changes(self) -> NotificationListener:
         """Who has to be told when accounts change in their database; Redis tells it, where there is one."""
-        return self._bridge.syncs
+        return self._parts.syncs
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT, then stop in order; SIGHUP reloads the providers file.
@@ -127,25 +127,25 @@ class App:
         gc.set_threshold(20_000, 50, 1_000)
         self._control.start()
         try:
-            self._observation.start(self._on_greenlet_failed)
+            self._telemetry.start(self._on_greenlet_failed)
             # A daemon that was killed may have left secrets there.
-            self._bridge.spool.clear()
+            self._parts.spool.clear()
         except BaseException:
-            self._observation.stop()
+            self._telemetry.stop()
             self._control.stop()
             raise
         self._greenlets = [
-            gevent.spawn(self._bridge.switch.run, self._observation.switch_listener),
+            gevent.spawn(self._parts.switch.run, self._telemetry.switch_listener),
             gevent.spawn(self._call_steps),
             gevent.spawn(self._gateway_steps),
         ]
         if _follows_network(self._settings):
-            self._greenlets += [gevent.spawn(watch_network, self._bridge.network), gevent.spawn(self._network_steps)]
+            self._greenlets += [gevent.spawn(watch_network, self._parts.network), gevent.spawn(self._network_steps)]
         for greenlet in self._greenlets:
             greenlet.link_exception(self._on_greenlet_failed)
-        self._bridge.edge.start(self._on_greenlet_failed)
-        self._bridge.syncs.start(self._config, self.table.pools)
-        self._observation.ready()
+        self._parts.edge.start(self._on_greenlet_failed)
+        self._parts.syncs.start(self._config, self.table.pools)
+        self._telemetry.ready()
 
     def stop(self) -> None:
         """Stop in order: no new calls, wait for those in progress, unregister what is to be unregistered, disconnect.
@@ -155,21 +155,21 @@ class App:
         """
         _log.info("stopping: new calls get 503, %d calls in progress go on", self.calls_in_progress)
         self._stop_wanted.set()
-        self._observation.stopping()
-        self._bridge.syncs.stop()
-        self._bridge.dispatch.stop_taking_calls()
+        self._telemetry.stopping()
+        self._parts.syncs.stop()
+        self._parts.session.stop_taking_calls()
         self._wait_while(lambda: self.calls_in_progress > 0, self._settings.calls.drain_timeout_s)
-        dispatch, registrar = self._bridge.dispatch, self._bridge.registrar
-        if dispatch.is_ready:
+        session, gateways = self._parts.session, self._parts.gateways
+        if session.is_ready:
             within_s = self._settings.gateways.unregister_timeout_s
-            registrar.begin_shutdown(within_s)
-            self._wait_while(lambda: dispatch.is_ready and registrar.pending_removals > 0, within_s)
-        if registrar.pending_removals:
-            _log.warning("%d gateways are still in FreeSWITCH", registrar.pending_removals)
-        self._bridge.edge.stop()
-        self._bridge.switch.stop()
+            gateways.begin_shutdown(within_s)
+            self._wait_while(lambda: session.is_ready and gateways.pending_removals > 0, within_s)
+        if gateways.pending_removals:
+            _log.warning("%d gateways are still in FreeSWITCH", gateways.pending_removals)
+        self._parts.edge.stop()
+        self._parts.switch.stop()
         self._control.stop()
-        self._observation.stop()
+        self._telemetry.stop()
         gevent.killall(self._greenlets)
         _log.info("stopped")
         for greenlet in self._greenlets:
@@ -202,7 +202,7 @@ class App:
     def _reload_file(self, *, dry_run: bool) -> ReloadResult:
         if self._settings.providers_file is None:
             raise CommandError("there is no providers file to read again")
-        with without_collector(), nullcontext() if dry_run else self._observation.reloading():
+        with without_collector(), nullcontext() if dry_run else self._telemetry.reloading():
             try:
                 return self._reload.reload(dry_run=dry_run)
             finally:
@@ -223,19 +223,19 @@ class App:
 
     def _call_steps(self) -> None:
         while True:
-            self._bridge.dispatch.step()
+            self._parts.session.step()
             gevent.sleep(_STEP_S)
 
     # Apart, both: they wait for FreeSWITCH while it reads gateways or starts a profile, and the lease must not.
 
     def _gateway_steps(self) -> None:
         while True:
-            goes_on = self._bridge.registrar.step()
+            goes_on = self._parts.gateways.step()
             gevent.sleep(_BREATH_S if goes_on else _STEP_S)
 
     def _network_steps(self) -> None:
         while True:
-            self._bridge.network.step()
+            self._parts.network.step()
             gevent.sleep(_STEP_S)
 
     def _on_greenlet_failed(self, greenlet: Any) -> None:
@@ -244,31 +244,31 @@ class App:
         self._stop_wanted.set()
 
 
-def _control_server(socket: Path, bridge: Parts, operators: OperatorCommands) -> ControlServer:
+def _control_server(socket: Path, parts: Parts, operators: OperatorCommands) -> ControlServer:
     status = Status(
         version("sipbridge"),
-        bridge.clock,
-        bridge.scheduler,
-        calls=bridge.calls,
-        journal=bridge.journal,
-        dispatch=bridge.dispatch,
-        admission=bridge.admission,
-        registrar=bridge.registrar,
-        traffic=bridge.traffic,
-        redis=lambda: bridge.syncs.redis_status,
-        sources=bridge.syncs.states,
-        edge=lambda: bridge.edge.state,
-        network=lambda: bridge.network.problem,
+        parts.clock,
+        parts.scheduler,
+        calls=parts.calls,
+        journal=parts.journal,
+        session=parts.session,
+        admission=parts.admission,
+        gateways=parts.gateways,
+        traffic=parts.traffic,
+        redis=lambda: parts.syncs.redis_status,
+        sources=parts.syncs.states,
+        edge=lambda: parts.edge.state,
+        network=lambda: parts.network.problem,
     )
-    pages = CallPages(bridge.switch, bridge.calls, bridge.journal, bridge.clock, bridge.scheduler)
-    onlookers = OnlookerCommands(status, pages, bridge.feed)
+    pages = CallPages(parts.switch, parts.calls, parts.journal, parts.clock, parts.scheduler)
+    queries = QueryCommands(status, pages, parts.feed)
     return ControlServer(
         socket,
         {
-            "info": lambda _: bridge_info(bridge.table),
-            "status": onlookers.status,
-            "calls": onlookers.calls,
-            "follow": onlookers.follow,
+            "info": lambda _: bridge_info(parts.table),
+            "status": queries.status,
+            "calls": queries.calls,
+            "follow": queries.follow,
             "reload": operators.reload,
             "drain": operators.drain,
         },

@@ -11,34 +11,34 @@ from sipbridge.adapters.kamailio import Kamailio
 from sipbridge.core.providers.edge import EdgeState
 from sipbridge.ports import Clock
 from sipbridge.services.edge.edge_sync import EdgeSync
-from sipbridge.services.gateways.registrar import Registrar
+from sipbridge.services.gateways.gateway_keeper import GatewayKeeper
 from sipbridge.settings import EdgeSettings
 
 _STEP_S = 0.1
-"""A changed account is known to the edge before the registrar's next step adds its gateway."""
+"""A changed account is known to the edge before the next step adds its gateway."""
 
 
 class EdgeLink:
-    """Keeps the edge in step with the registrar, if there is an edge.
+    """keeps the edge in step with the gateways, if there is an edge.
 
     Args:
-        is_ready: whether the registrar knows what FreeSWITCH has.
+        is_ready: whether it is known what FreeSWITCH has.
     """
 
     def __init__(
-        self, settings: EdgeSettings, registrar: Registrar, is_ready: Callable[[], bool], clock: Clock
+        self, settings: EdgeSettings, gateways: GatewayKeeper, is_ready: Callable[[], bool], clock: Clock
     ) -> None:
         self._kamailio = Kamailio(settings.rpc_socket)
         self._sync: EdgeSync | None = None
         if settings.enabled:
-            desired = registrar.desired
+            desired = gateways.desired
             self._sync = EdgeSync(
                 self._kamailio,
                 desired.edge_table,
                 clock,
                 entry_of=desired.edge_entry_of,
-                is_in_switch=registrar.may_have_gateway,
-                switch_is_settled=lambda: is_ready() and not registrar.pending_removals,
+                is_in_switch=gateways.may_have_gateway,
+                switch_is_settled=lambda: is_ready() and not gateways.pending_removals,
                 epoch=secrets.token_hex(16),
             )
         self._greenlet: gevent.Greenlet[..., None] | None = None

@@ -24,11 +24,11 @@ from sipbridge.ports import Clock, Scheduler
 from sipbridge.services.calls.admission import Admission
 from sipbridge.services.calls.call_control import CallControl
 from sipbridge.services.calls.call_journal import CallJournal
-from sipbridge.services.dispatch import Dispatch
-from sipbridge.services.gateways.registrar import Registrar, RegistrarSettings
+from sipbridge.services.gateways.gateway_keeper import GatewayKeeper, KeeperSettings
 from sipbridge.services.network_watch import NetworkWatch
 from sipbridge.services.observe.call_feed import CallFeed
 from sipbridge.services.observe.traffic import Traffic
+from sipbridge.services.switch_session import SwitchSession
 from sipbridge.settings import Settings
 
 
@@ -40,10 +40,10 @@ class Parts:
     scheduler: Scheduler
     spool: Spool
     switch: FreeSwitch
-    registrar: Registrar
+    gateways: GatewayKeeper
     calls: CallControl
     admission: Admission
-    dispatch: Dispatch
+    session: SwitchSession
     journal: CallJournal
     traffic: Traffic
     feed: CallFeed
@@ -74,10 +74,10 @@ def build_parts(
     spool = Spool(settings.gateways.spool_file, settings.gateways.retry_s)
     recover_on = (inside, providers) if settings.calls.recover else ()
     switch = FreeSwitch(_link_settings(settings), spool, providers, lease_s, recover_on)
-    registrar = Registrar(
+    gateways = GatewayKeeper(
         switch,
         table.pools.values(),
-        _registrar_settings(settings),
+        _keeper_settings(settings),
         clock,
         scheduler,
         knows_all=lambda: syncs.knows_all,
@@ -89,39 +89,37 @@ def build_parts(
         table,
         clock,
         journal,
-        gateway_of=registrar.gateway_of,
-        account_behind=registrar.account_behind,
+        gateway_of=gateways.gateway_of,
+        account_behind=gateways.account_behind,
         status_lines=settings.calls.status_lines,
         sides=(inside, providers),
         random_below=secrets.randbelow,
         recoverable=settings.calls.recover,
     )
     admission = Admission(switch, clock, settings.calls.max_calls_per_s)
-    dispatch = Dispatch(switch, calls, registrar, admission, clock, lease_renewal_s=lease_s / 3)
+    session = SwitchSession(switch, calls, gateways, admission, clock, lease_renewal_s=lease_s / 3)
 
     def on_account_changed(line: Line) -> None:
         calls.on_account_added(line)
-        registrar.on_account_changed(line)
+        gateways.on_account_changed(line)
 
-    syncs = AccountSyncs(
-        settings.redis, clock, on_account_changed, registrar.on_account_removed, on_failed, make_source
-    )
+    syncs = AccountSyncs(settings.redis, clock, on_account_changed, gateways.on_account_removed, on_failed, make_source)
     return Parts(
         clock,
         scheduler,
         spool,
         switch,
-        registrar,
+        gateways,
         calls,
         admission,
-        dispatch,
+        session,
         journal,
         traffic,
         feed,
         network=NetworkWatch(
-            Profiles(switch.api), (providers, inside), registrar.register_again, clock, settings.network.stable_s
+            Profiles(switch.api), (providers, inside), gateways.register_again, clock, settings.network.stable_s
         ),
-        edge=EdgeLink(settings.edge, registrar, lambda: dispatch.is_ready, clock),
+        edge=EdgeLink(settings.edge, gateways, lambda: session.is_ready, clock),
         syncs=syncs,
     )
 
@@ -140,9 +138,9 @@ def _link_settings(settings: Settings) -> LinkSettings:
     )
 
 
-def _registrar_settings(settings: Settings) -> RegistrarSettings:
+def _keeper_settings(settings: Settings) -> KeeperSettings:
     gateways = settings.gateways
-    return RegistrarSettings(
+    return KeeperSettings(
         expires_s=gateways.expires_s,
         max_registrations_per_s=gateways.max_registrations_per_s,
         confirm_timeout_s=gateways.confirm_timeout_s,

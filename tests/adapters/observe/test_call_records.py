@@ -45,7 +45,7 @@ def test_an_answered_call(services: Services, records: CallRecords, file: Path) 
     services.park("call-1")
     at = 1_795_397_000_000_000
     times = CallTimes(at, at + 400_000, at + 2_000_000, at + 62_500_000)
-    services.dispatch.on_switch_event(CallEnded(ChannelUuid("call-1"), "NORMAL_CLEARING", True, 200, times))
+    services.session.on_switch_event(CallEnded(ChannelUuid("call-1"), "NORMAL_CLEARING", True, 200, times))
     (record,) = lines(records, file)
     assert record == {
         "call_id": "call-1@example.org",
@@ -79,9 +79,9 @@ def test_calls_that_come_to_nothing_have_a_line_too(services: Services, records:
     services.park("busy")
     services.park("lost", "bob")
     services.switch.alive.clear()
-    services.dispatch.on_switch_event(ended("declined", "INCOMPATIBLE_DESTINATION", answered=False))
-    services.dispatch.on_switch_event(CallEnded(ChannelUuid("busy"), "USER_BUSY", False, 486))
-    services.dispatch.on_switch_event(ended("unknown", "NORMAL_TEMPORARY_FAILURE", answered=False))
+    services.session.on_switch_event(ended("declined", "INCOMPATIBLE_DESTINATION", answered=False))
+    services.session.on_switch_event(CallEnded(ChannelUuid("busy"), "USER_BUSY", False, 486))
+    services.session.on_switch_event(ended("unknown", "NORMAL_TEMPORARY_FAILURE", answered=False))
     services.calls.reconcile()
     services.calls.reconcile()
     told = [

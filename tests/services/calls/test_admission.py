@@ -104,9 +104,9 @@ def test_the_lease_which_opens_the_door_is_not_renewed_while_it_is_shut() -> Non
     services = _services()
     _park(services, RATE + 1)
     services.switch.log.clear()
-    services.dispatch.step()
+    services.session.step()
     services.clock.advance(0.1)
-    services.dispatch.step()
+    services.session.step()
     assert services.admission.is_shut
     assert "renew_lease" not in services.switch.log
     services.step(60.0)
@@ -116,9 +116,9 @@ def test_the_lease_which_opens_the_door_is_not_renewed_while_it_is_shut() -> Non
 def test_a_drained_bridge_opens_no_door() -> None:
     services = _services()
     _park(services, RATE + 1)
-    services.dispatch.stop_taking_calls()
+    services.session.stop_taking_calls()
     services.park("on its way")
     services.step(1.0)
     assert services.switch.count("release_calls") == 0
-    services.dispatch.take_calls_again()
+    services.session.take_calls_again()
     assert services.switch.count("renew_lease") >= 1

@@ -98,7 +98,7 @@ def test_a_call_to_a_contact_of_ours_is_seen_as_one_to_the_account(caplog: pytes
     call = parked("call-1", "mallory", profile="providers", gateway=name)
     # The host is whatever the caller likes.
     call.request.request_uri_text = f"sip:gw+{name}@bridge.example.org;transport=udp;gw={name}"
-    services.dispatch.on_switch_event(call)
+    services.session.on_switch_event(call)
     assert [record.__dict__["request_uri"] for record in caplog.records] == ["sip:alice@192.0.2.1:5080"]
 
 

@@ -63,7 +63,7 @@ def test_an_answered_call_is_over_once(services: Services, observed: Observed) -
     services.park("call-1")
     times = CallTimes(received=1_000_000, progress=1_500_000, answered=3_000_000, ended=63_000_000)
     told = CallEnded(ChannelUuid("call-1"), "NORMAL_CLEARING", answered=True, sip_status=200, times=times)
-    services.dispatch.on_switch_event(told)
+    services.session.on_switch_event(told)
     (record,) = observed.over
     assert record.decided is observed.decided[0]
     assert record.line is services.line("alice")
@@ -74,7 +74,7 @@ def test_an_answered_call_is_over_once(services: Services, observed: Observed) -
 
 def test_a_call_that_nobody_answers_has_failed(services: Services, observed: Observed) -> None:
     services.park("call-1")
-    services.dispatch.on_switch_event(CallEnded(ChannelUuid("call-1"), "USER_BUSY", answered=False, sip_status=486))
+    services.session.on_switch_event(CallEnded(ChannelUuid("call-1"), "USER_BUSY", answered=False, sip_status=486))
     assert observed.outcomes() == [("call-1", CallOutcome.FAILED, "USER_BUSY")]
     assert observed.over[0].sip_status == 486
 
@@ -85,7 +85,7 @@ def test_a_declined_call_tells_why_and_with_what(services: Services, observed: O
     assert isinstance(decided.decision, Decline)
     assert (decided.decision.reason, decided.status_line) == (DeclineReason.NO_PROVIDER, "488 no-provider")
     assert not decided.is_bridged
-    services.dispatch.on_switch_event(ended("call-1", "INCOMPATIBLE_DESTINATION", answered=False))
+    services.session.on_switch_event(ended("call-1", "INCOMPATIBLE_DESTINATION", answered=False))
     assert observed.outcomes() == [("call-1", CallOutcome.DECLINED, "no-provider")]
     (record,) = observed.over
     assert (record.sip_status, record.hangup_cause, record.provider, record.line) == (
@@ -107,7 +107,7 @@ def test_a_declined_call_names_the_account_that_could_not_be_used(services: Serv
 def test_a_call_that_ends_before_it_can_be_decided_is_told_too(services: Services, observed: Observed) -> None:
     services.disconnect()
     services.park("call-1")
-    services.dispatch.on_switch_event(ended("call-1", "NORMAL_TEMPORARY_FAILURE", answered=False))
+    services.session.on_switch_event(ended("call-1", "NORMAL_TEMPORARY_FAILURE", answered=False))
     assert observed.decided == []
     assert observed.outcomes() == [("call-1", CallOutcome.UNDECIDED, "NORMAL_TEMPORARY_FAILURE")]
     (record,) = observed.over

@@ -84,17 +84,17 @@ class LinesFollowAccounts(RuleBasedStateMachine):
         self.read: dict[str, str] | None = None
         self.connected = False
         self.done = len(self.switch.bridged)
-        self.drain = Drain(self.services.calls, self.services.dispatch, self.services.scheduler)
+        self.drain = Drain(self.services.calls, self.services.session, self.services.scheduler)
         self.drained: set[str] = set()
         self.highest = dict(self.limits)
-        registrar = self.services.registrar
+        keeper = self.services.keeper
         self.sync = EdgeSync(
             self.edge,
-            registrar.desired.edge_table,
+            keeper.desired.edge_table,
             self.services.clock,
-            entry_of=registrar.desired.edge_entry_of,
-            is_in_switch=registrar.may_have_gateway,
-            switch_is_settled=lambda: self.services.dispatch.is_ready and not registrar.pending_removals,
+            entry_of=keeper.desired.edge_entry_of,
+            is_in_switch=keeper.may_have_gateway,
+            switch_is_settled=lambda: self.services.session.is_ready and not keeper.pending_removals,
             epoch=f"controller {DONE.total()}",
         )
 
@@ -116,7 +116,7 @@ class LinesFollowAccounts(RuleBasedStateMachine):
         channel = f"call-{self.started}"
         self.switch.alive.add(ChannelUuid(channel))
         self.calls[channel] = None
-        if self.connected and self.services.dispatch.takes_calls:
+        if self.connected and self.services.session.takes_calls:
             self.services.park(channel, user)
         self.carry_out()
         return channel
@@ -157,7 +157,7 @@ class LinesFollowAccounts(RuleBasedStateMachine):
     def all_is_well(self) -> None:
         if not self.connected:
             self.connection_stands(breaks_at=None)
-        if not self.services.dispatch.takes_calls:
+        if not self.services.session.takes_calls:
             self.the_bridge_is_drained(undo=True)
         self.all_settles()
 
@@ -167,7 +167,7 @@ class LinesFollowAccounts(RuleBasedStateMachine):
         DONE["ends"] += 1
         self.end(data.draw(st.sampled_from(sorted(self.calls))))
 
-    @precondition(lambda self: self.connected and self.services.dispatch.takes_calls)
+    @precondition(lambda self: self.connected and self.services.session.takes_calls)
     @rule(user=st.sampled_from(EVERYBODY), was_carried_out=st.booleans())
     def a_bridge_is_lost_with_the_connection(self, user: str, was_carried_out: bool) -> None:
         """Nobody knows whether it was carried out."""
@@ -322,7 +322,7 @@ class LinesFollowAccounts(RuleBasedStateMachine):
         DONE["restarts of the profile"] += 1
         for left in (self.switch.up, self.switch.down, self.switch.deleting):
             left.clear()
-        self.services.dispatch.on_switch_event(ProfileStarted("providers"))
+        self.services.session.on_switch_event(ProfileStarted("providers"))
 
     @rule()
     def edge_restarts(self) -> None:
@@ -335,8 +335,8 @@ class LinesFollowAccounts(RuleBasedStateMachine):
         for _ in range(12):
             self.services.clock.advance(1.0)
             self.sync.step()
-            self.services.dispatch.step()
-            self.services.registrar.step()
+            self.services.session.step()
+            self.services.keeper.step()
             self.tell()
             if self.connected:
                 self.services.register()
@@ -381,7 +381,7 @@ class LinesFollowAccounts(RuleBasedStateMachine):
             self.end(channel)
         assert self.services.calls.calls_in_progress == 0
         assert all((line.calls, line.is_usable) == (0, True) for line in self.lines)
-        names = {self.services.registrar.gateway_of(line) for line in self.lines}
+        names = {self.services.keeper.gateway_of(line) for line in self.lines}
         assert names == self.switch.up
         assert not self.switch.down
         hashed = {line.gateway for line in self.lines if line.account.uri.user in WITH_HASH}

@@ -207,7 +207,7 @@ class LinesStayRight(RuleBasedStateMachine):
     def profile_restarts(self) -> None:
         self.switch.up.clear()
         self.switch.down.clear()
-        self.services.dispatch.on_switch_event(ProfileStarted("providers"))
+        self.services.session.on_switch_event(ProfileStarted("providers"))
         self.accounts_register(USERS)
 
     # What must hold

@@ -46,14 +46,14 @@ class World:
         self.sync = self.new_sync("ours")
 
     def new_sync(self, epoch: str) -> EdgeSync:
-        registrar = self.services.registrar
+        keeper = self.services.keeper
         return EdgeSync(
             self.edge,
-            registrar.desired.edge_table,
+            keeper.desired.edge_table,
             self.services.clock,
-            entry_of=registrar.desired.edge_entry_of,
-            is_in_switch=registrar.may_have_gateway,
-            switch_is_settled=lambda: self.services.dispatch.is_ready and not registrar.pending_removals,
+            entry_of=keeper.desired.edge_entry_of,
+            is_in_switch=keeper.may_have_gateway,
+            switch_is_settled=lambda: self.services.session.is_ready and not keeper.pending_removals,
             epoch=epoch,
         )
 
@@ -109,10 +109,10 @@ def test_gateways_wait_for_the_edge_and_others_do_not() -> None:
 
 def test_any_number_of_waiting_ones_hold_nobody_up() -> None:
     world = World(*(f"user{number}" for number in range(2_500)))
-    world.services.registrar.on_account_removed(world.services.line("clear"))
+    world.services.keeper.on_account_removed(world.services.line("clear"))
     world.edge.problem = DOWN
     world.services.connect()
-    world.services.registrar.on_account_changed(world.services.line("clear"))
+    world.services.keeper.on_account_changed(world.services.line("clear"))
     world.settle()
     assert world.in_switch() == ["clear"]
 
@@ -123,7 +123,7 @@ def test_a_changed_account_is_told_before_its_new_gateway_is_added_and_forgotten
     services = world.services
     line = services.line("alice")
     line.pool.replace(line, hashed("alice", "f" * 32))
-    services.registrar.on_account_changed(line)
+    services.keeper.on_account_changed(line)
     world.step()
     # The old one is being unregistered, with a digest that the edge has to answer.
     assert world.known() == ["alice", "alice", "bob"]
@@ -139,7 +139,7 @@ def test_what_the_edge_need_not_know_is_not_told_again(world: World) -> None:
     told = world.edge.puts
     line = world.services.line("alice")
     line.pool.replace(line, dataclasses.replace(hashed("alice"), alias=parse_sip_uri("sip:other@home.example.org")))
-    world.services.registrar.on_account_changed(line)
+    world.services.keeper.on_account_changed(line)
     world.settle()
     assert world.edge.puts == told
 
@@ -148,7 +148,7 @@ def test_an_account_that_gets_a_password_leaves_the_edge(world: World) -> None:
     services = world.services
     line = services.line("alice")
     line.pool.replace(line, account("alice"))
-    services.registrar.on_account_changed(line)
+    services.keeper.on_account_changed(line)
     world.step()
     services.switch.delete_marked()
     world.settle()
@@ -160,7 +160,7 @@ def test_a_removed_account_is_forgotten_when_its_gateway_is_gone(world: World) -
     services = world.services
     line = services.line("alice")
     line.pool.remove(line)
-    services.registrar.on_account_removed(line)
+    services.keeper.on_account_removed(line)
     world.settle()
     assert world.known() == ["alice", "bob"]
 
@@ -171,12 +171,12 @@ def test_a_removed_account_is_forgotten_when_its_gateway_is_gone(world: World) -
 
 def test_an_account_that_goes_while_the_edge_is_told_of_it_is_forgotten(world: World) -> None:
     line = world.services.line("clear").pool.add(hashed("carol"))
-    registrar = world.services.registrar
-    registrar.on_account_changed(line)
+    keeper = world.services.keeper
+    keeper.on_account_changed(line)
 
     def remove() -> None:
         line.pool.remove(line)
-        registrar.on_account_removed(line)
+        keeper.on_account_removed(line)
 
     world.edge.at_put = remove
     world.sync.step()
@@ -268,7 +268,7 @@ def test_a_restarted_switch_gets_gateways_of_other_names_and_the_edge_too(world:
 
 
 def test_at_shutdown_the_edge_forgets_whoever_has_unregistered(world: World) -> None:
-    world.services.registrar.begin_shutdown(10)
+    world.services.keeper.begin_shutdown(10)
     world.settle()
     world.services.switch.delete_marked()
     world.settle()

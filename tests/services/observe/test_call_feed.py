@@ -15,7 +15,7 @@ from sipbridge.core.sip.call import CallRequest
 from sipbridge.services.observe import call_feed
 from sipbridge.services.observe.call_feed import CallFeed
 from sipbridge.services.observe.call_pages import CallPages
-from sipbridge.services.observe.onlooker_commands import OnlookerCommands
+from sipbridge.services.observe.query_commands import QueryCommands
 
 
 @pytest.fixture
@@ -86,9 +86,9 @@ def test_a_declined_call_is_told_with_the_reason_and_once(services: Services, fe
 def test_ends_are_told(services: Services, feed: CallFeed) -> None:
     services.park("call-1")
     times = CallTimes(received=1_000_000, progress=2_000_000, answered=3_000_000, ended=8_500_000)
-    services.dispatch.on_switch_event(CallEnded(ended("call-1").channel_uuid, "NORMAL_CLEARING", True, 200, times))
+    services.session.on_switch_event(CallEnded(ended("call-1").channel_uuid, "NORMAL_CLEARING", True, 200, times))
     services.park("call-2")
-    services.dispatch.on_switch_event(ended("call-2", "USER_BUSY", answered=False))
+    services.session.on_switch_event(ended("call-2", "USER_BUSY", answered=False))
     answered, busy = (each for each in now(feed.follow(10)) if each.kind is NewsKind.OVER)
     assert (answered.reason, answered.sip_status, answered.talk_s) == ("answered", 200, 5.5)
     assert (answered.from_, answered.request_uri) == ("sip:alice@home.example.org", "sip:carol@bridge.example.org")
@@ -128,7 +128,7 @@ def test_many_news_are_told_in_slices(services: Services, feed: CallFeed) -> Non
 
 def test_a_header_that_is_no_address_is_told_as_it_is(services: Services, feed: CallFeed) -> None:
     request = CallRequest("sip:carol@bridge.example.org", "<tel:+33612345678>", "<sip:carol@home.example.org>")
-    services.dispatch.on_switch_event(replace(parked("call-1"), request=request))
+    services.session.on_switch_event(replace(parked("call-1"), request=request))
     (news,) = now(feed.follow(1))
     assert news.from_ == "<tel:+33612345678>"
     assert news.kind is NewsKind.DECLINED
@@ -136,7 +136,7 @@ def test_a_header_that_is_no_address_is_told_as_it_is(services: Services, feed: 
 
 def test_the_command_tells_news_as_values(services: Services, feed: CallFeed) -> None:
     pages = CallPages(services.switch, services.calls, services.journal, services.clock, services.scheduler)
-    commands = OnlookerCommands(services.status, pages, feed)
+    commands = QueryCommands(services.status, pages, feed)
     services.park("call-1")
     following = commands.follow({"limit": 5})
     told = next(following)

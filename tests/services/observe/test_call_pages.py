@@ -48,7 +48,7 @@ def test_calls_of_before_the_start_come_first_and_show_their_account(services: S
     services.switch.alive.add(ChannelUuid("old"))
     services.show("call-1")
     services.show("old", "bob")
-    services.dispatch.on_switch_up()
+    services.session.on_switch_up()
     old, new = pages.page(10).calls
     assert (old.channel_uuid, old.account, old.provider, old.seconds) == (
         "old",

@@ -11,7 +11,7 @@ from sipbridge.core.observe.snapshot_json import JsonError
 from sipbridge.services.account_sync import SourceStatus, SyncState
 from sipbridge.services.observe.call_feed import CallFeed
 from sipbridge.services.observe.call_pages import CallPages
-from sipbridge.services.observe.onlooker_commands import OnlookerCommands
+from sipbridge.services.observe.query_commands import QueryCommands
 
 NOBODY = AccountQuery()
 ALL = AccountQuery(limit=100)
@@ -26,21 +26,21 @@ def services() -> Services:
 
 def test_before_and_after_the_switch_is_there(services: Services) -> None:
     services.clock.advance(10)
-    services.dispatch.on_switch_event(Heartbeat("1.10.12", 500.0, 3, 1_000, 97.5))
+    services.session.on_switch_event(Heartbeat("1.10.12", 500.0, 3, 1_000, 97.5))
     services.clock.advance(20)
     snapshot = services.status.snapshot(NOBODY)
     assert snapshot.bridge == BridgeState("1.2.3", uptime_s=30.25, takes_calls=True)
     assert snapshot.switch == SwitchState(True, "", 30.25, True, "1.10.12", 520.0, 3, 1_000, 97.5)
     services.disconnect()
     services.clock.advance(5)
-    services.dispatch.on_switch_down("Connection refused")
+    services.session.on_switch_down("Connection refused")
     snapshot = services.status.snapshot(NOBODY)
     assert snapshot.switch == SwitchState(False, "Connection refused", 5.0, has_lease=False)
     assert not snapshot.bridge.takes_calls
 
 
 def test_a_drained_bridge_has_no_lease(services: Services) -> None:
-    services.dispatch.stop_taking_calls()
+    services.session.stop_taking_calls()
     snapshot = services.status.snapshot(NOBODY)
     assert (snapshot.bridge.is_drained, snapshot.bridge.takes_calls, snapshot.switch.has_lease) == (True, False, False)
 
@@ -51,7 +51,7 @@ def test_calls_are_counted_by_provider_and_reason(services: Services) -> None:
     services.park("call-4", "carol")
     services.park("call-5", "nobody")
     services.end("call-1")
-    services.dispatch.on_switch_event(ended("call-4", "GATEWAY_DOWN", answered=False))
+    services.session.on_switch_event(ended("call-4", "GATEWAY_DOWN", answered=False))
     services.clock.advance(1)
     snapshot = services.status.snapshot(NOBODY)
     first, second = snapshot.providers
@@ -76,7 +76,7 @@ def test_calls_are_counted_by_provider_and_reason(services: Services) -> None:
 
 def test_a_busy_callee_is_no_failure_of_the_provider(services: Services) -> None:
     services.park("call-1")
-    services.dispatch.on_switch_event(ended("call-1", "USER_BUSY", answered=False))
+    services.session.on_switch_event(ended("call-1", "USER_BUSY", answered=False))
     first = services.status.snapshot(NOBODY).providers[0]
     assert first.last_failure is None
     assert first.total.failed == {"USER_BUSY": 1}
@@ -130,7 +130,7 @@ def test_accounts_of_a_pool_or_a_provider(services: Services, query: AccountQuer
 def test_memory_of_gateways_that_are_gone_and_a_storm_are_told(services: Services) -> None:
     before = services.status.snapshot(NOBODY)
     assert (before.switch.lost_gateways, before.bridge.is_storm) == (0, False)
-    services.registrar.memory.note_deleted()
+    services.keeper.memory.note_deleted()
     while services.admission.admits():
         pass
     after = services.status.snapshot(NOBODY)
@@ -147,7 +147,7 @@ def test_two_providers_may_share_a_name_and_a_pool() -> None:
 
 def test_the_command_takes_a_query_and_shows_a_bounded_page(services: Services) -> None:
     pages = CallPages(services.switch, services.calls, services.journal, services.clock, services.scheduler)
-    commands = OnlookerCommands(services.status, pages, CallFeed(services.clock, services.scheduler))
+    commands = QueryCommands(services.status, pages, CallFeed(services.clock, services.scheduler))
     assert commands.status({})["accounts"]["rows"] == []
     told = commands.status({"accounts": {"limit": 10**9, "offset": -1, "match": "bob"}})["accounts"]
     assert [row["uri"] for row in told["rows"]] == ["sip:bob@provider.example.net"]

@@ -48,9 +48,9 @@ def test_calls_are_counted_by_provider_outcome_and_reason(services: Services, ca
         services.park(channel, user)
     for channel in "acd":
         services.end(channel)
-    services.dispatch.on_switch_event(ended("b", "USER_BUSY", answered=False))
-    services.dispatch.on_switch_event(ended("e", "Made up, by somebody", answered=False))
-    services.dispatch.on_switch_event(ended("f", "NORMAL_TEMPORARY_FAILURE", answered=False))
+    services.session.on_switch_event(ended("b", "USER_BUSY", answered=False))
+    services.session.on_switch_event(ended("e", "Made up, by somebody", answered=False))
+    services.session.on_switch_event(ended("f", "NORMAL_TEMPORARY_FAILURE", answered=False))
     counted = {labels: count for labels, count in samples(calls.metrics, metrics.CALLS).items() if count}
     assert counted == {
         ("through Pool", "answered", "NORMAL_CLEARING"): 1,
@@ -73,9 +73,9 @@ def test_what_alerts_wait_for_is_there_from_the_beginning(calls: CallTally) -> N
 def test_how_long_calls_took_is_counted_by_provider(services: Services, calls: CallTally) -> None:
     services.park("a")
     times = CallTimes(received=1_000_000, progress=1_400_000, answered=3_000_000, ended=45_000_000)
-    services.dispatch.on_switch_event(CallEnded(ChannelUuid("a"), "NORMAL_CLEARING", True, 200, times))
+    services.session.on_switch_event(CallEnded(ChannelUuid("a"), "NORMAL_CLEARING", True, 200, times))
     services.park("b")
-    services.dispatch.on_switch_event(ended("b", "USER_BUSY", answered=False))
+    services.session.on_switch_event(ended("b", "USER_BUSY", answered=False))
     for definition, seconds in ((metrics.PROGRESS, 0.4), (metrics.SETUP, 2.0), (metrics.TALK, 42.0)):
         (histogram,) = samples(calls.metrics, definition).values()
         assert isinstance(histogram, Histogram)
@@ -150,7 +150,7 @@ class _Listener:
 
 def test_pools_are_told_by_their_counts(services: Services) -> None:
     states = {"Pool": SyncState(SourceStatus.STALE, skipped=3, problem="no route")}
-    accounts = AccountMetrics(lambda: services.pools, services.registrar, lambda: states, lambda: {"Pool": 7})
+    accounts = AccountMetrics(lambda: services.pools, services.keeper, lambda: states, lambda: {"Pool": 7})
     services.state(services.gateway("bob"), "FAILED", "403", "Forbidden")
     services.park("a")
     found = {metric.definition: dict(metric.samples) for metric in accounts.metrics()}

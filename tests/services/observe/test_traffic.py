@@ -26,8 +26,8 @@ def test_each_call_counts_once_and_for_all_of_them_too(services: Services) -> No
     services.end("call-1")
     services.end("call-1")
     services.end("call-3")
-    services.dispatch.on_switch_event(ended("call-2", "USER_BUSY", answered=False))
-    services.dispatch.on_switch_event(ended("call-4", "GATEWAY_DOWN", answered=False))
+    services.session.on_switch_event(ended("call-2", "USER_BUSY", answered=False))
+    services.session.on_switch_event(ended("call-4", "GATEWAY_DOWN", answered=False))
     counted = services.traffic.total()
     first = CallCounts(bridged=2, answered=1, declined={"lines-taken": 1}, failed={"USER_BUSY": 1})
     assert counted["through First"] == first
@@ -53,8 +53,8 @@ def test_a_call_that_is_not_ours_does_not_count(services: Services) -> None:
 
 def test_the_commonest_reasons_come_first(services: Services) -> None:
     services.park("call-1", "bob")
-    services.dispatch.on_switch_event(ended("call-1", "USER_BUSY", answered=False))
+    services.session.on_switch_event(ended("call-1", "USER_BUSY", answered=False))
     for channel in ("call-2", "call-3"):
         services.park(channel, "bob")
-        services.dispatch.on_switch_event(ended(channel, "NO_ANSWER", answered=False))
+        services.session.on_switch_event(ended(channel, "NO_ANSWER", answered=False))
     assert list(services.traffic.total()["through Second"].failed) == ["NO_ANSWER", "USER_BUSY"]

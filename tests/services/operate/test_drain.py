@@ -23,7 +23,7 @@ def services() -> Services:
 
 @pytest.fixture
 def drain(services: Services) -> Drain:
-    return Drain(services.calls, services.dispatch, FakeScheduler())
+    return Drain(services.calls, services.session, FakeScheduler())
 
 
 def calls_that_are_bridged(services: Services) -> list[str]:
@@ -50,7 +50,7 @@ def test_a_drained_account_declines_and_keeps_its_calls(services: Services, drai
 def test_an_account_is_known_by_any_equivalent_uri_and_in_all_its_pools() -> None:
     services = Services(pool("alice", with_=policy("One")), pool("alice", with_=policy("Two")))
     services.connect_and_register()
-    Drain(services.calls, services.dispatch, FakeScheduler()).account("sip:%61lice@PROVIDER.example.net;transport=tcp")
+    Drain(services.calls, services.session, FakeScheduler()).account("sip:%61lice@PROVIDER.example.net;transport=tcp")
     assert [line.is_drained for each in services.pools.values() for line in each] == [True, True]
 
 
@@ -163,6 +163,6 @@ def test_it_is_too_late_when_the_bridge_stops(drain: Drain) -> None:
 def test_two_providers_of_one_name_are_drained_together() -> None:
     services = Services(pool("alice"), providers=(outbound("Pool"), outbound("Pool")))
     services.connect_and_register()
-    Drain(services.calls, services.dispatch, FakeScheduler()).provider("through Pool")
+    Drain(services.calls, services.session, FakeScheduler()).provider("through Pool")
     services.park("call-1", "alice")
     assert services.declined() == [("call-1", "draining")]

@@ -160,7 +160,7 @@ def test_what_freeswitch_need_not_know_touches_no_gateway() -> None:
 
 def test_as_a_command() -> None:
     bridge = running(static("alice"))
-    drain = Drain(bridge.services.calls, bridge.services.dispatch, FakeScheduler())
+    drain = Drain(bridge.services.calls, bridge.services.session, FakeScheduler())
     commands = OperatorCommands(bridge.service.reload, drain, lambda: False)
     bridge.file = dataclasses.replace(bridge.file, config=config(static("alice", "bob")), diagnostics=(WARNING,))
     expected = {
@@ -249,7 +249,7 @@ def test_calls_are_decided_by_the_new_providers_from_the_end_of_the_reload() -> 
 
 def test_what_is_drained_stays_so_as_long_as_it_exists() -> None:
     bridge = running(static("alice", "bob"))
-    drain = Drain(bridge.services.calls, bridge.services.dispatch, FakeScheduler())
+    drain = Drain(bridge.services.calls, bridge.services.session, FakeScheduler())
     drain.account("sip:alice@provider.example.net")
     drain.provider("through Pool")
     bridge.reload(config(static(account("alice", "new"), "carol")))
@@ -329,7 +329,7 @@ def test_a_pool_takes_the_edge_when_a_provider_asks_for_its_media_and_leaves_it_
     edge = Edge(parse_sip_uri("sip:127.0.0.1:5090"))
     direct, through = policy(edge=edge), policy(edge=dataclasses.replace(edge, takes_all=EdgeReason.MEDIA))
     bridge = running(static("alice", "bob", with_=direct))
-    table = bridge.services.registrar.desired.edge_table
+    table = bridge.services.keeper.desired.edge_table
     assert len(table) == 0
 
     shown = text(bridge.reload(config(static("alice", "bob", with_=through))))
@@ -362,7 +362,7 @@ def test_a_connection_that_breaks_meanwhile_changes_nothing_in_the_end() -> None
     assert services.switch.salt.count(b"+") > 5
     bridge.settle()
     assert [line.account.uri.user for line in services.pools["Pool"]] == [*many(1, 2, 3), "erin"]
-    assert {services.registrar.gateway_of(line) for line in services.pools["Pool"]} == services.switch.up
+    assert {services.keeper.gateway_of(line) for line in services.pools["Pool"]} == services.switch.up
     assert not services.switch.down
     assert all(line.is_available for line in services.pools["Pool"])
 

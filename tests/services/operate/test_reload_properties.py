@@ -106,7 +106,7 @@ def state(bridge: Reloading, config: BridgeConfig) -> dict[str, Any]:
         "order of pools": list(services.pools),
         "gateways": services.switch.up,
         "others": services.switch.down,
-        "leaving": services.registrar.pending_removals,
+        "leaving": services.keeper.pending_removals,
     }
 
 

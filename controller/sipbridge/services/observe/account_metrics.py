@@ -10,7 +10,7 @@ from sipbridge.core.observe import metrics
 from sipbridge.core.observe.metric import Metric, Samples
 from sipbridge.core.pools.account_pool import AccountPool
 from sipbridge.services.account_sync import SourceStatus, SyncState
-from sipbridge.services.gateways.registrar import Registrar
+from sipbridge.services.gateways.gateway_keeper import GatewayKeeper
 
 _T = TypeVar("_T")
 
@@ -34,12 +34,12 @@ class AccountMetrics:
     def __init__(
         self,
         pools: Callable[[], Mapping[str, AccountPool]],
-        registrar: Registrar,
+        gateways: GatewayKeeper,
         syncs: Callable[[], Mapping[str, SyncState]],
         notifications: Callable[[], Mapping[str, int]],
     ) -> None:
         self._pools = pools
-        self._registrar = registrar
+        self._gateways = gateways
         self._syncs = syncs
         self._notifications = notifications
 
@@ -56,10 +56,10 @@ class AccountMetrics:
         yield metrics.DRAINED.of(_each(pools, lambda pool: len(pool.tally.drained)))
         yield metrics.LINES.of(_each(pools, lambda pool: len(pool) * pool.policy.max_calls_per_line))
         yield metrics.LINES_USED.of(_each(pools, lambda pool: pool.tally.calls))
-        yield metrics.GATEWAYS_TO_ADD.one(self._registrar.pending_additions)
-        yield metrics.GATEWAYS_TO_REMOVE.one(self._registrar.pending_removals)
-        yield metrics.LOST_GATEWAYS.one(self._registrar.memory.lost_gateways)
-        yield metrics.LOST_MEMORY.one(self._registrar.memory.lost_bytes)
+        yield metrics.GATEWAYS_TO_ADD.one(self._gateways.pending_additions)
+        yield metrics.GATEWAYS_TO_REMOVE.one(self._gateways.pending_removals)
+        yield metrics.LOST_GATEWAYS.one(self._gateways.memory.lost_gateways)
+        yield metrics.LOST_MEMORY.one(self._gateways.memory.lost_bytes)
         syncs = self._syncs()
         yield metrics.SOURCE_UP.of(_each(syncs, lambda state: not state.problem))
         yield metrics.SOURCE_LOADED.of(_each(syncs, lambda state: state.status is not SourceStatus.LOADING))

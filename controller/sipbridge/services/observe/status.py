@@ -28,10 +28,10 @@ from sipbridge.services.account_sync import SyncState
 from sipbridge.services.calls.admission import Admission
 from sipbridge.services.calls.call_control import CallControl
 from sipbridge.services.calls.call_journal import CallJournal
-from sipbridge.services.dispatch import Dispatch
-from sipbridge.services.gateways.registrar import Registrar
+from sipbridge.services.gateways.gateway_keeper import GatewayKeeper
 from sipbridge.services.observe.account_pages import find_lines
 from sipbridge.services.observe.traffic import Traffic
+from sipbridge.services.switch_session import SwitchSession
 
 _COMMONEST = 5
 """Reasons for failures that are told apart."""
@@ -58,9 +58,9 @@ class Status:
         *,
         calls: CallControl,
         journal: CallJournal,
-        dispatch: Dispatch,
+        session: SwitchSession,
         admission: Admission,
-        registrar: Registrar,
+        gateways: GatewayKeeper,
         traffic: Traffic,
         redis: Callable[[], str],
         sources: Callable[[], Mapping[str, SyncState]],
@@ -72,9 +72,9 @@ class Status:
         self._scheduler = scheduler
         self._calls = calls
         self._journal = journal
-        self._dispatch = dispatch
+        self._session = session
         self._admission = admission
-        self._registrar = registrar
+        self._gateways = gateways
         self._traffic = traffic
         self._redis = redis
         self._sources = sources
@@ -99,23 +99,23 @@ class Status:
         )
 
     def _bridge(self) -> BridgeState:
-        dispatch = self._dispatch
+        session = self._session
         return BridgeState(
             version=self._version,
             uptime_s=self._clock.monotonic() - self._started,
-            takes_calls=dispatch.has_lease,
-            is_drained=not dispatch.takes_calls,
+            takes_calls=session.has_lease,
+            is_drained=not session.takes_calls,
             is_storm=self._admission.is_storm,
         )
 
     def _switch(self) -> SwitchState:
-        dispatch, heartbeat = self._dispatch, self._dispatch.heartbeat
-        memory = self._registrar.memory
+        session, heartbeat = self._session, self._session.heartbeat
+        memory = self._gateways.memory
         return SwitchState(
-            is_connected=not dispatch.problem,
-            problem=dispatch.problem,
-            since_s=self._clock.monotonic() - dispatch.since,
-            has_lease=dispatch.has_lease,
+            is_connected=not session.problem,
+            problem=session.problem,
+            since_s=self._clock.monotonic() - session.since,
+            has_lease=session.has_lease,
             version=heartbeat.version if heartbeat else "",
             uptime_s=heartbeat.uptime_s if heartbeat else None,
             sessions=heartbeat.sessions if heartbeat else None,
@@ -207,8 +207,8 @@ class Status:
             calls=line.calls,
             max_calls=policy.max_calls_per_line,
             failing_s=self._clock.monotonic() - registration.since if failed else None,
-            next_try_s=self._registrar.next_try_s(line.id),
-            gateway=self._registrar.gateway_of(line) or "",
+            next_try_s=self._gateways.next_try_s(line.id),
+            gateway=self._gateways.gateway_of(line) or "",
             proxy=proxy.text,
             registrar=(account.registrar or policy.registrar or proxy).text,
         )

@@ -15,7 +15,7 @@ from sipbridge.core.pools.account_pool import Line
 from sipbridge.core.sip.uri import SipUri, parse_sip_uri
 from sipbridge.ports import Scheduler
 from sipbridge.services.calls.call_control import CallControl
-from sipbridge.services.dispatch import Dispatch
+from sipbridge.services.switch_session import SwitchSession
 
 _log = logging.getLogger(__name__)
 
@@ -52,17 +52,17 @@ class Drained:
 class Drain:
     """Carries out what an operator wishes. The wishes hold until they are undone, or the daemon ends."""
 
-    def __init__(self, calls: CallControl, dispatch: Dispatch, scheduler: Scheduler) -> None:
+    def __init__(self, calls: CallControl, session: SwitchSession, scheduler: Scheduler) -> None:
         self._calls = calls
-        self._dispatch = dispatch
+        self._session = session
         self._scheduler = scheduler
 
     def bridge(self, *, undo: bool = False) -> Drained:
         """Have FreeSWITCH answer all new calls with 503 itself."""
         if undo:
-            self._dispatch.take_calls_again()
+            self._session.take_calls_again()
         else:
-            self._dispatch.stop_taking_calls()
+            self._session.stop_taking_calls()
         return _logged(Drained("the bridge", undo, self._calls.calls_in_progress))
 
     def provider(self, name: str, *, undo: bool = False) -> Drained:

@@ -18,7 +18,7 @@ from sipbridge.core.pools.account_pool import AccountPool, Line
 from sipbridge.core.providers.provider import SqlLoader
 from sipbridge.ports import Scheduler
 from sipbridge.services.calls.call_control import CallControl
-from sipbridge.services.gateways.registrar import Registrar
+from sipbridge.services.gateways.gateway_keeper import GatewayKeeper
 from sipbridge.services.operate.reload_plan import Change, PoolChange, PoolInUse, ReloadPlan, plan_accounts, plan_reload
 from sipbridge.services.operate.reload_text import format_plan
 
@@ -53,7 +53,7 @@ class ReloadResult:
 
 
 class Reload:
-    """Brings the tables of call control and the registrar up to date with the providers file.
+    """Brings the tables of call control and the gateways up to date with the providers file.
 
     Args:
         config: what is in use when nothing was reloaded yet.
@@ -64,14 +64,14 @@ class Reload:
     def __init__(
         self,
         calls: CallControl,
-        registrar: Registrar,
+        gateways: GatewayKeeper,
         config: BridgeConfig,
         load: Callable[[], LoadResult],
         follow: Follow,
         scheduler: Scheduler,
     ) -> None:
         self._calls = calls
-        self._registrar = registrar
+        self._gateways = gateways
         self._loaders = _loaders(config)
         self._load = load
         self._follow = follow
@@ -121,7 +121,7 @@ class Reload:
     def _apply(self, plan: ReloadPlan) -> None:
         """Calls are decided all the while: by the old table until all that the new one names is there.
 
-        Removals come before the registrar hears of new accounts, so that an account that moves to another pool does not
+        Removals come before gateways of new accounts are added, so that an account that moves to another pool does not
         register there before it has unregistered here.
         """
         before = self._calls.table.pools
@@ -142,7 +142,7 @@ class Reload:
         for line in self._slices(new):
             if line.pool.get(line.id) is line:
                 self._calls.on_account_added(line)
-                self._registrar.on_account_changed(line)
+                self._gateways.on_account_changed(line)
 
     def _new_pool(self, name: str, plan: ReloadPlan) -> AccountPool:
         policy = plan.config.pools[name].policy
@@ -150,7 +150,7 @@ class Reload:
         if pool is None:
             pool = AccountPool(policy)
         pool.policy = policy
-        self._registrar.use_pool(pool)
+        self._gateways.use_pool(pool)
         return pool
 
     def _change(self, pool: AccountPool, change: PoolChange, plan: ReloadPlan) -> list[Line]:
@@ -164,7 +164,7 @@ class Reload:
         for changed in self._slices(accounts.changed):
             line = _line(pool, changed.before)
             pool.replace(line, changed.after)
-            self._registrar.on_account_changed(line)
+            self._gateways.on_account_changed(line)
         self._remove([_line(pool, account) for account in self._slices(accounts.removed)])
         new = [pool.add(account) for account in self._slices(accounts.added)]
         if accounts.order:
@@ -175,13 +175,13 @@ class Reload:
         if pool.policy == change.policy:
             return
         pool.policy = change.policy
-        self._registrar.use_pool(pool)
+        self._gateways.use_pool(pool)
         makes_gateways = not _MAKE_GATEWAYS.isdisjoint(change.fields)
         for line in self._slices(list(pool)):
             if pool.get(line.id) is line:
                 pool.refresh(line)
                 if makes_gateways:
-                    self._registrar.on_account_changed(line)
+                    self._gateways.on_account_changed(line)
 
     def _use(self, config: BridgeConfig, pools: Mapping[str, AccountPool]) -> None:
         table = self._calls.table
@@ -191,13 +191,13 @@ class Reload:
 
     def _remove_pool(self, pool: AccountPool) -> None:
         self._remove(list(pool))
-        self._registrar.forget_pool(pool.policy.name)
+        self._gateways.forget_pool(pool.policy.name)
         self._former[pool.policy.name] = pool
 
     def _remove(self, lines: Iterable[Line]) -> None:
         for line in self._slices(lines):
             line.pool.remove(line)
-            self._registrar.on_account_removed(line)
+            self._gateways.on_account_removed(line)
 
     def _slices(self, steps: Iterable[_T]) -> Iterator[_T]:
         """Take the steps, and let others run after every few."""

@@ -54,8 +54,8 @@ def test_a_call_that_waited_for_a_link_that_broke_is_left_to_the_switch(services
 
 def test_nothing_is_decided_without_a_connection(services: Services) -> None:
     services.disconnect()
-    assert not services.dispatch.is_ready
-    services.dispatch.on_switch_event(parked("call-1"))
+    assert not services.session.is_ready
+    services.session.on_switch_event(parked("call-1"))
     services.step(60.0)
     assert not services.bridged()
     assert services.switch.log[-1] != "renew_lease"
@@ -71,7 +71,7 @@ def test_a_call_that_cannot_be_decided_costs_no_other(
     services.switch.during("gateways", lambda: services.park("call-1"))
     services.connect()
     services.park("call-2")
-    assert services.dispatch.is_ready
+    assert services.session.is_ready
     assert caplog.text.count("ZeroDivisionError") == 2
     assert "call-1" in caplog.text
     assert "call-2" in caplog.text
@@ -99,7 +99,7 @@ def test_the_lease_is_renewed_at_its_interval(services: Services) -> None:
 
 
 def test_the_lease_is_not_renewed_after_calls_are_no_longer_taken(services: Services) -> None:
-    services.dispatch.stop_taking_calls()
+    services.session.stop_taking_calls()
     services.step(60.0)
     services.disconnect()
     services.connect()
@@ -109,16 +109,16 @@ def test_the_lease_is_not_renewed_after_calls_are_no_longer_taken(services: Serv
 
 def test_calls_in_progress_go_on_after_calls_are_no_longer_taken(services: Services) -> None:
     services.park("call-1")
-    services.dispatch.stop_taking_calls()
-    assert services.dispatch.is_ready
+    services.session.stop_taking_calls()
+    assert services.session.is_ready
     services.end("call-1")
     assert services.calls.calls_in_progress == 0
 
 
 def test_calls_are_taken_again_at_once(services: Services) -> None:
-    services.dispatch.stop_taking_calls()
+    services.session.stop_taking_calls()
     services.step(0.25)
-    services.dispatch.take_calls_again()
+    services.session.take_calls_again()
     assert services.switch.log[-1] == "renew_lease"
     renewed = services.switch.count("renew_lease")
     services.step(LEASE_RENEWAL_S)
@@ -127,7 +127,7 @@ def test_calls_are_taken_again_at_once(services: Services) -> None:
 
 def test_the_lease_of_the_connection_before_does_not_outlive_the_wish_to_take_no_calls(services: Services) -> None:
     services.disconnect()
-    services.dispatch.stop_taking_calls()
+    services.session.stop_taking_calls()
     services.switch.log.clear()
     services.connect()
     assert services.switch.log[-1] == "end_lease"
@@ -135,9 +135,9 @@ def test_the_lease_of_the_connection_before_does_not_outlive_the_wish_to_take_no
 
 
 def test_calls_are_taken_again_with_the_next_connection(services: Services) -> None:
-    services.dispatch.stop_taking_calls()
+    services.session.stop_taking_calls()
     services.disconnect()
-    services.dispatch.take_calls_again()
+    services.session.take_calls_again()
     assert services.switch.count("renew_lease") == 1
     services.connect()
     assert services.switch.log[-1] == "renew_lease"
@@ -172,7 +172,7 @@ def test_an_end_that_was_never_told_is_found_by_an_audit(services: Services, cap
 def test_a_call_that_was_just_ending_when_it_was_found_is_let_go_again(services: Services) -> None:
     services.park("call-1")
     services.show("call-1")
-    services.dispatch.on_switch_event(ended("call-1"))
+    services.session.on_switch_event(ended("call-1"))
     services.step(2.0)
     assert services.line("alice").calls == 1
     services.switch.alive.clear()

@@ -24,7 +24,7 @@ from sipbridge.core.sip.call import ChannelUuid
 from sipbridge.ports import Clock, CommandRefused, Switch, SwitchLost
 from sipbridge.services.calls.admission import Admission
 from sipbridge.services.calls.call_control import CallControl
-from sipbridge.services.gateways.registrar import Registrar
+from sipbridge.services.gateways.gateway_keeper import GatewayKeeper
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _FIRST_AUDIT_S = 2.0
 _AUDIT_S = 60.0
 
 
-class Dispatch:
+class SwitchSession:
     """The listener of one switch.
 
     Args:
@@ -48,14 +48,14 @@ class Dispatch:
         self,
         switch: Switch,
         calls: CallControl,
-        registrar: Registrar,
+        gateways: GatewayKeeper,
         admission: Admission,
         clock: Clock,
         lease_renewal_s: float,
     ) -> None:
         self._switch = switch
         self._calls = calls
-        self._registrar = registrar
+        self._gateways = gateways
         self._admission = admission
         self._clock = clock
         self._lease_renewal_s = lease_renewal_s
@@ -98,7 +98,7 @@ class Dispatch:
 
     def on_switch_up(self) -> None:
         """Reconcile, then decide the calls that arrived meanwhile, and take the lease."""
-        self._registrar.reconcile()
+        self._gateways.reconcile()
         found, gone = self._calls.reconcile()
         _log.info(
             "FreeSWITCH is connected: %d calls in progress, %d of them found and %d gone since the last connection",
@@ -129,7 +129,7 @@ class Dispatch:
         self.problem = reason
         self._waiting.clear()
         self._admission.forget()
-        self._registrar.disconnect()
+        self._gateways.disconnect()
 
     def on_switch_event(self, event: SwitchEvent) -> None:
         """Tell the service that it concerns."""
@@ -143,9 +143,9 @@ class Dispatch:
                 self._waiting.pop(event.channel_uuid, None)
                 self._calls.on_call_ended(event)
             case GatewayStateChanged() | GatewayAdded() | GatewayDeleted():
-                self._registrar.on_gateway_event(event)
+                self._gateways.on_gateway_event(event)
             case ProfileStarted():
-                self._registrar.on_profile_started(event)
+                self._gateways.on_profile_started(event)
             case Heartbeat():
                 self._heartbeat = event, self._clock.monotonic()
             case unknown:

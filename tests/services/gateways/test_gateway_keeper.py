@@ -30,11 +30,11 @@ REFUSED = CommandRefused("rescan", "Reload XML [[error near line 18]: ...]")
 def test_every_account_gets_a_gateway_and_becomes_available_when_it_is_registered() -> None:
     services = Services()
     services.connect()
-    assert services.registrar.gateway_of(services.line("alice")) is None
+    assert services.keeper.gateway_of(services.line("alice")) is None
     services.settle()
     assert [gateway.username for gateway in services.switch.added] == ["alice", "bob"]
     assert services.line("alice").registration == IN_PROGRESS
-    assert services.registrar.gateway_of(services.line("alice")) == services.gateway_name("alice")
+    assert services.keeper.gateway_of(services.line("alice")) == services.gateway_name("alice")
     assert not services.line("alice").is_available
     services.register("alice")
     assert services.line("alice").is_available
@@ -57,14 +57,14 @@ def test_an_account_that_need_not_register_takes_no_calls_while_its_gateway_is_r
     services.settle()
     line = services.line("alice")
     line.pool.replace(line, account("alice", secret="another"))
-    services.registrar.on_account_changed(line)
+    services.keeper.on_account_changed(line)
     assert not line.is_available
     services.settle()
     services.switch.delete_marked()
     services.step()
     services.settle()
     assert line.is_available
-    assert services.registrar.gateway_of(line) == services.gateway_name("alice")
+    assert services.keeper.gateway_of(line) == services.gateway_name("alice")
 
 
 def test_what_is_there_already_is_not_added_again() -> None:
@@ -87,7 +87,7 @@ def test_gateways_of_others_are_left_alone() -> None:
     for _ in range(4):
         services.step(30.0)
     assert not services.switch.removed
-    assert services.registrar.pending_removals == 0
+    assert services.keeper.pending_removals == 0
 
 
 # States
@@ -172,7 +172,7 @@ def test_a_changed_account_is_added_only_after_its_old_gateway_is_deleted() -> N
     services.step(0.25)
     assert len(services.switch.added) == 4
     assert services.line("alice").is_available
-    assert services.registrar.pending_removals == 0
+    assert services.keeper.pending_removals == 0
 
 
 def test_a_changed_account_is_added_when_its_old_gateway_has_unregistered() -> None:
@@ -180,7 +180,7 @@ def test_a_changed_account_is_added_when_its_old_gateway_has_unregistered() -> N
     services.connect_and_register()
     line, old = services.line("alice"), services.gateway("alice")
     line.pool.replace(line, account("alice", secret="another"))
-    services.registrar.on_account_changed(line)
+    services.keeper.on_account_changed(line)
     services.settle()
     assert services.switch.removed == [old.name]
     assert services.gateways() == [old]
@@ -191,9 +191,9 @@ def test_a_changed_account_is_added_when_its_old_gateway_has_unregistered() -> N
     services.switch.delete_marked()
     services.settle()
     services.register("alice")
-    assert services.registrar.gateway_of(line) == new.name
+    assert services.keeper.gateway_of(line) == new.name
     assert line.is_available
-    assert services.registrar.pending_removals == 0
+    assert services.keeper.pending_removals == 0
 
 
 def test_the_old_gateway_is_waited_for_even_when_the_event_of_its_deletion_is_lost() -> None:
@@ -247,7 +247,7 @@ def test_a_gateway_that_is_removed_by_somebody_else_is_added_again() -> None:
     services.switch.delete_marked()
     services.switch.deliver()
     assert services.line("alice").registration == NONE
-    assert services.registrar.gateway_of(services.line("alice")) is None
+    assert services.keeper.gateway_of(services.line("alice")) is None
     services.step()
     assert [gateway.name for gateway in services.switch.added].count(name) == 2
     assert services.line("alice").registration == IN_PROGRESS
@@ -286,9 +286,9 @@ def test_a_pool_that_is_all_changed_is_replaced_account_by_account() -> None:
     services.register()
     for line in lines:
         lines.replace(line, dataclasses.replace(line.account, secret="another"))
-        services.registrar.on_account_changed(line)
+        services.keeper.on_account_changed(line)
     away: list[int] = []
-    while services.registrar.pending_removals or len(services.switch.added) < 128:
+    while services.keeper.pending_removals or len(services.switch.added) < 128:
         services.step(0.25)
         if len(away) % 4 == 0:
             services.switch.delete_marked()
@@ -305,7 +305,7 @@ def test_what_is_left_to_remove_keeps_its_pace_over_a_lost_connection() -> None:
         services.step(2.0)
     for line in list(lines):
         lines.remove(line)
-        services.registrar.on_account_removed(line)
+        services.keeper.on_account_removed(line)
     services.disconnect()
     services.connect()
     removed = []
@@ -319,7 +319,7 @@ def test_gateways_that_do_not_register_are_added_without_a_pause_in_between() ->
     users = [f"user{number}" for number in range(4_500)]
     services = Services(pool(*users, with_=policy(registration_required=False)), pool("alice", with_=policy("Other")))
     services.connect()
-    assert [services.registrar.step() for _ in range(4)] == [True, True, False, False]
+    assert [services.keeper.step() for _ in range(4)] == [True, True, False, False]
     assert len(services.switch.added) == 4_501
 
 
@@ -329,8 +329,8 @@ def test_gateways_that_wait_for_others_to_go_are_not_waited_for_without_a_pause(
     services.settle()
     line = services.line("alice")
     line.pool.replace(line, account("alice", secret="another"))
-    services.registrar.on_account_changed(line)
-    assert not services.registrar.step()
+    services.keeper.on_account_changed(line)
+    assert not services.keeper.step()
 
 
 def test_gateways_that_do_not_register_go_at_once() -> None:
@@ -386,7 +386,7 @@ def test_a_gateway_whose_event_was_lost_is_found_by_asking() -> None:
     services.connect()
     for _ in range(2):
         services.clock.advance(0.25)
-        services.registrar.step()
+        services.keeper.step()
         services.switch.events.clear()
     alice, bob = services.gateways()
     services.switch.down.discard(alice.name)
@@ -466,10 +466,10 @@ def test_an_event_that_arrives_while_reconciling_is_newer_than_the_answer(
     services.switch.during("gateways", lambda: happening(services))
     services.connect()
     assert services.line("alice").registration == registration
-    present = services.registrar.gateway_of(services.line("alice")) is not None
+    present = services.keeper.gateway_of(services.line("alice")) is not None
     assert present == (services.gateway_name("alice") in services.switch.up | services.switch.down)
     services.step()
-    assert services.registrar.gateway_of(services.line("alice")) is not None
+    assert services.keeper.gateway_of(services.line("alice")) is not None
 
 
 def test_a_gateway_that_is_added_while_reconciling_is_not_added_twice() -> None:
@@ -500,7 +500,7 @@ def test_a_profile_that_starts_while_reconciling_is_asked_again() -> None:
 
     def restarts() -> None:
         services.switch.up.clear()
-        services.dispatch.on_switch_event(ProfileStarted("providers"))
+        services.session.on_switch_event(ProfileStarted("providers"))
 
     services.switch.during("gateways", restarts)
     services.connect()
@@ -514,7 +514,7 @@ def test_a_reconciliation_that_fails_is_done_again() -> None:
     services = Services()
     services.connect_and_register()
     services.switch.up.clear()
-    services.dispatch.on_switch_event(ProfileStarted("providers"))
+    services.session.on_switch_event(ProfileStarted("providers"))
     services.switch.fail("gateway_salt", NotSent("50000 commands wait"))
     services.settle()
     assert len(services.switch.added) == 2
@@ -530,7 +530,7 @@ def test_an_answer_that_overtakes_the_note_that_it_is_waited_for_is_asked_for_ag
     alice = services.gateway_name("alice")
 
     def tell(state: str, status: str = "") -> None:
-        services.dispatch.on_switch_event(GatewayStateChanged(alice, state, status, ""))
+        services.session.on_switch_event(GatewayStateChanged(alice, state, status, ""))
 
     # As it should be, and again at the next refresh.
     for _ in range(2):
@@ -552,7 +552,7 @@ def test_a_profile_restart_brings_all_gateways_back() -> None:
     services = Services()
     services.connect_and_register()
     services.switch.up.clear()
-    services.dispatch.on_switch_event(ProfileStarted("providers"))
+    services.session.on_switch_event(ProfileStarted("providers"))
     services.settle()
     services.register()
     assert len(services.switch.added) == 4
@@ -572,7 +572,7 @@ def test_while_a_profile_restarts_nothing_can_be_added_and_after_it_no_time_is_l
         services.step(0.25)
     assert services.switch.failures["add_gateways"]
     services.switch.failures.clear()
-    services.dispatch.on_switch_event(ProfileStarted("providers"))
+    services.session.on_switch_event(ProfileStarted("providers"))
     services.step(0.25)
     services.step(0.25)
     assert len(services.switch.added) == 4
@@ -585,7 +585,7 @@ def test_a_profile_that_is_not_running_has_no_gateways() -> None:
     services.switch.fail("gateways", CommandRefused("gwlist", "Invalid Profile [providers]"))
     services.connect()
     assert not services.line("alice").is_available
-    assert services.registrar.gateway_of(services.line("alice")) is None
+    assert services.keeper.gateway_of(services.line("alice")) is None
 
 
 def test_after_a_restart_of_the_switch_all_gateways_have_new_names() -> None:
@@ -596,11 +596,11 @@ def test_after_a_restart_of_the_switch_all_gateways_have_new_names() -> None:
     services.switch.up.clear()
     services.switch.salt = b"another"
     services.connect()
-    assert services.registrar.account_behind(old[0].name) is None
+    assert services.keeper.account_behind(old[0].name) is None
     services.settle()
     assert {gateway.account_id for gateway in services.switch.added[2:]} == {gateway.account_id for gateway in old}
     assert not {gateway.name for gateway in services.switch.added[2:]} & {gateway.name for gateway in old}
-    services.dispatch.on_switch_event(GatewayStateChanged(old[0].name, "REGED", "", ""))
+    services.session.on_switch_event(GatewayStateChanged(old[0].name, "REGED", "", ""))
     assert services.line("alice").registration == IN_PROGRESS
 
 
@@ -628,14 +628,14 @@ def test_shutdown_removes_the_gateways_of_the_pools_that_unregister() -> None:
         pool("alice", with_=policy("Leaves")), pool("bob", with_=policy("Stays", unregister_on_shutdown=False))
     )
     services.connect_and_register()
-    services.registrar.begin_shutdown(SHUTDOWN_S)
-    assert services.registrar.pending_removals == 1
+    services.keeper.begin_shutdown(SHUTDOWN_S)
+    assert services.keeper.pending_removals == 1
     services.settle()
     assert services.switch.removed == [services.gateway_name("alice")]
-    assert services.registrar.pending_removals == 1
+    assert services.keeper.pending_removals == 1
     services.switch.delete_marked()
     services.switch.deliver()
-    assert services.registrar.pending_removals == 0
+    assert services.keeper.pending_removals == 0
     services.step(60.0)
     assert services.switch.up == {services.gateway_name("bob")}
 
@@ -645,7 +645,7 @@ def test_shutdown_keeps_the_interval_of_the_pool() -> None:
     services.connect()
     for _ in range(3):
         services.step(2.0)
-    services.registrar.begin_shutdown(SHUTDOWN_S)
+    services.keeper.begin_shutdown(SHUTDOWN_S)
     removed = []
     for _ in range(5):
         services.step(1.0)
@@ -663,7 +663,7 @@ def test_shutdown_is_quicker_than_the_pace_of_a_pool_where_it_has_to_be() -> Non
         for line in each
     }
     services.connect()
-    services.registrar.begin_shutdown(10.0)
+    services.keeper.begin_shutdown(10.0)
     removed = []
     for _ in range(4 * 8):
         services.step(0.25)
@@ -677,24 +677,24 @@ def test_shutdown_is_quicker_than_the_pace_of_a_pool_where_it_has_to_be() -> Non
 def test_no_account_that_changes_during_a_shutdown_is_added() -> None:
     services = Services()
     services.connect_and_register()
-    services.registrar.begin_shutdown(SHUTDOWN_S)
+    services.keeper.begin_shutdown(SHUTDOWN_S)
     line = services.line("alice")
     line.pool.replace(line, account("alice", "another secret"))
-    services.registrar.on_account_changed(line)
-    services.registrar.on_account_changed(line.pool.add(account("carol")))
+    services.keeper.on_account_changed(line)
+    services.keeper.on_account_changed(line.pool.add(account("carol")))
     for _ in range(8):
         services.step(1.0)
         services.switch.delete_marked()
     assert len(services.switch.added) == 2
     assert not services.switch.up | services.switch.down
-    assert services.registrar.pending_removals == 0
+    assert services.keeper.pending_removals == 0
 
 
 def test_shutdown_adds_nothing_that_was_still_missing() -> None:
     services = Services(pool("a", "b", with_=policy(registration_interval_ms=60_000)))
     services.connect()
     services.settle()
-    services.registrar.begin_shutdown(SHUTDOWN_S)
+    services.keeper.begin_shutdown(SHUTDOWN_S)
     services.step(60.0)
     assert [gateway.username for gateway in services.switch.added] == ["a"]
 
@@ -705,8 +705,8 @@ def test_shutdown_waits_for_what_is_just_being_added_and_removes_it() -> None:
     pending: list[int] = []
 
     def shut_down() -> None:
-        services.registrar.begin_shutdown(SHUTDOWN_S)
-        pending.append(services.registrar.pending_removals)
+        services.keeper.begin_shutdown(SHUTDOWN_S)
+        pending.append(services.keeper.pending_removals)
 
     services.switch.during("add_gateways", shut_down)
     services.step()
@@ -715,18 +715,18 @@ def test_shutdown_waits_for_what_is_just_being_added_and_removes_it() -> None:
     assert services.switch.removed == [services.gateway_name("alice")]
     services.switch.delete_marked()
     services.switch.deliver()
-    assert services.registrar.pending_removals == 0
+    assert services.keeper.pending_removals == 0
 
 
 def test_shutdown_forgets_what_could_not_be_added() -> None:
     services = Services(pool("alice"))
     services.connect()
-    services.switch.during("add_gateways", lambda: services.registrar.begin_shutdown(SHUTDOWN_S))
+    services.switch.during("add_gateways", lambda: services.keeper.begin_shutdown(SHUTDOWN_S))
     services.switch.fail("add_gateways", REFUSED)
     services.step()
     services.step(60.0)
     assert services.switch.count("add_gateways") == 1
-    assert services.registrar.pending_removals == 0
+    assert services.keeper.pending_removals == 0
 
 
 def test_shutdown_does_not_wait_for_ever_for_a_gateway_that_is_never_taken() -> None:
@@ -734,10 +734,10 @@ def test_shutdown_does_not_wait_for_ever_for_a_gateway_that_is_never_taken() -> 
     services.switch.takes_gateways = False
     services.connect()
     services.settle()
-    services.registrar.begin_shutdown(SHUTDOWN_S)
-    assert services.registrar.pending_removals == 1
+    services.keeper.begin_shutdown(SHUTDOWN_S)
+    assert services.keeper.pending_removals == 1
     services.step(CONFIRM_TIMEOUT_S)
-    assert services.registrar.pending_removals == 0
+    assert services.keeper.pending_removals == 0
     asked = services.switch.count("gateways")
     services.step(60.0)
     assert services.switch.count("gateways") == asked
@@ -750,8 +750,8 @@ def test_the_account_behind_a_gateway_is_known_by_its_name() -> None:
     services = Services()
     services.connect_and_register()
     name = services.gateway_name("alice")
-    assert services.registrar.account_behind(name) == services.line("alice").account.uri
-    assert services.registrar.account_behind("carrier.main") is None
+    assert services.keeper.account_behind(name) == services.line("alice").account.uri
+    assert services.keeper.account_behind("carrier.main") is None
 
 
 def test_accounts_of_two_pools_with_one_user_are_told_apart() -> None:
@@ -781,7 +781,7 @@ def test_a_link_that_is_lost_while_thousands_are_compared_ends_the_comparison() 
     services = Services(pool(*users, with_=policy(registration_required=False)))
     services.connect()
     services.settle()
-    services.registrar.on_profile_started(ProfileStarted("providers"))
+    services.keeper.on_profile_started(ProfileStarted("providers"))
     services.switch.up.clear()
     before = services.scheduler.breaths
     services.scheduler.at_breath = services.disconnect
@@ -801,7 +801,7 @@ def test_thousands_of_gateways_that_should_not_be_there_are_noted_in_slices() ->
     services.switch.up = {f"sipbridge.gone{number}.0" for number in range(2_000)}
     services.connect()
     assert services.scheduler.breaths == 4
-    assert services.registrar.pending_removals == 2_000
+    assert services.keeper.pending_removals == 2_000
 
 
 # Registering again
@@ -814,7 +814,7 @@ def test_accounts_register_again_at_the_pace_of_their_pool() -> None:
     for _ in range(8):
         services.step(1.0)
     services.register()
-    assert services.registrar.register_again() == 3
+    assert services.keeper.register_again() == 3
     services.step(10.0)
     assert len(services.switch.registered) == 1
     services.step(1.9)
@@ -832,7 +832,7 @@ def test_thousands_register_again_and_all_of_them() -> None:
     for _ in range(20):
         services.step(1.0)
     services.register()
-    assert services.registrar.register_again() == 5_000
+    assert services.keeper.register_again() == 5_000
     for _ in range(20):
         services.step(1.0)
     assert len(services.switch.registered) == len(set(services.switch.registered)) == 5_000
@@ -841,7 +841,7 @@ def test_thousands_register_again_and_all_of_them() -> None:
 def test_only_what_is_there_and_registers_does_so_again() -> None:
     services = Services(pool("alice", "bob"), pool("carol", with_=policy("Trunk", registration_required=False)))
     services.connect_and_register()
-    services.registrar.register_again()
+    services.keeper.register_again()
     services.state(services.gateway("bob"), "FAILED", "403", "Forbidden")
     services.settle()
     services.switch.delete_marked()
@@ -853,7 +853,7 @@ def test_accounts_register_again_after_the_link_is_back() -> None:
     services = Services()
     services.connect_and_register()
     services.disconnect()
-    services.registrar.register_again()
+    services.keeper.register_again()
     services.settle()
     assert not services.switch.registered
     services.connect()

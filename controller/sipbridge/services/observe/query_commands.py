@@ -34,7 +34,7 @@ class CallQuery:
     provider: str = ""
 
 
-class OnlookerCommands:
+class QueryCommands:
     """The commands that change nothing."""
 
     def __init__(self, status: Status, pages: CallPages, feed: CallFeed) -> None:

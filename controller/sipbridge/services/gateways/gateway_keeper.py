@@ -33,7 +33,7 @@ _NOT_REGISTERED = Registration()
 
 
 @dataclass(frozen=True, slots=True)
-class RegistrarSettings:
+class KeeperSettings:
     """How gateways are made.
 
     Attributes:
@@ -52,7 +52,7 @@ class RegistrarSettings:
     lost_memory_warning_mb: int
 
 
-class Registrar:
+class GatewayKeeper:
     """Keeps one gateway per account in one switch.
 
     Args:
@@ -66,7 +66,7 @@ class Registrar:
         self,
         switch: Switch,
         pools: Iterable[AccountPool],
-        settings: RegistrarSettings,
+        settings: KeeperSettings,
         clock: Clock,
         scheduler: Scheduler,
         knows_all: Callable[[], bool] = lambda: True,

@@ -27,12 +27,12 @@ def services() -> Services:
 def change(services: Services, user: str, **differing: object) -> None:
     line = services.line(user)
     line.pool.replace(line, dataclasses.replace(line.account, **differing))  # type: ignore[arg-type]
-    services.registrar.on_account_changed(line)
+    services.keeper.on_account_changed(line)
 
 
 def test_a_new_account_gets_a_gateway(services: Services) -> None:
     line = services.pools["Pool"].add(account("carol"))
-    services.registrar.on_account_changed(line)
+    services.keeper.on_account_changed(line)
     services.step(1.0)
     assert [gateway.username for gateway in services.switch.added] == ["carol"]
     services.register("carol")
@@ -53,8 +53,8 @@ def test_accounts_may_come_change_and_go_while_thousands_of_gateways_are_looked_
         for user in ("user1", "user1998"):
             line = services.line(user)
             services.pools["Pool"].remove(line)
-            services.registrar.on_account_removed(line)
-        services.registrar.on_account_changed(services.pools["Pool"].add(account("carol")))
+            services.keeper.on_account_removed(line)
+        services.keeper.on_account_changed(services.pools["Pool"].add(account("carol")))
 
     services.scheduler.at_breath = meanwhile
     services.connect()
@@ -71,19 +71,19 @@ def test_accounts_may_come_change_and_go_while_thousands_of_gateways_are_looked_
 
 def test_an_account_that_is_gone_loses_its_gateway(services: Services) -> None:
     line = services.line("alice")
-    name = services.registrar.gateway_of(line)
+    name = services.keeper.gateway_of(line)
     services.pools["Pool"].remove(line)
-    services.registrar.on_account_removed(line)
+    services.keeper.on_account_removed(line)
     services.step(1.0)
     assert services.switch.removed == [name]
     services.switch.delete_marked()
     services.step(1.0)
     assert services.switch.added == []
-    assert services.registrar.pending_removals == 0
+    assert services.keeper.pending_removals == 0
 
 
 def test_a_changed_secret_rotates_the_gateway_after_the_old_one_is_gone(services: Services) -> None:
-    old = services.registrar.gateway_of(services.line("alice"))
+    old = services.keeper.gateway_of(services.line("alice"))
     change(services, "alice", secret="new")
     assert not services.line("alice").is_available
     services.step(1.0)
@@ -108,12 +108,12 @@ def test_what_freeswitch_need_not_know_touches_no_gateway(services: Services) ->
 
 def test_an_account_that_comes_and_goes_at_once_leaves_nothing(services: Services) -> None:
     line = services.pools["Pool"].add(account("carol"))
-    services.registrar.on_account_changed(line)
+    services.keeper.on_account_changed(line)
     services.pools["Pool"].remove(line)
-    services.registrar.on_account_removed(line)
+    services.keeper.on_account_removed(line)
     services.step(1.0)
     assert services.switch.added == []
-    assert services.registrar.pending_removals == 0
+    assert services.keeper.pending_removals == 0
 
 
 def test_a_change_that_is_taken_back_before_anything_happened_touches_nothing(services: Services) -> None:
@@ -128,7 +128,7 @@ def test_a_change_that_is_taken_back_before_anything_happened_touches_nothing(se
 def test_accounts_of_the_time_before_the_first_connection_get_their_gateways_with_it() -> None:
     services = Services(pool())
     line = services.pools["Pool"].add(account("carol"))
-    services.registrar.on_account_changed(line)
+    services.keeper.on_account_changed(line)
     services.connect()
     services.settle()
     assert [gateway.username for gateway in services.switch.added] == ["carol"]
@@ -292,7 +292,7 @@ def test_a_gateway_that_is_in_the_way_of_another_goes_at_once() -> None:
 
 def test_at_the_end_all_of_them_go() -> None:
     started = StartedAgain()
-    started.services.registrar.begin_shutdown(5.0)
+    started.services.keeper.begin_shutdown(5.0)
     for _ in range(5):
         started.services.step(1.0)
     assert sorted(started.services.switch.removed) == sorted(started.names.values())

@@ -35,7 +35,7 @@ _STOP_MARGIN_S = 5.0
 _STATUS_S = 1.0
 
 
-class Observation:
+class Telemetry:
     """Everything that looks on, and changes nothing.
 
     Args:
@@ -48,29 +48,29 @@ class Observation:
         settings: Settings,
         log: LogOutput | None,
         environ: Mapping[str, str],
-        bridge: Parts,
+        parts: Parts,
     ) -> None:
         self._settings = settings
         self._manager = ServiceManager(environ)
-        self._bridge = bridge
-        self._switch_tally = SwitchTally(bridge.dispatch)
+        self._parts = parts
+        self._switch_tally = SwitchTally(parts.session)
         self._hub_watch = HubWatch(self._on_tick)
-        call_tally = CallTally(lambda: [provider.name for provider in bridge.table.providers])
+        call_tally = CallTally(lambda: [provider.name for provider in parts.table.providers])
         for observer in (CallLog(), call_tally):
-            bridge.journal.add(observer)
+            parts.journal.add(observer)
         self._records: CallRecords | None = None
         if settings.cdr.file is not None:
             self._records = CallRecords(LineWriter(FileTarget(settings.cdr.file)))
-            bridge.journal.add(self._records)
+            parts.journal.add(self._records)
         accounts = AccountMetrics(
-            lambda: bridge.table.pools, bridge.registrar, bridge.syncs.states, bridge.syncs.pending_notifications
+            lambda: parts.table.pools, parts.gateways, parts.syncs.states, parts.syncs.pending_notifications
         )
         sources = (
             self._metrics,
             call_tally.metrics,
             accounts.metrics,
-            bridge.switch.metrics,
-            AdmissionMetrics(bridge.admission).metrics,
+            parts.switch.metrics,
+            AdmissionMetrics(parts.admission).metrics,
             self._switch_tally.metrics,
             self._hub_watch.metrics,
             *((self._records.metrics,) if self._records else ()),
@@ -130,14 +130,14 @@ class Observation:
 
     def readiness(self) -> Readiness:
         """Whether calls can be taken, and why not."""
-        dispatch = self._bridge.dispatch
-        loading = [name for name, state in self._bridge.syncs.states().items() if state.status is SourceStatus.LOADING]
+        session = self._parts.session
+        loading = [name for name, state in self._parts.syncs.states().items() if state.status is SourceStatus.LOADING]
         return Readiness(
             (
-                Condition("event_socket", dispatch.is_ready, dispatch.problem or "connected"),
+                Condition("event_socket", session.is_ready, session.problem or "connected"),
                 loaded_condition(loading),
-                Condition("lease", dispatch.has_lease, "held" if dispatch.has_lease else "not held"),
-                registered_condition(self._bridge.table.pools.values(), self._settings.http.ready_registered_percent),
+                Condition("lease", session.has_lease, "held" if session.has_lease else "not held"),
+                registered_condition(self._parts.table.pools.values(), self._settings.http.ready_registered_percent),
             )
         )
 
@@ -151,11 +151,11 @@ class Observation:
             self._manager.status(self._status_line())
 
     def _status_line(self) -> str:
-        pools = self._bridge.table.pools.values()
+        pools = self._parts.table.pools.values()
         registered = sum(pool.tally.registrations[RegistrationStatus.REGISTERED] for pool in pools)
         missing = [condition.detail for condition in self.readiness().conditions if not condition.holds]
         counts = (
-            f"{self._bridge.calls.calls_in_progress} calls, {registered} of {sum(map(len, pools))} accounts registered"
+            f"{self._parts.calls.calls_in_progress} calls, {registered} of {sum(map(len, pools))} accounts registered"
         )
         return f"not ready: {'; '.join(missing)}; {counts}" if missing else f"ready; {counts}"
 
@@ -164,15 +164,15 @@ class Observation:
         yield metrics.BUILD.of({(_VERSION,): 1})
         yield metrics.READY.one(readiness.is_ready)
         yield metrics.CONDITION.of({(each.name,): each.holds for each in readiness.conditions})
-        yield metrics.CALLS_IN_PROGRESS.one(self._bridge.calls.calls_in_progress)
-        yield metrics.CALLS_WAITING.one(self._bridge.dispatch.calls_waiting)
-        yield metrics.NETWORK_UP.one(not self._bridge.network.problem)
-        if (edge := self._bridge.edge.state) is not None:
+        yield metrics.CALLS_IN_PROGRESS.one(self._parts.calls.calls_in_progress)
+        yield metrics.CALLS_WAITING.one(self._parts.session.calls_waiting)
+        yield metrics.NETWORK_UP.one(not self._parts.network.problem)
+        if (edge := self._parts.edge.state) is not None:
             yield metrics.EDGE_UP.one(not edge.problem)
             yield metrics.EDGE_ACCOUNTS.one(edge.accounts)
             yield metrics.EDGE_KNOWN.one(edge.known)
-        if (heartbeat := self._bridge.dispatch.heartbeat) is not None:
+        if (heartbeat := self._parts.session.heartbeat) is not None:
             yield metrics.SESSIONS.one(heartbeat.sessions)
             yield metrics.SESSIONS_LIMIT.one(heartbeat.max_sessions)
-        if (redis_up := self._bridge.syncs.is_redis_up) is not None:
+        if (redis_up := self._parts.syncs.is_redis_up) is not None:
             yield metrics.REDIS_UP.one(redis_up)
