@@ -23,7 +23,7 @@ from sipbridge.cli.common import (
 from sipbridge.config.load import LoadResult, load_providers
 from sipbridge.config.text.diagnostic import Diagnostic, Severity
 from sipbridge.core.bridge_config import BridgeConfig
-from sipbridge.core.observe.printable import escape_unprintable
+from sipbridge.core.printable import escape_unprintable
 from sipbridge.core.providers.provider import SqlLoader
 from sipbridge.explain import explain_edge
 from sipbridge.settings import Settings

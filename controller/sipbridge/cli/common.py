@@ -16,8 +16,8 @@ from sipbridge.config.load import LoadResult
 from sipbridge.config.text.diagnostic import Diagnostic
 from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.errors import SipBridgeError
-from sipbridge.core.observe.printable import escape_lines
 from sipbridge.core.observe.snapshot_json import from_json
+from sipbridge.core.printable import escape_lines
 from sipbridge.settings import PREFIX, Settings, load_settings
 
 _T = TypeVar("_T")

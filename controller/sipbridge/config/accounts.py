@@ -9,7 +9,7 @@ from typing import Any
 from sipbridge.config.credentials import AccountChecks, check_can_register, check_credentials
 from sipbridge.config.keyword_values import ConnectionStringError
 from sipbridge.config.text.diagnostic import Report
-from sipbridge.config.text.json_text import Path
+from sipbridge.config.text.source_text import Path
 from sipbridge.config.uris import read_uri
 from sipbridge.core.accounts.account import SECRET_TYPES, Account, SecretType
 from sipbridge.core.accounts.credentials import DIGEST_HASH

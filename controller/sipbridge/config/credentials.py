@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sipbridge.config.text.diagnostic import Report
-from sipbridge.config.text.json_text import Path
+from sipbridge.config.text.source_text import Path
 from sipbridge.core.accounts.account import Account, SecretType
 from sipbridge.core.accounts.credentials import DIGEST_HASH, credential_fault
 

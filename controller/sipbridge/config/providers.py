@@ -10,7 +10,7 @@ from typing import Any
 from sipbridge.config.patterns import PatternError, compile_pattern, is_never_a_request_uri, suggestion
 from sipbridge.config.schema import unknown_name
 from sipbridge.config.text.diagnostic import Report
-from sipbridge.config.text.json_text import Path
+from sipbridge.config.text.source_text import Path
 from sipbridge.config.uris import read_uri
 from sipbridge.core.accounts.account import Account
 from sipbridge.core.calls.routing import MediaDefaults

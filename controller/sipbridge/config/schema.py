@@ -17,7 +17,7 @@ import jsonschema
 from jsonschema.exceptions import ValidationError
 
 from sipbridge.config.text.diagnostic import Report
-from sipbridge.config.text.json_text import Path
+from sipbridge.config.text.source_text import Path
 
 _MOST_LISTED = 12
 _EXPECTED = {

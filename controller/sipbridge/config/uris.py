@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sipbridge.config.text.diagnostic import Report
-from sipbridge.config.text.json_text import Path
+from sipbridge.config.text.source_text import Path
 from sipbridge.core.errors import UriError
 from sipbridge.core.sip.uri import SipUri
 from sipbridge.core.sip.written_uri import parse_written_uri, why_no_uri

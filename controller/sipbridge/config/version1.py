@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sipbridge.config.text.json_text import Path
+from sipbridge.config.text.source_text import Path
 
 _TO = "sip:{incoming.requestUri.user}@{account.uri.hostport}{incoming.requestUri.uriParameters}"
 _POOL_FIELDS = ("outboundProxy", "maxCallsPerLine")

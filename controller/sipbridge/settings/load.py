@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sipbridge.config.text.diagnostic import Diagnostic, Severity
-from sipbridge.config.text.json_text import Path as KeyPath
+from sipbridge.config.text.source_text import Path as KeyPath
 from sipbridge.core.errors import SipBridgeError
 from sipbridge.core.providers.media import media_offer, why_not_offered
 from sipbridge.settings.reading.setting_files import read_password_file, read_settings_file

@@ -1,4 +1,8 @@
-"""What somebody types becomes keys. I/O: the terminal, which it sets so that each key arrives at once."""
+"""Reads keys from the terminal, which it sets so that each key arrives at once. I/O: the terminal.
+
+Why not a library: importing blessed takes 0.1 s and prompt_toolkit's parser 0.2 s, against 0.03 s for this module, and
+either needs 16 MB more (measured 2026-12); a viewer that people start to look at a fault should be there at once.
+"""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def test_the_plan_is_shown_and_logged_without_secrets(caplog: pytest.LogCaptureF
             providers=(
                 third,
                 dataclasses.replace(first, on_account_not_found=OnAccountNotFound.DECLINE),
-                dataclasses.replace(outbound("Four"), name="a name\x1b[31m\non two lines"),
+                dataclasses.replace(outbound("Four"), name="a name\x1b[31m\non two lines\U000e0041"),
             ),
         )
     )
@@ -113,7 +113,7 @@ def test_the_plan_is_shown_and_logged_without_secrets(caplog: pytest.LogCaptureF
     assert shown == [
         "providers",
         "  ~ through One: onAccountNotFound",
-        "  + a name\\u001b[31m\\u000aon two lines",
+        "  + a name\\u001b[31m\\non two lines\\udb40\\udc41",
         "  - through Two",
         "  another order",
         "account pools",

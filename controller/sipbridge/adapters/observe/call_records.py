@@ -14,7 +14,7 @@ from sipbridge.core.calls.call_record import CallDecided, CallRecord
 from sipbridge.core.calls.routing import Bridge
 from sipbridge.core.observe import metrics
 from sipbridge.core.observe.metric import Metric
-from sipbridge.core.observe.printable import escape_unprintable
+from sipbridge.core.printable import escape_unprintable
 
 _log = logging.getLogger(__name__)
 

@@ -1,6 +1,10 @@
 """Lines go to a file or a stream from a native thread: whoever writes them never waits for a disk or a reader.
 
 A file may be moved away at any time, as logrotate does: the next line goes to a new one of the same name.
+
+Why not logging.handlers: a QueueListener runs in a `threading.Thread`, which gevent has made a greenlet, so a slow disk
+would hold up every call. A WatchedFileHandler loses the line that a full disk refuses. This one keeps it, writes the
+rest of a line that was written in part, and counts what it drops.
 """
 
 from __future__ import annotations

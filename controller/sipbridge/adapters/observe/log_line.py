@@ -16,7 +16,7 @@ from typing import Any, TextIO
 import orjson
 import structlog
 
-from sipbridge.core.observe.printable import escape_lines, escape_unprintable
+from sipbridge.core.printable import escape_lines, escape_unprintable
 
 RenderLine = Callable[[logging.LogRecord], str]
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from sipbridge.config.text.json_text import JsonText, Path
-from sipbridge.core.observe.printable import escape_unprintable
+from sipbridge.config.text.json_text import JsonText
+from sipbridge.config.text.source_text import Path
+from sipbridge.core.printable import escape_unprintable
 
 
 class Severity(Enum):

@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import NoReturn
 
-from sipbridge.config.text.json_text import ArrayPlace, JsonText, Mistake, ObjectPlace, Place, line_starts
+from sipbridge.config.text.json_text import ArrayPlace, JsonText, ObjectPlace, Place
+from sipbridge.config.text.source_text import Mistake, line_starts
 
 MAX_DEPTH = 32
 """Deepest nesting that is read; a providers file needs six."""

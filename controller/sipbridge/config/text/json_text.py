@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-Path = tuple[str | int, ...]
-"""The way from the root to a value: ``("providers", 0, "name")``."""
+from sipbridge.config.text.source_text import Mistake, Path, SourceText
 
 # What writes one character of a string: both halves of a surrogate pair, an escape, or the character itself.
 _CHARACTER = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[\s\S]|[^\\]")
 _STRING_OR_NO_BREAK_SPACE = re.compile(r'"(?:[^"\\]|\\[\s\S])*+"?|\u00a0')
-
-
-class Mistake(NamedTuple):
-    """Where the text is not what it should be (an index), and what to write instead."""
-
-    at: int
-    message: str
 
 
 class ObjectPlace(NamedTuple):
@@ -43,7 +33,7 @@ Place = ObjectPlace | ArrayPlace | int
 
 
 @dataclass(frozen=True)
-class JsonText:
+class JsonText(SourceText):
     """A JSON text that was read.
 
     Attributes:
@@ -53,7 +43,6 @@ class JsonText:
         place: where `value` is.
     """
 
-    text: str
     value: object
     mistakes: tuple[Mistake, ...]
     duplicates: tuple[Mistake, ...]
@@ -80,11 +69,6 @@ class JsonText:
                 return index
         return index if offset is None else self._index_in_string(index, offset)
 
-    def line_and_column(self, index: int) -> tuple[int, int]:
-        """Line and column of the character at `index`; both from 1, the column in characters."""
-        line = bisect_right(self._line_starts, index)
-        return line, index - self._line_starts[line - 1] + 1
-
     @cached_property
     def first_no_break_space(self) -> int | None:
         """Index of the first no-break space that is not part of a string."""
@@ -92,10 +76,6 @@ class JsonText:
             return None
         matches = _STRING_OR_NO_BREAK_SPACE.finditer(self.text)
         return next((match.start() for match in matches if match[0] == "\u00a0"), None)
-
-    @cached_property
-    def _line_starts(self) -> Sequence[int]:
-        return line_starts(self.text)
 
     def _index_in_string(self, quote: int, offset: int) -> int:
         index = quote + 1
@@ -105,11 +85,6 @@ class JsonText:
                 break
             index = match.end()
         return index
-
-
-def line_starts(text: str) -> list[int]:
-    """The index at which each line of `text` begins."""
-    return [0, *(match.end() for match in re.finditer("\n", text))]
 
 
 def _index(place: Place) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from sipbridge.core.accounts.account import Account
+from sipbridge.core.printable import escape_unprintable
 from sipbridge.services.operate.reload_plan import Change, PoolChange, ReloadPlan
 
 NOTHING = "nothing changes"
@@ -77,10 +78,8 @@ def _some(change: Change, accounts: Iterable[tuple[Account, tuple[str, ...]]], c
 
 
 def _line(change: Change, name: str, fields: tuple[str, ...]) -> str:
-    # A name of the file may hold anything: neither a second line nor a terminal's control sequence comes of it.
-    printable = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in name)
     what = ", ".join(_WORDS.get(field, field) for field in fields)
-    return f"  {change.value} {printable}{': ' if what else ''}{what}"
+    return f"  {change.value} {escape_unprintable(name)}{': ' if what else ''}{what}"
 
 
 def _counts(*counts: tuple[str, int]) -> str:

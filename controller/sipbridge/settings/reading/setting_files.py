@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sipbridge.config.text.diagnostic import Diagnostic, Severity
-from sipbridge.config.text.json_text import Path
+from sipbridge.config.text.source_text import Path
 from sipbridge.settings.reading.setting_sources import SettingSources
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from sipbridge.config.schema import unknown_name
 from sipbridge.config.text.diagnostic import Diagnostic, Severity
-from sipbridge.config.text.json_text import Path
+from sipbridge.config.text.source_text import Path
+from sipbridge.config.text.toml_text import TomlText, parse_toml
 from sipbridge.settings.reading.setting_values import Kind, convert
-from sipbridge.settings.reading.toml_text import TomlText, parse_toml
 
 _Tell = Callable[[Severity, str], Diagnostic]
 

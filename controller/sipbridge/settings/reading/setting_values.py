@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from sipbridge.config.text.json_text import Path
+from sipbridge.config.text.source_text import Path
 
 _T = TypeVar("_T")
 

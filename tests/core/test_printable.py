@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sipbridge.core.observe.printable import escape_lines, escape_unprintable
+from sipbridge.core.printable import escape_lines, escape_unprintable
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sipbridge.config.text.json_text import Mistake, Path, line_starts
+from sipbridge.config.text.source_text import Mistake, Path, SourceText, line_starts
 
 _KEY = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
 _DOTTED_KEY = rf"{_KEY}(?:[ \t]*\.[ \t]*{_KEY})*"
@@ -22,7 +22,7 @@ _PLACE_IN_MESSAGE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of docume
 
 
 @dataclass(frozen=True)
-class TomlText:
+class TomlText(SourceText):
     """A TOML text that was read.
 
     Attributes:
@@ -30,7 +30,6 @@ class TomlText:
         mistake: where and why it could not be read.
     """
 
-    text: str
     value: dict[str, Any]
     mistake: Mistake | None
 
@@ -44,10 +43,6 @@ class TomlText:
             path = path[:-1]
         key, value = self._places.get(path, (0, 0))
         return key if at_key else value
-
-    def line_and_column(self, index: int) -> tuple[int, int]:
-        """Line and column of the character at `index`; both from 1, the column in characters."""
-        return self.text.count("\n", 0, index) + 1, index - self.text.rfind("\n", 0, index)
 
     @cached_property
     def _places(self) -> dict[Path, tuple[int, int]]:
