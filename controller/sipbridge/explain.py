@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sipbridge.core.bridge_config import BridgeConfig, PoolConfig
-from sipbridge.core.calls.dial_string import format_dial_string
+from sipbridge.core.calls.dial_string import format_dial_string, sent_address
 from sipbridge.core.calls.routing import Bridge, DeclineReason, MediaDefaults, TraceStep, Verdict, route
 from sipbridge.core.calls.routing_table import routing_table
 from sipbridge.core.gateways.gateway import GatewayName, gateway_stem
@@ -65,8 +65,8 @@ def explain(
         gateway = GatewayName(f"{gateway_stem(decision.line.account)}.*")
         told |= {
             "request_uri": decision.to.uri.text,
-            "to": str(decision.to),
-            "from": str(decision.from_),
+            "to": sent_address(decision.to),
+            "from": sent_address(decision.from_),
             "next_hop": decision.next_hop.text,
             "path": "direct" if decision.edge is None else "edge",
             "path_reason": _path_reason(decision),

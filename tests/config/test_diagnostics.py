@@ -248,6 +248,13 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
             "every call will be declined"
         ],
     ),
+    "template that quotes a display name again": (
+        ('"{incoming.to}"', '▲"\\"{incoming.to.displayName}\\" <{incoming.to}>"'),
+        [
+            'warning: comes to """Callee"" <sip:callee@a.example>", which is no SIP URI: '
+            "every call with a display name will be declined"
+        ],
+    ),
     # URIs
     "bare host": (
         ('"sip:proxy.example.org"', '▲"proxy.example.org"'),

@@ -44,7 +44,10 @@ _BELIEVES_ANY_FROM = (
 )
 
 # Stand in for any call and any account, to see what a template comes to.
-_SOME_CALL = CallRequest("sip:callee@a.example", "<sip:caller@b.example>", "<sip:callee@a.example>")
+_SOME_CALLS = (
+    CallRequest("sip:callee@a.example", "<sip:caller@b.example>", "<sip:callee@a.example>"),
+    CallRequest("sip:callee@a.example", '"Caller" <sip:caller@b.example>', '"Callee" <sip:callee@a.example>'),
+)
 _SOME_ACCOUNT = Account(parse_sip_uri("sip:line@c.example"), alias=parse_sip_uri("sip:person@d.example"))
 
 
@@ -207,12 +210,16 @@ def _address_template(text: str | None, path: Path, report: Report) -> Template 
     template = _template(text, path, TemplateScope.INVITE, report)
     if template is None:
         return None
-    rendered = template.render(_SOME_CALL, _SOME_ACCOUNT)
-    try:
-        parse_name_addr(rendered)
-    except UriError:
-        hint = "" if "sip:" in rendered or "sips:" in rendered else ', because it does not begin with "sip:"'
-        report.warning(path, f'comes to "{rendered}", which is no SIP URI{hint}: every call will be declined')
+    for call in _SOME_CALLS:
+        rendered = template.render(call, _SOME_ACCOUNT)
+        try:
+            parse_name_addr(rendered)
+        except UriError:
+            begins = "sip:" in rendered or "sips:" in rendered
+            hint = "" if begins else ', because it does not begin with "sip:"'
+            declined = "every call" if call is _SOME_CALLS[0] else "every call with a display name"
+            report.warning(path, f'comes to "{rendered}", which is no SIP URI{hint}: {declined} will be declined')
+            break
     return template
 
 

@@ -269,6 +269,45 @@ def test_a_bare_uri_keeps_its_parameters_in_a_template_and_loses_them_in_a_heade
     assert parse_header_address(text).uri.parameters == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "uri"),
+    [
+        (r'"An\"n" sip:ann@h', 'An"n', "sip:ann@h"),
+        (r'"a\\b" sip:ann@h', r"a\b", "sip:ann@h"),
+        ('"a <b>" sip:ann@h', "a <b>", "sip:ann@h"),
+        ('"a <b>" <sip:ann@h>', "a <b>", "sip:ann@h"),
+        ('"Joe" sip:joe@h;user=phone', "Joe", "sip:joe@h;user=phone"),
+        ("Joe Doe sip:joe@h;user=phone", "Joe Doe", "sip:joe@h;user=phone"),
+        ('"Joe"sips:joe@h', "Joe", "sips:joe@h"),
+        ("Joe Doe<sip:joe@h>", "Joe Doe", "sip:joe@h"),
+        ('"" sip:joe@h', "", "sip:joe@h"),
+        ('"  "\tsip:joe@h ', "", "sip:joe@h"),
+        (" sip:joe@h", "", "sip:joe@h"),
+        ("Taxi: sip:joe@h", "Taxi:", "sip:joe@h"),
+    ],
+)
+def test_name_before_a_bare_uri(text: str, name: str, uri: str) -> None:
+    assert parse_name_addr(text) == NameAddr(parse_sip_uri(uri), name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'sip:"An n"@h',
+        "sip:An n@h",
+        '"An" tel:+33',
+        "An ann@h",
+        'a "b" sip:ann@h',
+        '"a" b sip:ann@h',
+        '"An sip:ann@h',
+        "",
+    ],
+)
+def test_what_is_before_a_bare_uri_and_no_name(text: str) -> None:
+    with pytest.raises(UriError):
+        parse_name_addr(text)
+
+
 @given(st.text(), sip_uris())
 @example("", parse_sip_uri("sip:;@192.0.2.4;lr"))
 def test_a_name_addr_is_written_so_that_it_reads_the_same(name: str, uri: SipUri) -> None:

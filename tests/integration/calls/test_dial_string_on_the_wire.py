@@ -52,7 +52,7 @@ def _gateways(freeswitch: FreeSwitch) -> None:
 
 def bridge_decision(
     callee: SipPeer,
-    to: str = "sip:bob@jabiru.example.org;user=phone",
+    to: str | NameAddr = "sip:bob@jabiru.example.org;user=phone",
     from_: NameAddr | None = None,
     *,
     transport: str = "udp",
@@ -68,7 +68,7 @@ def bridge_decision(
     protection = media_offer(media, None, has_edge=False)
     assert protection is not None
     line = pool.add(Account(ALICE))
-    to_ = NameAddr(parse_sip_uri(to))
+    to_ = to if isinstance(to, NameAddr) else NameAddr(parse_sip_uri(to))
     return Bridge(provider, line, to_, from_ or NameAddr(ALICE), proxy, uses_gateway, protection, ())
 
 
@@ -184,11 +184,21 @@ def test_uri_arrives_as_an_equivalent_one(
         ("%41 %s", "%41 %s"),
         ("[leg_timeout=3]a=b;c", "[leg_timeout=3]a=b;c"),
         ("&amp; (x) @", "&amp; (x) @"),
-        ('the "boss"', "the \u2019boss\u2019"),
-        ("O'Brien 'n' sons", "O\u2019Brien \u2019n\u2019 sons"),
-        ("a\\b", "a b"),
+        ('the "boss"', r"the \"boss\""),
+        ('An"n', r"An\"n"),
+        ("O'Brien 'n' sons", "O'Brien 'n' sons"),
+        ("\\'\\'", r"\\'\\'"),
+        ("a\\b", r"a\\b"),
+        ("CORP\\nancy\\tom\\sam\\rob", r"CORP\\nancy\\tom\\sam\\rob"),
+        ('\\"\\\\', r"\\\"\\\\"),
+        ("a|b'|", "a|b'|"),
+        ("a <b> c^^,", "a <b> c^^,"),
+        ("$$5 's", "$$5 's"),
+        ("$$5", "$$5"),
+        ("two  spaces", "two  spaces"),
         ("a :_: b", "a : : b"),
-        ("${hostname}", "hostname"),
+        ("${hostname}", "$ hostname"),
+        ("${hostname}'s", "$ hostname 's"),
         ("x\r\nX-Forged: yes", "x X-Forged: yes"),
         ("n" * 900, "n" * 900),
     ],
@@ -197,9 +207,11 @@ def test_uri_arrives_as_an_equivalent_one(
 def test_display_name_arrives(
     freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer, name: str, arrives: str | None
 ) -> None:
-    invite = _busy_call(freeswitch, caller, callee, "sip:bob@jabiru.example.org", NameAddr(ALICE, name))
+    to = NameAddr(parse_sip_uri("sip:bob@jabiru.example.org"), name)
+    invite = _busy_call(freeswitch, caller, callee, to, NameAddr(ALICE, name))
     quoted = "" if arrives is None else f'"{arrives}" '
     assert without_tag(invite["From"]) == f"{quoted}<{ALICE}>"
+    assert invite["To"] == f"{quoted}<sip:bob@jabiru.example.org>"
     assert "X-Forged" not in invite
 
 
@@ -290,7 +302,9 @@ def test_next_hop_that_is_not_there_is_503_at_once(freeswitch: FreeSwitch, calle
     call.ended()
 
 
-def _busy_call(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer, to: str, from_: NameAddr) -> SipMessage:
+def _busy_call(
+    freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer, to: str | NameAddr, from_: NameAddr
+) -> SipMessage:
     """Call a callee that is busy; the INVITE that it got."""
     callee.rule = BUSY
     call = place_call(freeswitch, caller)

@@ -5,8 +5,12 @@ and ``${…}`` expansions. Everything that comes from a caller is a URI that has
 name, and this module makes sure that neither can mean anything but itself:
 
 - ``{``, ``}``, ``|``, ``\``, ``<``, ``>``, ``"``, ``^`` and control characters are not in the grammar of a SIP URI, so
-  no ``${``, no end of the variables and no line end can come from one. Display names lose them, and get a typographic
-  quote for the plain ones.
+  no ``${``, no end of the variables and no line end can come from one.
+- A display name is quoted for SIP, and then escaped for each of the three times that FreeSWITCH resolves escapes
+  (`_ESCAPES`). `sent_name` replaces what cannot be escaped: braces, control characters, ``:_:``.
+- An escaped name is only ever resolved three times: the variable `_ONCE_ONLY`, in front of it, holds a comma, which
+  tears the whole apart for the *inline* dialplan: that would resolve escapes twice more, and make a line end of
+  ``\n``.
 - ``'`` would open a quotation: written ``%27``, which is the same URI (RFC 3261 §19.1.4, it is a *mark*).
 - ``,`` separates variables, and is legal in a user part: ``|`` is made the separator instead.
 - ``:_:`` separates enterprise originates and is legal in a parameter: its underscore is written ``%5F``.
@@ -29,7 +33,7 @@ import re
 
 from sipbridge.core.calls.routing import Bridge
 from sipbridge.core.gateways.gateway import GatewayName
-from sipbridge.core.sip.uri import NameAddr, SipUri
+from sipbridge.core.sip.uri import NameAddr, SipUri, quote_display_name
 
 ACCOUNT_VARIABLE = "sip_bridge_account"
 """The variable of an A leg that holds the id of the account whose line it has."""
@@ -40,12 +44,17 @@ NEXT_HOP_HEADER = "X-Sipbridge-Next-Hop"
 MEDIA_HEADER = "X-Sipbridge-Media"
 """Tells the edge what to make of its offer; without it media goes past the edge."""
 
-_UNSAFE_IN_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{}|\\<>$^]+")
-_QUOTES = str.maketrans({"'": "\u2019", '"': "\u2019"})
+_LONGEST_NAME = 1024
+_UNSAFE_IN_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{}]+")
 _UNSAFE_IN_USER = re.compile(r"[^A-Za-z0-9+.\-]+")
 _PLAIN_URI = re.compile(r"sip:[A-Za-z0-9+._-]{1,64}@[A-Za-z0-9.:\[\]-]{1,128}(;user=phone)?")
 _PLAIN_NAME = re.compile(r"[\w ,.-]{0,64}")
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f{}|\\^']|:_:")
+# FreeSWITCH resolves escapes when it expands the argument, when it separates the variables, and when it splits a name
+# from its value. Only the second of these knows "|".
+_ESCAPES = str.maketrans({"\\": "\\" * 8, "'": "\\" * 6 + "'", "|": "\\\\|"})
+_ESCAPED = re.compile(r"(?:\\{8}|\\{6}'|\\{2}\||\\\$)+")
+_ONCE_ONLY = ("sip_bridge_escaped", "," + "\\" * 8 + ".")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f{}|\\']|:_:")
 
 
 def format_dial_string(
@@ -83,6 +92,9 @@ def format_dial_string(
         variables += (("sip_transport", leaves_to.transport),)
     shown = f"{_UNSAFE_IN_USER.sub('', bridge.to.uri.user) or 'anonymous'}@{bridge.to.uri.hostport}"
     destination = f"gateway/{gateway}/{shown}" if bridge.uses_gateway else f"{sofia_profile}/sip:{shown}"
+    if _ONCE_ONLY in variables:
+        # Only an argument with such an escape is expanded, and then "$$" would be "$".
+        variables = tuple((name, value.replace("$", r"\$")) for name, value in variables)
     of_a_leg = f"{ACCOUNT_VARIABLE}={bridge.line.id}" + (",bypass_media=true" if bridge.media.passes_through else "")
     return (
         f"%[{of_a_leg}]"
@@ -93,8 +105,30 @@ def format_dial_string(
     )
 
 
+def sent_name(display_name: str) -> str:
+    """A display name as it is sent: what FreeSWITCH cannot carry is a space instead.
+
+    That is control characters, ``{``, ``}``, the underscore of ``:_:``, and in a name with a comma the colons. A name
+    of more than 1,024 characters is cut: an escape takes up to 16 for one.
+    """
+    if _PLAIN_NAME.fullmatch(display_name):
+        return display_name.strip(" ")
+    name = display_name[:_LONGEST_NAME].replace(":_:", ": :").replace(":_:", ": :")
+    if "," in name:
+        name = name.replace(":", " ")
+    return _UNSAFE_IN_NAME.sub(" ", name).strip()
+
+
+def sent_address(address: NameAddr) -> str:
+    r"""An address as To or From has it on the wire: ``"An\"n" <sip:ann@example.org>``, without a name the URI alone."""
+    uri, name = _format_uri(address.uri), quote_display_name(sent_name(address.display_name))
+    return f"{name} <{uri}>" if name else uri
+
+
 def _exact_ends(bridge: Bridge, to: str) -> tuple[tuple[str, str], ...]:
-    return ("sip_force_full_to", f"<{to}>"), ("sip_force_full_from", _format_name_addr(bridge.from_))
+    to_, from_ = _quoted(bridge.to.display_name) + f"<{to}>", _format_name_addr(bridge.from_)
+    once_only = (_ONCE_ONLY,) if "\\" in to_ + from_ else ()
+    return *once_only, ("sip_force_full_to", to_), ("sip_force_full_from", from_)
 
 
 def _recoverable_ends(bridge: Bridge, to: str, sofia_profile: str) -> tuple[tuple[str, str], ...]:
@@ -104,8 +138,9 @@ def _recoverable_ends(bridge: Bridge, to: str, sofia_profile: str) -> tuple[tupl
     Where it would not take an address or a name as it is, it is forced to, and the call is written down under no
     profile, so that it is not taken up.
     """
-    from_, name = _format_uri(bridge.from_.uri), _format_name(bridge.from_.display_name)
-    if not (_PLAIN_URI.fullmatch(to) and _PLAIN_URI.fullmatch(from_) and _PLAIN_NAME.fullmatch(name)):
+    from_, name = _format_uri(bridge.from_.uri), sent_name(bridge.from_.display_name)
+    is_plain = _PLAIN_URI.fullmatch(to) and _PLAIN_URI.fullmatch(from_) and _PLAIN_NAME.fullmatch(name)
+    if not is_plain or bridge.to.display_name:
         of_no_profile = ("sofia_profile_name", sofia_profile), ("recovery_profile_name", "none")
         return (*_exact_ends(bridge, to), *of_no_profile)
     return (
@@ -126,20 +161,19 @@ def _format_uri(uri: SipUri) -> str:
     return text.replace(":_:", ":%5F:").replace(":_:", ":%5F:") if ":_:" in text else text
 
 
-def _format_name(display_name: str) -> str:
-    name = display_name.translate(_QUOTES).replace(":_:", ": :").replace(":_:", ": :")
-    if "," in name:
-        name = name.replace(":", " ")
-    return " ".join(_UNSAFE_IN_NAME.sub(" ", name).split())
-
-
 def _format_name_addr(address: NameAddr) -> str:
-    name = _format_name(address.display_name)
-    return f'"{name}" <{_format_uri(address.uri)}>' if name else f"<{_format_uri(address.uri)}>"
+    return f"{_quoted(address.display_name)}<{_format_uri(address.uri)}>"
+
+
+def _quoted(display_name: str) -> str:
+    name = sent_name(display_name)
+    if _PLAIN_NAME.fullmatch(name):
+        return f'"{name}" ' if name else ""
+    return quote_display_name(name).translate(_ESCAPES) + " "
 
 
 def _checked(value: str) -> str:
     """The last line of defence: what reaches this with a delimiter in it is a defect, and no call is worth that."""
-    if _FORBIDDEN.search(value):
+    if _FORBIDDEN.search(_ESCAPED.sub("", value) if "\\" in value else value):
         raise AssertionError(f"unsafe text for a dial string: {value!r}")
     return value

@@ -51,6 +51,8 @@ _ESCAPE = re.compile(_ESCAPED)
 _USER_SAFE = "-_.!~*'()&=+$,;?/"
 _NOTHING_TO_ESCAPE = re.compile(rf"[A-Za-z0-9{re.escape(_USER_SAFE)}]*+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# What stands before a bare URI: a quoted name, or anything that could not be the beginning of another URI.
+_NAME_BEFORE_URI = re.compile(r'\s*+(?:"((?:[^"\\]++|\\.)*+)"\s*+|((?!\s*+[Ss][Ii][Pp][Ss]?:)[^"<>]*\s))', re.DOTALL)
 
 
 class SipUri(NamedTuple):
@@ -180,20 +182,26 @@ def parse_sip_uri(text: str) -> SipUri:
 
 
 def parse_name_addr(text: str) -> NameAddr:
-    """Parse what a rendered template holds: a name-addr or a bare URI.
+    """Parse what a rendered template holds: a name-addr, or a bare URI, with or without a display name before it.
 
     Header parameters after the angle brackets are dropped. A ``;`` after a bare URI would start header parameters in a
     header; here it is read as part of the URI, which is what someone who writes a template means.
 
     Args:
-        text: such as ``"Alice" <sip:alice@example.org>`` or ``sip:alice@example.org;user=phone``.
+        text: such as ``"Alice" <sip:alice@example.org>``, ``sip:alice@example.org;user=phone`` or
+            ``"Alice" sip:alice@example.org;user=phone``. An empty name is no name.
 
     Raises:
-        UriError: it is neither.
+        UriError: it is none of these.
 
-    Source: RFC 3261 §20.10, §25.1.
+    Source: RFC 3261 §20.10, §25.1; Flexisip's SIP bridge for a name before a bare URI.
     """
-    return _parse_name_addr(text) if "<" in text else NameAddr(parse_sip_uri(text.strip()))
+    name = _NAME_BEFORE_URI.match(text)
+    if "<" in text[name.end() if name else 0 :]:
+        return _parse_name_addr(text)
+    if name is None:
+        return NameAddr(parse_sip_uri(text.strip()))
+    return NameAddr(parse_sip_uri(text[name.end() :].strip()), _display_name(name[1] or "", (name[2] or "").strip()))
 
 
 def parse_header_address(text: str) -> NameAddr:
