@@ -1,4 +1,4 @@
-"""Settings, metrics, schema and manuals become pages. Writes docs/*.md, docs/man; with ``--check`` it only compares."""
+"""Writes docs/*.md and docs/man from settings, metrics, schema and manuals; with ``--check`` it only compares."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ HEADER = """# Settings
 
 <!-- Made by docs/generate.py from controller/sipbridge/settings/: change it there. -->
 
-`sipbridge` reads `/etc/sipbridge/sipbridge.toml`, or the file that `--settings` or `SIPBRIDGE_SETTINGS` names. Every
-setting can also be given in the environment, which goes before the file. Relative paths in the file begin at its
-folder.
+`sipbridge` reads its settings from `/etc/sipbridge/sipbridge.toml`, or from the file that `--settings` or
+`SIPBRIDGE_SETTINGS` names. It reads them once, at the start. The file is TOML. Units are in the names of the settings:
+`_s` is seconds.
+
+Every setting can also be given in the environment; the environment overrides the file. Relative paths in the file begin
+at the folder of the file.
 """
 
 
@@ -27,9 +30,9 @@ METRICS_HEADER = """# Metrics
 
 <!-- Made by docs/generate.py from controller/sipbridge/core/observe/metrics.py: change it there. -->
 
-What `/metrics` tells Prometheus, beside the `process_` and `python_` metrics of prometheus-client. Labels are names
-from the providers file or from fixed lists, never what callers send. How to scrape it, and what to make of it, is in
-[observability.md](observability.md).
+These are the metrics that `/metrics` serves, in addition to the `process_` and `python_` metrics of prometheus-client.
+Labels are names from the providers file or from fixed lists, never text from callers.
+[Observability](observability.md) says how to scrape them and what to do about them.
 
 | metric | kind | labels | |
 | --- | --- | --- | --- |
@@ -58,7 +61,7 @@ def settings_reference() -> str:
 
 
 def configuration_page() -> str:
-    """The page on providers files, with the part made anew that their schema says."""
+    """The page on providers files, with a new reference part from their schema."""
     page = (DOCS / "configuration.md").read_text("utf-8")
     before, begin, rest = page.partition(
         "<!-- Made by docs/generate.py from providers.schema.json: change it there. -->\n"
@@ -68,7 +71,7 @@ def configuration_page() -> str:
 
 
 def pages() -> Mapping[Path, str]:
-    """Everything that is made here, by its file."""
+    """The text of every generated file."""
     return {
         DOCS / "settings.md": settings_reference(),
         DOCS / "metrics.md": metrics_reference(),

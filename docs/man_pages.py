@@ -75,9 +75,10 @@ def _settings_page() -> str:
 
 
 _SETTINGS = """
-`sipbridge` reads `/etc/sipbridge/sipbridge.toml`, or the file that `--settings` or `SIPBRIDGE_SETTINGS` names, at its
-start only. Every setting can also be given in the environment, which goes before the file. Relative paths in the file
-begin at its folder. The file is TOML; units are in the names of the settings: `_s` is seconds.
+`sipbridge` reads its settings from `/etc/sipbridge/sipbridge.toml`, or from the file that `--settings` or
+`SIPBRIDGE_SETTINGS` names. It reads them once, at the start. The file is TOML. Units are in the names of the settings:
+`_s` is seconds. Every setting can also be given in the environment; the environment overrides the file. Relative paths
+in the file begin at the folder of the file.
 """
 _SETTINGS_EXAMPLE = """providers_file = "providers.json"
 

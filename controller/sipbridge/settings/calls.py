@@ -22,10 +22,10 @@ _SipStatus = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class DeclineSettings:
-    """``[calls.decline]``: the SIP status of a declined call, by reason.
+    """``[calls.decline]``: the SIP status of a declined call, for each reason.
 
-    All but the last two are 488 unless set, as in the reference. A proxy in front that tries other ways on 5xx wants
-    other ones.
+    All but the last two are 488 by default, as in the reference. Set other ones if a proxy in front should try
+    another way on 5xx.
     """
 
     no_provider: _SipStatus = "488 Not Acceptable Here"
@@ -35,63 +35,64 @@ class DeclineSettings:
     """The provider's pool has no account for the call, and ``onAccountNotFound`` is ``decline``."""
 
     not_registered: _SipStatus = "488 Not Acceptable Here"
-    """The account was found, but is not registered although it has to be."""
+    """The account was found, but it must be registered and is not."""
 
     lines_taken: _SipStatus = "488 Not Acceptable Here"
-    """The account was found, but carries ``maxCallsPerLine`` calls already."""
+    """The account was found, but already carries ``maxCallsPerLine`` calls."""
 
     bad_address: _SipStatus = "488 Not Acceptable Here"
-    """What a template comes to, or an address of the call, is no SIP URI."""
+    """A template gives an invalid SIP URI, or an address of the call is one."""
 
     media_not_offered: _SipStatus = "488 Not Acceptable Here"
-    """FreeSWITCH cannot offer the media protection that is asked for."""
+    """FreeSWITCH cannot offer the requested media protection."""
 
     draining: _SipStatus = "503 Service Unavailable"
-    """The provider or the account is drained (``sipbridge drain``). 503, so that the proxy in front goes elsewhere."""
+    """The provider or the account is drained (``sipbridge drain``). 503, so that the proxy in front tries another
+    bridge."""
 
     overload: _SipStatus = "503 Service Unavailable"
-    """There are more calls than `max_calls_per_s`. The few that FreeSWITCH has taken before it is told to refuse them
-    itself, always with 503, get this one."""
+    """More calls arrive than `max_calls_per_s`. Only the few calls get this status that FreeSWITCH had accepted
+    before it was told to refuse them; FreeSWITCH itself always answers 503."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallSettings:
-    """``[calls]``: what calls get.
+    """``[calls]``: limits and defaults for calls.
 
-    How long a call waits parked for a decision is not set here but in FreeSWITCH's dialplan (``park_timeout``), because
-    it matters just when there is no controller.
+    How long a parked call waits for a decision is set in FreeSWITCH's dialplan (``park_timeout``), not here, because
+    it matters only when no controller is running.
     """
 
     lease_s: Annotated[int, Between(2, 60)] = 6
-    """How long FreeSWITCH goes on parking calls after the last sign of life of the controller; then it answers 503
-    itself. Renewed three times in this span. Shorter refuses calls after a short pause, longer lets calls wait in
-    vain."""
+    """How long FreeSWITCH keeps parking calls after the controller last renewed the lease. After that it answers 503
+    itself. The controller renews the lease three times in this time. A short lease refuses calls after a short pause
+    of the controller; a long one lets calls wait in vain."""
 
     max_calls_per_s: Annotated[float, Between(1, 10_000)] = 100.0
-    """New calls that are let in each second, from both sides together, and as many at once after a rest. While there
-    are more, FreeSWITCH answers the excess with 503 and Retry-After before it costs anything, so that those that were
-    let in are carried as well as ever. A FreeSWITCH with two cores carries about 150 a second: beyond what it can carry
-    it takes twice as long for every call, and all callers wait."""
+    """New calls accepted per second, from both sides together. After a quiet time, as many may arrive at once.
+    FreeSWITCH answers the excess with 503 and Retry-After, at almost no cost, so that accepted calls are carried as
+    well as ever. A FreeSWITCH with two cores carries about 150 a second. Beyond what it can carry, every call takes
+    twice as long, and all callers wait."""
 
     drain_timeout_s: Annotated[float, Between(0, 86400)] = 0.0
-    """Longest time that stopping waits for calls to end, while new ones get 503. None by default: calls go on in
-    FreeSWITCH without the controller, so a restart of the controller alone should be short. Where FreeSWITCH is
-    stopped after it, set what calls usually take, and systemd's stop timeout higher."""
+    """How long a stop waits for calls in progress to end, at most; new calls get 503 meanwhile. 0 by default: calls
+    continue in FreeSWITCH without the controller, so a restart of the controller alone should be short. If
+    FreeSWITCH is stopped after the controller, set the usual length of a call, and a longer stop timeout in systemd."""
 
     recover: bool = False
-    """Whether calls are taken up again after FreeSWITCH died and was started anew: both sides get an INVITE within the
-    call, and sound from the new FreeSWITCH. It takes ``sipbridge_track_calls`` of FreeSWITCH's variables as well, which
-    has FreeSWITCH write down every answered call, and costs it time. Off, callers and callees have to call again."""
+    """Whether calls are recovered after FreeSWITCH died and was restarted: both sides get an INVITE within the call,
+    and audio comes from the new FreeSWITCH. This also needs FreeSWITCH's variable ``sipbridge_track_calls``, which
+    makes FreeSWITCH write down every answered call, at a cost in time. If off, the call is lost and must be made
+    again."""
 
     media_encryption: MediaEncryption = MediaEncryption.NONE
-    """How RTP is protected when a provider does not say (``mediaEncryption``). None, as in the reference."""
+    """How RTP is protected if the provider has no ``mediaEncryption``. None by default, as in the reference."""
 
     enable_avpf: bool | None = None
-    """Whether RTP feedback is offered when a provider does not say (``enableAvpf``). Unset, it follows from the
-    encryption."""
+    """Whether RTP feedback is offered if the provider has no ``enableAvpf``. If unset, it depends on the encryption."""
 
     decline: DeclineSettings = DeclineSettings()
-    """The SIP status of a declined call, by reason."""
+    """The SIP status of a declined call, for each reason."""
 
     @property
     def status_lines(self) -> Mapping[DeclineReason, str]:

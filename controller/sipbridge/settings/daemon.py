@@ -13,16 +13,17 @@ from sipbridge.settings.reading.setting_values import Between
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """``[network]``: what is done when an address, a link or a default route of this host changes."""
+    """``[network]``: what happens when an address, a link or a default route of this host changes."""
 
     watch: bool = True
-    """Whether it is watched. When the address of the provider profile is back, or a default route is new, all accounts
-    register again, at the pace of their pools; a profile that is bound to an address of the past, and configured for
-    another one now (``$${local_ip_v4}``), is started again. Only where FreeSWITCH is reached over loopback."""
+    """Whether sipbridge follows these changes. When the address of the provider profile is back, or there is a new
+    default route, all accounts register again, at the pace of their pools. A profile that is bound to an old address
+    and configured for the new one (``$${local_ip_v4}``) is restarted. Works only if FreeSWITCH is reached over
+    loopback."""
 
     stable_s: Annotated[float, Between(0.1, 60)] = 1.0
-    """How long the network has to stay as it is before anything is done. A link that flaps should not make thousands of
-    accounts register each time; a second is more than the changes take that belong together."""
+    """How long the network must stay unchanged before sipbridge acts. A link that flaps should not make thousands of
+    accounts register each time. Changes that belong together take less than a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +31,25 @@ class ControlSettings:
     """``[control]``: how commands such as ``sipbridge info`` reach the daemon."""
 
     socket: Path = Path("/run/sipbridge/control.sock")
-    """The UNIX socket, which owner and group may use (mode 0660). In /run, because it is worth nothing after a
+    """The UNIX socket. Its owner and its group may use it (mode 0660). It is in /run because it has no value after a
     restart."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """``[http]``: metrics and health, for Prometheus and whoever watches services."""
+    """``[http]``: metrics and health, for Prometheus and other monitoring systems."""
 
     host: Host = "127.0.0.1"
-    """Where ``/metrics``, ``/healthz`` and ``/readyz`` are served. They can only be read, but by everyone who reaches
-    them, and name providers and pools: loopback, or an address of the network that Prometheus is in."""
+    """The address that serves ``/metrics``, ``/healthz`` and ``/readyz``. They are read-only, but anybody who
+    reaches the address can read them, and they contain the names of providers and pools. Use loopback, or an address
+    in the network of Prometheus."""
 
     port: Annotated[int, Between(0, 65535)] = 9461
-    """TCP port; 0 serves none of it."""
+    """TCP port. 0 switches metrics and health off."""
 
     ready_registered_percent: Annotated[float, Between(0, 100)] = 50.0
-    """How many of the accounts that have to register must be registered for ``/readyz`` to answer 200. Half: below
-    that something is wrong with all of them rather than with some."""
+    """``/readyz`` answers 200 only if this share of the accounts that must register is registered. With less than
+    half, something is wrong with all of them rather than with some."""
 
 
 class LogLevel(Enum):
@@ -69,14 +71,14 @@ class LogFormat(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LoggingSettings:
-    """``[logging]``: what is logged; it goes to standard error."""
+    """``[logging]``: what is logged. The log goes to standard error."""
 
     level: LogLevel = LogLevel.INFO
-    """The least serious message that is logged. ``info`` has a line or two for each call, ``debug`` every event."""
+    """The least serious level that is logged. ``info`` has a line or two for each call, ``debug`` has every event."""
 
     format: LogFormat = LogFormat.AUTO
-    """``console`` is text with key=value, ``json`` a JSON object a line. ``auto`` is ``json`` where standard error
-    leads to journald, which is where machines look for it, and ``console`` elsewhere."""
+    """``console`` is text with key=value; ``json`` is one JSON object per line. ``auto`` is ``json`` if standard
+    error goes to journald, where programs read it, and ``console`` otherwise."""
 
     @property
     def as_json(self) -> bool | None:
@@ -89,5 +91,5 @@ class CdrSettings:
     """``[cdr]``: call detail records."""
 
     file: Path | None = None
-    """Where a line of JSON is added for each call that is over, such as ``/var/log/sipbridge/cdr.jsonl``; none by
-    default, because it says who called whom. It may be moved away at any time, as logrotate does."""
+    """The file that gets a line of JSON for each call that is over, such as ``/var/log/sipbridge/cdr.jsonl``. None
+    by default, because it records who called whom. It may be moved away at any time, as logrotate does."""

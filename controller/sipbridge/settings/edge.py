@@ -26,25 +26,25 @@ class EdgeAccounts(Enum):
 class EdgeSettings:
     """``[edge]``: the Kamailio and the rtpengine beside FreeSWITCH, for what FreeSWITCH alone cannot do.
 
-    It answers challenges for accounts with a digest hash, and offers AVPF, SDES with AVPF, and DTLS-SRTP without AVPF.
-    Its configuration is in ``freeswitch/edge``.
+    The edge answers challenges for accounts with a digest hash, and offers AVPF, SDES with AVPF, and DTLS-SRTP
+    without AVPF. Its configuration is in ``freeswitch/edge``.
     """
 
     enabled: bool = False
-    """Whether there is one. Without it, accounts and media that need it are refused when the providers file is
+    """Whether there is an edge. Without it, accounts and media that need it are refused when the providers file is
     checked."""
 
     address: _AddressAndPort = "127.0.0.1:5090"
-    """Where Kamailio takes requests from FreeSWITCH, over UDP: its inside socket."""
+    """The address and UDP port on which Kamailio takes requests from FreeSWITCH: its inside socket."""
 
     rpc_socket: Path = Path("/run/sipbridge-edge/rpc.sock")
-    """Kamailio's UNIX datagram socket for JSON-RPC. Whoever may write to it reads and sets the accounts' secrets: only
-    the group that the two have in common should."""
+    """Kamailio's UNIX datagram socket for JSON-RPC. Anybody who may write to it can read and set the secrets of
+    accounts: only the group that sipbridge and Kamailio share should have access."""
 
     accounts: EdgeAccounts = EdgeAccounts.NEEDED
-    """Which accounts go through it. ``needed``: those with a digest hash, those with a password that FreeSWITCH cannot
-    send, and those of a pool with a provider that asks for media that needs the edge. ``all``: all of them. An account
-    has one path, for registration and calls alike."""
+    """Which accounts use the edge. ``needed``: accounts with a digest hash, accounts with a password that FreeSWITCH
+    cannot send, and accounts of a pool with a provider whose media need the edge. ``all``: all accounts. An account
+    uses the same path for registration and calls."""
 
     @property
     def edge(self) -> Edge | None:

@@ -42,60 +42,60 @@ _Channel = Annotated[str, Matches(r"[^\s\x00-\x1f\x7f]+", "the name of a channel
 
 @dataclass(frozen=True, slots=True)
 class RedisSettings:
-    """``[redis]``: the Redis server that tells which accounts of the database have changed.
+    """``[redis]``: the Redis server that announces which accounts of the database have changed.
 
-    Without one, accounts are loaded from their databases at start and at ``sipbridge reload`` alone.
+    Without one, accounts are loaded from their databases only at the start and at ``sipbridge reload``.
     """
 
     url: Annotated[str, _RedisUrl()] = field(default="", repr=False)
-    """Where it is: ``redis://[user@]host[:port]``, ``rediss://…`` for TLS, ``unix://[user@]/path`` for a UNIX socket.
-    The number of a database may follow and means nothing, because channels belong to none. Empty: there is no Redis.
-    With `sentinels`, the name of the service stands in the place of host and port: ``redis://mymaster``."""
+    """The server: ``redis://[user@]host[:port]``, ``rediss://…`` for TLS, ``unix://[user@]/path`` for a UNIX socket.
+    A database number may follow; it has no effect, because channels belong to no database. Empty: no Redis. With
+    `sentinels`, the name of the service takes the place of host and port: ``redis://mymaster``."""
 
     sentinels: Annotated[str, _Sentinels()] = ""
-    """The Sentinels that know which server of the service is the master: ``a.example:26379, b.example:26379``. They
-    are asked in this order, with TLS if the URL begins with ``rediss``, and without a password."""
+    """The Sentinels that know which server of the service is the master: ``a.example:26379, b.example:26379``.
+    sipbridge asks them in this order, without a password, and with TLS if the URL begins with ``rediss``."""
 
     channel: Annotated[str, Matches(r"[^\s\x00-\x1f\x7f]+", "the name of a channel, without spaces")] = (
         "flexisip/B2BUA/account"
     )
-    """The channel of the notifications. The reference's name, so that whoever writes to the database need not
-    change."""
+    """The channel of the notifications. The default is the reference's, so that the program that writes to the
+    database need not change."""
 
     password: Password = field(default="", repr=False)
-    """The password, if Redis asks for one. It may stand in the URL as well, ``redis://user:password@host``."""
+    """The password, if Redis requires one. It may also be in the URL: ``redis://user:password@host``."""
 
     password_file: Path | None = None
-    """A file that holds the password alone, so that it is neither here nor in the environment; for example a
-    credential of systemd. It should not be readable by everyone."""
+    """A file that contains only the password, so that it is neither here nor in the environment; for example a
+    systemd credential. It should not be readable by everybody."""
 
     ca_file: Path | None = None
-    """The certificates (PEM) of the authorities that Redis's own may be signed by, instead of those of the system. With
-    ``rediss`` the certificate is always checked, and the host name with it."""
+    """The certificates (PEM) of the authorities that may have signed Redis's certificate, instead of those of the
+    system. With ``rediss`` the certificate and the host name in it are always checked."""
 
     cert_file: Path | None = None
-    """Our certificate (PEM), if Redis wants to see one (``tls-auth-clients``)."""
+    """Our certificate (PEM), if Redis requires one (``tls-auth-clients``)."""
 
     key_file: Path | None = None
-    """The key of `cert_file`, if that does not hold it as well."""
+    """The key of `cert_file`, if that file does not contain it."""
 
     connect_timeout_s: Annotated[float, Between(0.1, 300)] = 5.0
-    """Longest time for each step of connecting: the connection, the password, the subscription. They take
-    milliseconds."""
+    """Timeout for each step of connecting: the connection, the password, the subscription. They take milliseconds."""
 
     ping_interval_s: Annotated[float, Between(0.1, 3600)] = 10.0
-    """Silence after which Redis is asked whether it is still there: a connection can be gone without either side being
-    told. What is published until that is found out is lost, and so all accounts are loaded again then."""
+    """After this much silence sipbridge asks whether Redis still answers: a connection can be lost without either
+    side noticing. What is published until then is lost, and so all accounts are loaded again afterwards."""
 
     ping_timeout_s: Annotated[float, Between(0.1, 300)] = 5.0
-    """Longest time for the answer. Redis does one thing at a time, and a big one may take it seconds."""
+    """Timeout for the answer. Redis does one thing at a time, and a large one may take seconds."""
 
     backoff_min_s: Annotated[float, Between(0.05, 60)] = 0.2
-    """Pause before the first attempt to connect again; it doubles with every failure. Short, because a server that is
-    restarted is back at once."""
+    """Pause before the first reconnect. It doubles with every failure. It is short because a restarted server is
+    back at once."""
 
     backoff_max_s: Annotated[float, Between(0.05, 600)] = 30.0
-    """Longest such pause. Long enough to cost nothing, short enough that nobody waits for it after a repair."""
+    """Longest pause before a reconnect: long enough to cost nothing, short enough that nobody waits for it after a
+    repair."""
 
     @property
     def is_used(self) -> bool:

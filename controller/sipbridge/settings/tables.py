@@ -23,8 +23,8 @@ class Settings:
     """
 
     providers_file: Path | None = None
-    """The providers file: JSON, as the Flexisip B2BUA reads it. Required to run. A path in the settings file that is
-    not absolute begins at the folder of that file; this holds for all paths."""
+    """The providers file: JSON in the format of the Flexisip B2BUA. Required to run. A relative path begins at the
+    folder of the settings file, like every path in it."""
 
     event_socket: EventSocketSettings = field(default_factory=EventSocketSettings)
     """The way to FreeSWITCH."""
@@ -42,7 +42,7 @@ class Settings:
     """What FreeSWITCH alone cannot do."""
 
     redis: RedisSettings = field(default_factory=RedisSettings)
-    """Who tells which accounts have changed."""
+    """The server that announces changed accounts."""
 
     network: NetworkSettings = field(default_factory=NetworkSettings)
     """What is done when the host's network changes."""
