@@ -61,7 +61,7 @@ def profile(name: str, **differing: object) -> ProfileFacts:
 
 def switch(**differing: object) -> SwitchFacts:
     usual = SwitchFacts(
-        version="1.10.12-release",
+        version="1.11.2-release",
         modules=dict.fromkeys(NEEDED_MODULES, True),
         api_expansion=False,
         lease=True,

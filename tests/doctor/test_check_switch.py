@@ -7,12 +7,15 @@ import dataclasses
 import pytest
 from doctor_examples import DIALPLAN, LOOPBACK, NETWORK, OURS, host, profile, switch, told
 
+from sipbridge.core.freeswitch.known_holes import known_holes
+from sipbridge.core.freeswitch.version import FreeSwitchVersion
 from sipbridge.core.network import HostNetwork
 from sipbridge.doctor.check_switch import check_dialplan, check_event_socket, check_switch
 from sipbridge.doctor.facts import HostFacts, SwitchFacts
 from sipbridge.doctor.finding import Verdict
 
 WARN, FAIL, SKIP = Verdict.WARN, Verdict.FAIL, Verdict.SKIP
+KNOWN_HOLES = [(f"known-hole.{hole.name}", WARN) for hole in known_holes(FreeSwitchVersion(1, 10, 12))]
 
 
 @pytest.mark.parametrize(
@@ -74,8 +77,10 @@ def test_event_socket(
     ("facts", "on", "expected"),
     [
         pytest.param(switch(), host(), [], id="good"),
-        pytest.param(switch(version="1.8.7"), host(), [("version", WARN)], id="old"),
+        pytest.param(switch(version="1.8.7"), host(), [("version", WARN), *KNOWN_HOLES], id="old"),
+        pytest.param(switch(version="1.10.12-release"), host(), KNOWN_HOLES, id="tested, with known holes"),
         pytest.param(switch(version="1.100.0"), host(), [("version", WARN)], id="from the future"),
+        pytest.param(switch(version="none of ours"), host(), [("version", SKIP)], id="unknown"),
         pytest.param(
             switch(modules={"mod_sofia": True, "mod_dptools": False}), host(), [("modules", FAIL)], id="a module less"
         ),

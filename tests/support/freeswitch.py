@@ -8,18 +8,36 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from sipbridge.core.freeswitch.changes import Change
+from sipbridge.core.freeswitch.version import RECOMMENDED, FreeSwitchVersion, parse_freeswitch_version
 from support.event_socket import EventSocket
 from support.processes import Program, free_tcp_port, wait_until
 
+
+def _version_of(program: str) -> FreeSwitchVersion:
+    told = subprocess.run([program, "-version"], capture_output=True, text=True, check=True, timeout=30).stdout
+    version = parse_freeswitch_version(told.removeprefix("FreeSWITCH version: "))
+    assert version is not None, told
+    return version
+
+
 CONFIGURATION = Path(__file__).parents[2] / "freeswitch"
 PROGRAM = shutil.which("freeswitch")
+VERSION = _version_of(PROGRAM) if PROGRAM else RECOMMENDED
+"""Of the FreeSWITCH that the tests run on. Where there is none, that of the simulator."""
 _PROFILE_UNTOUCHED_S = 10.0
 """For so long it restarts no profile that has just started. Source: mod_sofia.c, cmd_profile."""
+
+
+def has(change: Change) -> bool:
+    """Whether the FreeSWITCH that the tests run on has a change: the one way to expect different things of versions."""
+    return change.is_in(VERSION)
 
 
 class FreeSwitch:

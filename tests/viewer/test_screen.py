@@ -32,7 +32,7 @@ LOST = replace(
 
 SMALL = """\
 sipbridge 0.1.0 · 2 problems · up 3 d 3 h · Redis OK
-FreeSWITCH 1.10.12 · connected for 2 h 13 min · lease held · up 12 d 3 h
+FreeSWITCH 1.11.2 · connected for 2 h 13 min · lease held · up 12 d 3 h
 14 calls now, 2.3 a second · in 5 min: 690 bridged · 10 declined · 20 failed
 
 warn  accounts    pool Jabiru: 12 of 100,000 refused: 403 Forbidden
@@ -58,7 +58,7 @@ q quit"""
 
 QUIET = """\
 sipbridge 0.1.0 · all is well · up 3 d 3 h · Redis OK
-FreeSWITCH 1.10.12 · connected for 2 h 13 min · lease held · up 12 d 3 h
+FreeSWITCH 1.11.2 · connected for 2 h 13 min · lease held · up 12 d 3 h
 0 calls now, 0.0 a second · in 5 min: 0 bridged · 0 declined · 0 failed
 
 POOL  ACCOUNTS  OK  FAILED  WAITING  LINES USED  ACCOUNTS FROM  LAST FAILURE

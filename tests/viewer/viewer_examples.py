@@ -63,7 +63,7 @@ ROWS = tuple(
 )
 TROUBLED = Snapshot(
     BridgeState("0.1.0", 273_000.0, takes_calls=True),
-    SwitchState(True, "", 8_000.0, True, "1.10.12", 1_048_000.0, 14, 1_000, 88.0),
+    SwitchState(True, "", 8_000.0, True, "1.11.2", 1_048_000.0, 14, 1_000, 88.0),
     TrafficState(14, 2.34, OUTBOUND.recent, OUTBOUND.recent),
     (OUTBOUND, TELEPHONE),
     (JABIRU, PSTN),

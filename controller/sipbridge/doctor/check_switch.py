@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
+from sipbridge.core.freeswitch.known_holes import known_holes
+from sipbridge.core.freeswitch.version import RECOMMENDED, TESTED, parse_freeswitch_version
 from sipbridge.core.network import HostNetwork
 from sipbridge.doctor.facts import HostFacts, ProfileFacts, SwitchFacts
 from sipbridge.doctor.finding import Finding, Section
@@ -14,7 +15,6 @@ NEEDED_MODULES = ("mod_commands", "mod_dialplan_xml", "mod_dptools", "mod_event_
 PUBLISHED_PASSWORD = "ClueCon"  # noqa: S105 - known to everyone, which is the point
 """FreeSWITCH's own default."""
 
-_TESTED = "1.10.12"
 _OURS = "the configuration in freeswitch/ of sipbridge has it"
 _FREESWITCH, _PROFILES = Section.FREESWITCH, Section.PROFILES
 
@@ -57,7 +57,7 @@ def check_event_socket(where: str, problem: str, password: str) -> Iterator[Find
 
 def check_switch(facts: SwitchFacts, host: HostFacts) -> Iterator[Finding]:
     """Whether FreeSWITCH is one that the bridge can work with."""
-    yield _check_version(facts.version)
+    yield from _check_version(facts.version)
     missing = [name for name, loaded in facts.modules.items() if not loaded]
     if missing:
         yield _FREESWITCH.failed(
@@ -82,12 +82,20 @@ def check_switch(facts: SwitchFacts, host: HostFacts) -> Iterator[Finding]:
         yield from check_dialplan(profile)
 
 
-def _check_version(version: str) -> Finding:
-    if re.match(r"1\.10\.", version):
-        return _FREESWITCH.passed("version", f"FreeSWITCH {version}")
-    return _FREESWITCH.warned(
-        "version", f"FreeSWITCH {version}: sipbridge was not tested with it", f"use 1.10, best {_TESTED}"
-    )
+def _check_version(text: str) -> Iterator[Finding]:
+    version = parse_freeswitch_version(text)
+    if version is None:
+        yield _FREESWITCH.skipped("version", "the version of FreeSWITCH is unknown: its answer cannot be read")
+    elif any(version[:2] == tested[:2] for tested in TESTED):
+        yield _FREESWITCH.passed("version", f"FreeSWITCH {version}")
+    elif version < RECOMMENDED:
+        what = f"FreeSWITCH {version}: sipbridge was not tested with it"
+        yield _FREESWITCH.warned("version", what, f"upgrade FreeSWITCH to {RECOMMENDED}")
+    else:
+        what = f"FreeSWITCH {version}: sipbridge was not tested with it; {RECOMMENDED} is the newest that it was"
+        yield _FREESWITCH.warned("version", what, "look for a newer sipbridge; do not install an older FreeSWITCH")
+    for hole in known_holes(version):
+        yield _FREESWITCH.warned(f"known-hole.{hole.name}", f"FreeSWITCH {version}: {hole.what}", hole.advice)
 
 
 def _check_lease(facts: SwitchFacts, host: HostFacts) -> Finding:

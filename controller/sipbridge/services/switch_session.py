@@ -20,6 +20,7 @@ from sipbridge.core.calls.events import (
     ProfileStarted,
     SwitchEvent,
 )
+from sipbridge.core.freeswitch.version import FreeSwitchVersion, parse_freeswitch_version
 from sipbridge.core.sip.call import ChannelUuid
 from sipbridge.ports import Clock, CommandRefused, Switch, SwitchLost
 from sipbridge.services.calls.admission import Admission
@@ -90,6 +91,11 @@ class SwitchSession:
             return None
         heartbeat, at = self._heartbeat
         return dataclasses.replace(heartbeat, uptime_s=heartbeat.uptime_s + self._clock.monotonic() - at)
+
+    @property
+    def switch_version(self) -> FreeSwitchVersion | None:
+        """The version of the switch, asked for at each connection; None while it is not known."""
+        return parse_freeswitch_version(self._heartbeat[0].version) if self._heartbeat else None
 
     @property
     def calls_waiting(self) -> int:

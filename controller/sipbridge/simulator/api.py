@@ -14,12 +14,6 @@ from sipbridge.simulator.switch import Switch, format_uptime
 from sipbridge.simulator.wire.events import HOSTNAME, Origin, format_stamp, now_us
 from sipbridge.simulator.wire.protocol import format_json
 
-_BUILD = "1.10.12-release git a88d069 2024-08-02 21:02:27Z 64bit"
-VERSION = (
-    "FreeSWITCH Version 1.10.12-release+git~20240802T210227Z~a88d069d6f~64bit "
-    "(git a88d069 2024-08-02 21:02:27Z 64bit)\n"
-)
-
 _NO_CHANNEL = "-ERR No such channel!\n"
 _RELOAD = Origin("switch_xml.c", "switch_xml_open_root", 2385)
 
@@ -33,15 +27,17 @@ def run_api(switch: Switch, text: str) -> str:
     return command(switch, argument.strip(" "))
 
 
-def _version(_switch: Switch, _argument: str) -> str:
-    return VERSION
+def _version(switch: Switch, argument: str) -> str:
+    if argument == "short":
+        return f"{switch.version}-release\n"
+    return f"FreeSWITCH Version {switch.version}-release~64bit ( 64bit)\n"
 
 
 def _status(switch: Switch, _argument: str) -> str:
     count = len(switch.calls)
     return (
         f"UP {format_uptime(now_us() - switch.started_us)}\n"
-        f"FreeSWITCH (Version {_BUILD}) is ready\n"
+        f"FreeSWITCH (Version {switch.version}-release  64bit) is ready\n"
         f"{switch.session_count} session(s) since startup\n"
         f"{count} session(s) - peak {switch.peak_calls}, last 5min {switch.peak_calls} \n"
         "0 session(s) per Sec out of max 10000, peak 0, last 5min 0 \n"

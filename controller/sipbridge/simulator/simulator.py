@@ -20,6 +20,7 @@ import gevent
 from gevent import socket
 from gevent.server import StreamServer
 
+from sipbridge.core.freeswitch.version import RECOMMENDED, FreeSwitchVersion
 from sipbridge.simulator.calls.call import SimulatedCall
 from sipbridge.simulator.calls.far_side import FarSide
 from sipbridge.simulator.calls.incoming_invite import IncomingInvite
@@ -44,6 +45,7 @@ class Simulator:
         variables: global variables that the configuration sets; ``sipbridge_lease=true`` does without a controller.
         admits_any_provider: as if the ACL held every provider; otherwise calls from the far side must come to the
             contact of a gateway.
+        version: which FreeSWITCH it behaves like, where versions differ (`core.freeswitch.changes`).
 
     Attributes:
         registrar: what REGISTERs meet.
@@ -65,6 +67,7 @@ class Simulator:
         provider_profile: str = "providers",
         variables: Mapping[str, str] | None = None,
         admits_any_provider: bool = False,
+        version: FreeSwitchVersion = RECOMMENDED,
     ) -> None:
         self.password = password
         self.host = host
@@ -80,6 +83,7 @@ class Simulator:
         self._roles = {"inside": inside_profile, "providers": provider_profile}
         self._variables = dict(variables or {})
         self._admits_any_provider = admits_any_provider
+        self.version = version
         self._tick_s = tick_s
         self._time_scale = time_scale
         self._call_ids = itertools.count(1)
@@ -96,6 +100,7 @@ class Simulator:
             self.far_side,
             self.injections,
             self._admits_any_provider,
+            self.version,
         )
 
     def __enter__(self) -> Simulator:

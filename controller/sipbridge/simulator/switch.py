@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from sipbridge.core.freeswitch.version import FreeSwitchVersion
 from sipbridge.simulator.calls.call import SimulatedCall
 from sipbridge.simulator.calls.far_side import FarSide
 from sipbridge.simulator.calls.incoming_invite import IncomingInvite
@@ -28,6 +29,7 @@ class Switch(SwitchCore):
     Attributes:
         calls: those in progress, by the UUID of their A leg.
         is_paused: whether the SIP stack refuses new calls.
+        version: which FreeSWITCH it behaves like.
         configuration_error: what is wrong with its XML besides the spool: nothing of it is read anew until it is right.
 
     Args:
@@ -44,8 +46,10 @@ class Switch(SwitchCore):
         far_side: FarSide,
         injections: list[str],
         admits_any_provider: bool,
+        version: FreeSwitchVersion,
     ) -> None:
         super().__init__(clock, profiles, variables, tick_s, registrar, far_side, injections)
+        self.version = version
         self.schedule = Schedule(clock)
         self.started_us = now_us()
         self.calls: dict[str, SimulatedCall] = {}
@@ -145,7 +149,7 @@ class Switch(SwitchCore):
         fields = {
             "Event-Info": "System Ready",
             "Up-Time": format_uptime(now_us() - self.started_us),
-            "FreeSWITCH-Version": "1.10.12-release+git~20240802T210227Z~a88d069d6f~64bit",
+            "FreeSWITCH-Version": f"{self.version}-release~64bit",
             "Uptime-msec": str(up_ms),
             "Session-Count": str(len(self._channels)),
             "Max-Sessions": "20000",

@@ -20,7 +20,7 @@ from sipbridge.core.observe.snapshot import (
 )
 from sipbridge.core.providers.edge import EdgeState
 
-SWITCH = SwitchState(True, "", 60.0, True, "1.10.12", 100.0, 5, 1_000, 90.0)
+SWITCH = SwitchState(True, "", 60.0, True, "1.11.2", 100.0, 5, 1_000, 90.0)
 POOL = PoolState("Pool", "sip:registrar.example.net", True, 10, 10, {"OK": 10}, {}, 0, 3, 2)
 PROVIDER = ProviderState("Provider", "Pool")
 WELL = Snapshot(
@@ -73,6 +73,12 @@ DOWN, WARNING = Severity.DOWN, Severity.WARNING
             DOWN,
             Side.OPERATOR,
             "the bridge is drained: it takes no new calls",
+        ),
+        (
+            with_switch(version="1.11.1"),
+            WARNING,
+            Side.SWITCH,
+            "version 1.11.1 has 4 known holes that peers can reach: sdes-key, dtls-fingerprint, rtp-strangers",
         ),
         (with_switch(sessions=950), WARNING, Side.SWITCH, "950 of 1,000 sessions in use"),
         (with_switch(idle_cpu_percent=4.0), WARNING, Side.SWITCH, "its machine is busy: 96 % CPU"),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from sipbridge.core.freeswitch.known_holes import known_holes
+from sipbridge.core.freeswitch.version import RECOMMENDED, parse_freeswitch_version
 from sipbridge.core.observe.problem import Problem, Severity, Side, of_accounts
 from sipbridge.core.observe.provider_problems import declined_calls, failed_calls, lines_taken, registrations
 from sipbridge.core.observe.snapshot import Snapshot
@@ -55,6 +57,16 @@ def _switch_memory(snapshot: Snapshot) -> Iterator[Problem]:
     if switch.loses_much:
         what = f"holds some {switch.lost_mb:,.0f} MB for {switch.lost_gateways:,} gateways that are gone"
         advice = "Restart the provider profile in a quiet hour: its calls end, and all accounts register anew."
+        yield Problem(Severity.WARNING, Side.SWITCH, what, advice)
+
+
+def _known_holes(snapshot: Snapshot) -> Iterator[Problem]:
+    holes = known_holes(parse_freeswitch_version(snapshot.switch.version))
+    if holes:
+        named = ", ".join(hole.name for hole in holes)
+        plural = "" if len(holes) == 1 else "s"
+        what = f"version {snapshot.switch.version} has {len(holes)} known hole{plural} that peers can reach: {named}"
+        advice = f"Upgrade to {RECOMMENDED}. `sipbridge doctor` says what each of them is."
         yield Problem(Severity.WARNING, Side.SWITCH, what, advice)
 
 
@@ -127,6 +139,7 @@ _RULES: tuple[Callable[[Snapshot], Iterator[Problem]], ...] = (
     _redis,
     _switch_load,
     _switch_memory,
+    _known_holes,
 )
 
 _BUSY_BELOW_PERCENT = 10.0

@@ -1,0 +1,76 @@
+"""Holes of old FreeSWITCH versions that a peer can reach through this bridge. Pure.
+
+A hole belongs here when somebody outside can use it and a later version closed it, not where only a local user can.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sipbridge.core.freeswitch.changes import Change
+from sipbridge.core.freeswitch.version import RECOMMENDED, FreeSwitchVersion
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHole:
+    """A hole of all versions before the one that has `closed_by`.
+
+    Attributes:
+        name: ``sdes-key``; stays the same whatever the words become.
+        closed_by: the change that closed it.
+        what: who can do what.
+        until_then: what limits it until FreeSWITCH is upgraded; empty where nothing does.
+    """
+
+    name: str
+    closed_by: Change
+    what: str
+    until_then: str = ""
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        upgrade = f"upgrade FreeSWITCH to {RECOMMENDED} (docs/operations.md)"
+        return f"{upgrade}; until then, {self.until_then}" if self.until_then else upgrade
+
+
+_HOLES = (
+    KnownHole(
+        "sdes-key",
+        Change.CHECKS_SDES_KEYS,
+        "a caller or a provider can end FreeSWITCH, and all its calls, with one malformed a=crypto line",
+        "keep SDES off (rtp_secure_media) or behind the edge",
+    ),
+    KnownHole(
+        "dtls-fingerprint",
+        Change.CHECKS_DTLS_CLIENTS,
+        "whoever can change RTP packets on the way can listen to calls with DTLS-SRTP: FreeSWITCH does not verify"
+        " fingerprints",
+        "have DTLS-SRTP go through the edge, which verifies them",
+    ),
+    KnownHole(
+        "rtp-strangers",
+        Change.DROPS_STRANGERS_PACKETS,
+        "whoever sends packets to the RTP ports can disturb calls",
+        "let only the proxy's and the providers' media addresses reach the RTP ports",
+    ),
+    KnownHole(
+        "rtcp-nack",
+        Change.BOUNDS_RTCP_FEEDBACK,
+        "one RTCP packet to a call's port has FreeSWITCH read beyond its buffer",
+        "let only the proxy's and the providers' media addresses reach the RTP ports",
+    ),
+    KnownHole(
+        "session-end",
+        Change.ENDS_SESSIONS_SAFELY,
+        "many short calls can end FreeSWITCH, which uses memory that it has freed",
+        "keep max_calls_per_s in [calls] well below what the machine carries",
+    ),
+)
+
+
+def known_holes(version: FreeSwitchVersion | None) -> tuple[KnownHole, ...]:
+    """The holes of a version; none for one that is not known."""
+    if version is None:
+        return ()
+    return tuple(hole for hole in _HOLES if not hole.closed_by.is_in(version))
