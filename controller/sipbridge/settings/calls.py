@@ -41,7 +41,7 @@ class DeclineSettings:
     """The account was found, but already carries ``maxCallsPerLine`` calls."""
 
     bad_address: _SipStatus = "488 Not Acceptable Here"
-    """A template gives an invalid SIP URI, or an address of the call is one."""
+    """A template gives an invalid SIP URI, or the call has an invalid address."""
 
     media_not_offered: _SipStatus = "488 Not Acceptable Here"
     """FreeSWITCH cannot offer the requested media protection."""

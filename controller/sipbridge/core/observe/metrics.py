@@ -32,8 +32,8 @@ CALL_STORM = _define("call_storm", _GAUGE, "1 while more calls arrive than `max_
 CALLS_HELD = _define(
     "calls_held_total",
     _COUNTER,
-    "How often FreeSWITCH was told to refuse calls by itself for a moment. FreeSWITCH does not report how many it"
-    " refused.",
+    "How often FreeSWITCH was told to refuse calls by itself for a moment. FreeSWITCH does not report how many it "
+    "refused.",
 )
 CALLS = _define(
     "calls_total",
