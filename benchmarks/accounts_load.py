@@ -34,7 +34,7 @@ from sipbridge.daemon.account_syncs import AccountSyncs  # noqa: E402
 from sipbridge.daemon.app import SystemClock  # noqa: E402
 from sipbridge.ports import Outcome  # noqa: E402
 from sipbridge.services.gateways.gateway_keeper import GatewayKeeper, KeeperSettings  # noqa: E402
-from sipbridge.services.gateways.gateway_states import GatewayEvent  # noqa: E402
+from sipbridge.services.gateways.registrations import SwitchGatewayEvent  # noqa: E402
 from sipbridge.settings.redis import RedisSettings  # noqa: E402
 
 POOL = "accounts"
@@ -84,7 +84,7 @@ class InstantSwitch:
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
         self._up: set[str] = set()
-        self.tell: Callable[[GatewayEvent], None]
+        self.tell: Callable[[SwitchGatewayEvent], None]
 
     def __len__(self) -> int:
         return len(self._up)
@@ -160,7 +160,7 @@ class InstantSwitch:
         self._up.discard(name)
         gevent.spawn_later(_DELETED_AFTER_S, self._tell_all, [GatewayDeleted(name)])
 
-    def _tell_all(self, events: Sequence[GatewayEvent]) -> None:
+    def _tell_all(self, events: Sequence[SwitchGatewayEvent]) -> None:
         for number, event in enumerate(events, 1):
             self.tell(event)
             if number % _EVENTS_AT_ONCE == 0:

@@ -31,12 +31,11 @@ class EdgeLink:
         self._kamailio = Kamailio(settings.rpc_socket)
         self._sync: EdgeSync | None = None
         if settings.enabled:
-            desired = gateways.desired
             self._sync = EdgeSync(
                 self._kamailio,
-                desired.edge_table,
+                gateways.edge_table,
                 clock,
-                entry_of=desired.edge_entry_of,
+                entry_of=gateways.edge_entry_of,
                 is_in_switch=gateways.may_have_gateway,
                 switch_is_settled=lambda: is_ready() and not gateways.pending_removals,
                 epoch=secrets.token_hex(16),

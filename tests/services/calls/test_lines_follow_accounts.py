@@ -90,9 +90,9 @@ class LinesFollowAccounts(RuleBasedStateMachine):
         keeper = self.services.keeper
         self.sync = EdgeSync(
             self.edge,
-            keeper.desired.edge_table,
+            keeper.edge_table,
             self.services.clock,
-            entry_of=keeper.desired.edge_entry_of,
+            entry_of=keeper.edge_entry_of,
             is_in_switch=keeper.may_have_gateway,
             switch_is_settled=lambda: self.services.session.is_ready and not keeper.pending_removals,
             epoch=f"controller {DONE.total()}",

@@ -9,9 +9,9 @@ from memory_switch import MemorySwitch
 from services_examples import BY_ALIAS, Services, account, policy, pool
 
 from sipbridge.core.accounts.account import AccountId
+from sipbridge.core.gateways.refusals import FIRST_RETRY_S, LONGEST_RETRY_S, Refusals
 from sipbridge.core.gateways.registration import RegistrationStatus
 from sipbridge.core.pools.account_pool import AccountPool
-from sipbridge.services.gateways.refused_accounts import FIRST_RETRY_S, LONGEST_RETRY_S, RefusedAccounts
 
 
 @pytest.fixture
@@ -218,7 +218,7 @@ def test_a_refused_account_stays_out_over_a_lost_connection() -> None:
 
 
 def test_refusals_wait_a_minute_then_twice_as_long_up_to_an_hour() -> None:
-    refused = RefusedAccounts()
+    refused = Refusals()
     one, other = AccountId("one"), AccountId("other")
     pauses = [refused.refuse(one, 0.0) for _ in range(9)]
     assert pauses[:3] == [FIRST_RETRY_S, 120.0, 240.0]
@@ -227,7 +227,7 @@ def test_refusals_wait_a_minute_then_twice_as_long_up_to_an_hour() -> None:
     assert refused.take_due(59.0) == []
     assert refused.take_due(60.0) == [other]
     assert one in refused
-    refused.forgive(one)
+    refused.clear(one)
     assert len(refused) == 0
     assert refused.take_due(10_000.0) == []
     assert refused.refuse(one, 0.0) == FIRST_RETRY_S

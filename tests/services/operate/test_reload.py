@@ -329,7 +329,7 @@ def test_a_pool_takes_the_edge_when_a_provider_asks_for_its_media_and_leaves_it_
     edge = Edge(parse_sip_uri("sip:127.0.0.1:5090"))
     direct, through = policy(edge=edge), policy(edge=dataclasses.replace(edge, takes_all=EdgeReason.MEDIA))
     bridge = running(static("alice", "bob", with_=direct))
-    table = bridge.services.keeper.desired.edge_table
+    table = bridge.services.keeper.edge_table
     assert len(table) == 0
 
     shown = text(bridge.reload(config(static("alice", "bob", with_=through))))

@@ -1,7 +1,8 @@
-"""What FreeSWITCH says about a gateway becomes the registration of its account. Pure."""
+"""What FreeSWITCH says about a gateway becomes the registration of its account, by one table. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -28,27 +29,50 @@ class Registration:
     since: float = field(default=0.0, compare=False)
 
 
-_NONE = Registration()
-_IN_PROGRESS = Registration(RegistrationStatus.IN_PROGRESS)
-_REGISTERED = Registration(RegistrationStatus.REGISTERED)
+NOT_REGISTERED = Registration()
 
-# What each gateway state of FreeSWITCH means for the registration. REGISTER is not in it: the answer was 200, but the
-# gateway can be called only from REGED on, a second later. Source: sofia_reg.c, sofia_reg_check_gateway.
-_STATES: dict[str, Registration] = {
-    "NOREG": _REGISTERED,
-    "REGED": _REGISTERED,
-    "UNREGED": _IN_PROGRESS,
-    "TRYING": _IN_PROGRESS,
-    "EXPIRED": _IN_PROGRESS,
-    "UNREGISTER": _NONE,
-    "DOWN": _NONE,
-}
-# What these say when they bring no status. TIMEOUT brings none, and neither does the FAILED that follows it.
-_FAILURES = {"FAILED": "", "TIMEOUT": "no answer", "FAIL_WAIT": ""}
-# Every REGISTER starts with these, a refresh and a retry as well: a registered gateway can be called all the while, and
-# a failed one stays failed until one succeeds.
-_ATTEMPTS = ("UNREGED", "TRYING")
-_SETTLED = (RegistrationStatus.REGISTERED, RegistrationStatus.FAILED)
+ADDED, DELETED = "added", "deleted"
+"""FreeSWITCH has taken the gateway of an account that registers, or has it no longer."""
+READY = "ready"
+"""FreeSWITCH has taken the gateway of an account that need not register."""
+LISTED_UP, LISTED_DOWN, NOT_LISTED = "listed up", "listed down", "not listed"
+"""FreeSWITCH was asked for its gateways: this one can be called, or cannot, or is not there."""
+
+_NONE, _IN_PROGRESS, _OK, _FAILED = RegistrationStatus
+
+TRANSITIONS: Mapping[str, tuple[RegistrationStatus, RegistrationStatus, RegistrationStatus, RegistrationStatus]] = {
+    # was:           NONE          IN_PROGRESS   OK            FAILED
+    # Every REGISTER starts with these two, a refresh and a retry as well: a registered gateway can be called all the
+    # while, and a failed one stays failed until one succeeds.
+    "UNREGED":      (_IN_PROGRESS, _IN_PROGRESS, _OK,          _FAILED),
+    "TRYING":       (_IN_PROGRESS, _IN_PROGRESS, _OK,          _FAILED),
+    # The answer was 200, but the gateway can be called only from REGED on, a second later.
+    "REGISTER":     (_NONE,        _IN_PROGRESS, _OK,          _FAILED),
+    "REGED":        (_OK,          _OK,          _OK,          _OK),
+    "NOREG":        (_OK,          _OK,          _OK,          _OK),
+    "EXPIRED":      (_IN_PROGRESS, _IN_PROGRESS, _IN_PROGRESS, _IN_PROGRESS),
+    "TIMEOUT":      (_FAILED,      _FAILED,      _FAILED,      _FAILED),
+    "FAILED":       (_FAILED,      _FAILED,      _FAILED,      _FAILED),
+    "FAIL_WAIT":    (_FAILED,      _FAILED,      _FAILED,      _FAILED),
+    "UNREGISTER":   (_NONE,        _NONE,        _NONE,        _NONE),
+    "DOWN":         (_NONE,        _NONE,        _NONE,        _NONE),
+    ADDED:          (_IN_PROGRESS, _IN_PROGRESS, _IN_PROGRESS, _IN_PROGRESS),
+    READY:          (_OK,          _OK,          _OK,          _OK),
+    DELETED:        (_NONE,        _NONE,        _NONE,        _FAILED),
+    LISTED_UP:      (_OK,          _OK,          _OK,          _OK),
+    LISTED_DOWN:    (_IN_PROGRESS, _IN_PROGRESS, _IN_PROGRESS, _FAILED),
+    NOT_LISTED:     (_NONE,        _NONE,        _NONE,        _NONE),
+}  # fmt: skip
+"""What each signal makes of a registration, by what it was: FreeSWITCH's gateway states in capitals, our own below.
+
+Source: sofia_reg.c, sofia_reg_check_gateway.
+"""
+
+_COLUMN = {status: number for number, status in enumerate(RegistrationStatus)}
+_WITH_REASON = ("TIMEOUT", "FAILED", "FAIL_WAIT")
+_NO_ANSWER = "no answer"
+# One object for all lines of a status, but for failures, which have reasons of their own.
+_SETTLED = {status: Registration(status) for status in RegistrationStatus}
 
 REFUSED_STATUSES = frozenset({"401", "403", "407", "904"})
 """SIP statuses of a registration with the wrong credentials; 904 is FreeSWITCH's own for a second challenge."""
@@ -57,21 +81,24 @@ NO_ANSWER_STATUSES = frozenset({"408", "908"})
 
 
 def next_registration(
-    current: Registration, state: str, sip_status: str = "", phrase: str = "", now: float = 0.0
+    current: Registration, signal: str, sip_status: str = "", phrase: str = "", now: float = 0.0
 ) -> Registration:
-    """What a ``sofia::gateway_state`` event makes of a registration.
+    """What a signal makes of a registration.
 
     Args:
         current: what it was.
-        state: the event's ``State``; one that is not known changes nothing.
-        sip_status: its ``Status``, which only some states carry.
+        signal: the ``State`` of a ``sofia::gateway_state`` event, or one of ours; an unknown one changes nothing.
+        sip_status: the event's ``Status``, which only some states carry.
         phrase: its ``Phrase``, likewise.
         now: the time, in seconds of the daemon's clock.
     """
-    if state in _FAILURES:
-        reason = f"{sip_status} {phrase}".strip() or _FAILURES[state]
-        since = current.since if current.status is RegistrationStatus.FAILED else now
-        return Registration(RegistrationStatus.FAILED, reason or current.reason, since)
-    if state in _ATTEMPTS and current.status in _SETTLED:
+    row = TRANSITIONS.get(signal)
+    if row is None:
         return current
-    return _STATES.get(state, current)
+    status = row[_COLUMN[current.status]]
+    if signal in _WITH_REASON:
+        # FAILED and FAIL_WAIT follow a TIMEOUT without a status of their own.
+        reason = f"{sip_status} {phrase}".strip() or (_NO_ANSWER if signal == "TIMEOUT" else current.reason)
+        since = current.since if current.status is RegistrationStatus.FAILED else now
+        return Registration(status, reason, since)
+    return current if status is current.status else _SETTLED[status]

@@ -1,243 +1,171 @@
-"""Desired gateways minus present ones become what to add and to remove now, as the paces of the pools allow. Pure.
+"""Decides what is to be done about gateways now, as the paces of their pools allow. Changes the roster and the paces.
 
 Times in seconds, only ever growing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import takewhile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 
-from sipbridge.core.gateways.gateway import Gateway, GatewayName, GatewayPlan, plan_gateways
+from sipbridge.core.gateways.gateway import Gateway, GatewayName
+from sipbridge.core.gateways.gateway_life import STATES, Due, GatewayEvent, Place, Wish
+from sipbridge.core.pools.account_pool import AccountPool, Line
 from sipbridge.core.providers.provider import PoolPolicy
-from sipbridge.services.gateways.desired_gateways import DesiredGateways
-from sipbridge.services.gateways.leaving_gateways import NO_POOL, LeavingGateways
+from sipbridge.services.gateways.gateway_roster import NO_POOL, GatewayRoster
 from sipbridge.services.gateways.pace import Pace
-from sipbridge.services.gateways.registering_again import RegisteringAgain
 
 _BATCH = 2_000
 """Gateways in one rescan at most: some 70 ms of FreeSWITCH's time."""
 _SHUTDOWN_ASKS = 0.7
 """The part of a shutdown in which gateways are asked to go; in the rest they unregister, and are deleted."""
+_STAYS = STATES[Place.PRESENT, Wish.WANTED]
 
 
+@dataclass(frozen=True, slots=True)
 class GatewayChanges:
-    """Where each gateway stands, and what is to be done about it.
+    """What FreeSWITCH has to be told now.
 
-    A desired gateway is missing, being added, or present; one that is present and not desired waits for its removal,
-    is being removed, or gone. A desired one that is not to be tried for now is in none of these.
+    Attributes:
+        remove: to be unregistered and deleted.
+        register: to send a REGISTER at once.
+        add: to be put into the spool, together.
+    """
+
+    remove: list[GatewayName]
+    register: list[GatewayName]
+    add: list[Gateway]
+
+
+class ChangePlanner:
+    """Takes what is due from the roster, as much as the paces of the pools allow.
 
     Args:
-        desired: the gateways that there should be; who changes them says so here, one by one.
+        gateway_of: what FreeSWITCH has to know of a gateway now; None for one that has to wait for something else.
         max_registrations_per_s: for each pool, where its own interval is shorter.
         confirm_timeout_s: how long a change that was asked for may take to be confirmed.
-        knows_all: whether every account is known by now; until then gateways of nobody stay.
     """
 
     def __init__(
         self,
-        desired: DesiredGateways,
+        roster: GatewayRoster,
+        gateway_of: Callable[[GatewayName], Gateway | None],
         max_registrations_per_s: int,
         confirm_timeout_s: float,
-        knows_all: Callable[[], bool],
     ) -> None:
-        self._desired = desired
-        self._knows_all = knows_all
-        self._shuts_down = False
+        self._roster = roster
+        self._gateway_of = gateway_of
         self._shortest_interval_s = 1 / max_registrations_per_s
         self._confirm_timeout_s = confirm_timeout_s
-        self._present: set[GatewayName] = set()
-        self._missing: dict[str, dict[GatewayName, None]] = {}
-        # What was asked for and not confirmed yet, and until when to wait for that; in the order of asking.
-        self._adding: dict[GatewayName, float] = {}
-        self._leaving = LeavingGateways()
-        self._again = RegisteringAgain(desired)
         self._paces = {NO_POOL: Pace(self._shortest_interval_s)}
-        for pool in desired.pools.values():
-            self.use_pool(pool.policy)
+        self._register_again: dict[str, deque[Line]] = {}
+        self._adds_first = True
+        self._shuts_down = False
 
     def use_pool(self, policy: PoolPolicy) -> None:
-        """Change gateways of a pool that is new, or keep to a pace that is another than it was."""
+        """Keep to the pace of a pool that is new or has another pace.
+
+        The pace stays when the pool goes: that is how its gateways go.
+        """
         interval_s = max(policy.registration_interval_ms / 1000, self._shortest_interval_s)
-        self._missing.setdefault(policy.name, {})
         if policy.name not in self._paces or self._paces[policy.name].interval_s != interval_s:
             self._paces[policy.name] = Pace(interval_s)
 
-    def forget_pool(self, name: str) -> None:
-        """Forget a pool without desired gateways. Its pace stays: that is how its gateways go."""
-        del self._missing[name]
+    def register_again(self, pools: Iterable[AccountPool]) -> None:
+        """Have all gateways of these pools that are there send a REGISTER, those that do."""
+        self._register_again = {
+            pool.policy.name: deque(pool) for pool in pools if pool.policy.registration_required and len(pool)
+        }
 
-    # What is desired.
-
-    def want(self, name: GatewayName, pool: str) -> bool:
-        """Let a gateway be added, or stay; whether it was about to go, so that only the switch knows how it is."""
-        if name in self._present:
-            return self._leaving.take_back(name)
-        self.miss(name, pool)
-        return False
-
-    def miss(self, name: GatewayName, pool: str) -> None:
-        """A desired gateway is not there: let it be added."""
-        self._missing[pool][name] = None
-
-    def discard(self, name: GatewayName, pool: str) -> None:
-        """A gateway is no longer desired, wherever it is."""
-        self._miss_no_longer(name, pool)
-        self.remove(name, pool)
-
-    def remove(self, name: GatewayName, pool: str = NO_POOL) -> None:
-        """Let a gateway be removed if it is there."""
-        if name in self._present:
-            self._leaving.add(name, pool)
-
-    def register_again(self) -> int:
-        """Let all that are there register once more, those that do; how many are there."""
-        self._again.start(self._present)
-        return len(self._present)
-
-    # What the switch has.
-
-    def is_present(self, name: GatewayName) -> bool:
-        """Whether FreeSWITCH has it."""
-        return name in self._present
-
-    def may_be_present(self, name: GatewayName) -> bool:
-        """Whether FreeSWITCH has it, or has been asked to."""
-        return name in self._present or name in self._adding
-
-    @property
-    def pending_removals(self) -> int:
-        """How many are there, or about to be, that should not be."""
-        return len(self._leaving) + sum(name not in self._desired for name in self._adding)
-
-    @property
-    def pending_additions(self) -> int:
-        """How many wait to be added, or are being added."""
-        return sum(map(len, self._missing.values())) + len(self._adding)
-
-    @property
-    def adds_without_pace(self) -> bool:
-        """Whether gateways wait to be added that do not register."""
-        pools = self._desired.pools
-        return any(missing and not pools[name].policy.registration_required for name, missing in self._missing.items())
-
-    def start_from(self, present: set[GatewayName]) -> GatewayPlan:
-        """Forget what was under way: these are there.
-
-        Returns:
-            What has to change. Nothing of it is done or noted yet: there may be so much of it that who asks lets others
-            run in between.
-        """
-        plan = plan_gateways(self._desired.names, present)
-        # The texts that are kept anyhow, not the answer's own.
-        self._present = {name for name in self._desired.names if name in present}
-        self._present.update(plan.remove)
-        self._adding.clear()
-        self._leaving.start_again()
-        self._miss_none()
-        return plan
-
-    def note_added(self, name: GatewayName) -> None:
-        """It is there, desired or not."""
-        self._adding.pop(name, None)
-        line = self._desired.line(name)
-        if line is None or line.gateway is None:
-            self._present.add(name)
-            self._leaving.add(name)
-        else:
-            # The text that is kept anyhow, not the event's own.
-            self._present.add(line.gateway)
-            self._miss_no_longer(name, line.pool.policy.name)
-
-    def note_unregistered(self, name: GatewayName) -> None:
-        """It has unregistered, and is deleted if that was asked for."""
-        self._leaving.note_unregistered(name)
-
-    def note_deleted(self, name: GatewayName) -> None:
-        """It is gone."""
-        self._present.discard(name)
-        self._adding.pop(name, None)
-        self._leaving.discard(name)
-
-    # What is due.
-
-    def take_additions(self, now: float) -> list[Gateway]:
-        """Those to add now; they count as asked for."""
-        batch = [gateway for pool in self._missing for gateway in self._due_additions(pool, now)]
-        for gateway in batch:
-            self._miss_no_longer(gateway.name, gateway.pool)
-            self._adding[gateway.name] = now + self._confirm_timeout_s
-        return batch
-
-    def take_removals(self, now: float) -> Iterator[GatewayName]:
-        """Those to remove now; each counts as asked for when the next one is taken."""
-        knows_all = self._shuts_down or self._knows_all()
-        for name in self._leaving.due(lambda pool: self._paces[pool].take(now), _BATCH, knows_all=knows_all):
-            yield name
-            self._leaving.remove(name, now + self._confirm_timeout_s)
-
-    def take_registrations(self, now: float) -> Iterator[GatewayName]:
-        """Those to register once more now; each counts as asked for when it is taken."""
-        return self._again.due(self._is_staying, lambda pool: self._paces[pool].take(now))
-
-    def give_up_adding(self, names: Iterable[GatewayName]) -> None:
-        """Asking for them came to nothing."""
-        for name in names:
-            # Neither one that has arrived meanwhile nor one that is no longer desired is missing.
-            line = self._desired.line(name)
-            if self._adding.pop(name, None) is not None and line is not None:
-                self.miss(name, line.pool.policy.name)
-
-    def retry_removing(self, name: GatewayName) -> None:
-        """Asking for its removal came to nothing: let it wait again."""
-        self._leaving.retry(name)
-
-    def overdue_additions(self, now: float) -> list[GatewayName]:
-        """Those that should have been confirmed by now to be there."""
-        return [name for name, _ in takewhile(lambda one: one[1] <= now, self._adding.items())]
-
-    def overdue_removals(self, now: float) -> list[GatewayName]:
-        """Those that should have been confirmed by now to be gone."""
-        return self._leaving.overdue(now)
-
-    def begin_shutdown(self, withdrawn: Iterable[tuple[GatewayName, str]], within_s: float) -> None:
-        """Add none any more, and remove these; a pool that would need longer than `within_s` gets a quicker pace.
-
-        Args:
-            withdrawn: names, each with that of its pool.
-        """
+    def begin_shutdown(self, within_s: float) -> None:
+        """Add none any more; a pool whose pace needs longer than `within_s` to remove its own gets a quicker one."""
         self._shuts_down = True
-        for name, pool in withdrawn:
-            self.remove(name, pool)
-        self._miss_none()
-        self._again.start(())
-        for pool, count in self._leaving.waiting().items():
+        self._register_again = {}
+        for pool, count in self._roster.waiting_to_go().items():
             longest_s = within_s * _SHUTDOWN_ASKS / count
             if longest_s < self._paces[pool].interval_s:
                 self._paces[pool] = Pace(longest_s)
 
-    def _is_staying(self, name: GatewayName) -> bool:
-        return name in self._present and name not in self._leaving
+    def take_due(self, now: float, *, knows_all: bool) -> GatewayChanges:
+        """Decide what is to be done now. All of it counts as asked for, and has to be.
 
-    def _miss_no_longer(self, name: GatewayName, pool: str) -> None:
-        missing = self._missing[pool]
-        missing.pop(name, None)
-        if not missing:
-            # One that is emptied key by key goes on taking the memory of all that were in it.
-            self._missing[pool] = {}
+        A pool has one pace for adding and removing. The one that goes first takes what the pace allows, so they take
+        turns: a pool that is all changed is replaced account by account.
 
-    def _miss_none(self) -> None:
-        self._missing = {pool: {} for pool in self._missing}
+        Args:
+            knows_all: whether every account is known by now. Until all databases are loaded, an unknown gateway may
+                belong to an account that is not loaded yet: it is removed only if it blocks a replacement.
+        """
+        self._adds_first = not self._adds_first
+        add: list[Gateway] = []
+        blocking: set[GatewayName] = set()
+        if self._adds_first:
+            add, blocking = self._take_additions(now)
+        remove = self._take_removals(now, None if knows_all or self._shuts_down else blocking)
+        if not self._adds_first:
+            add, _ = self._take_additions(now)
+        return GatewayChanges(remove, self._take_registrations(now), add)
 
-    def _due_additions(self, pool: str, now: float) -> Iterator[Gateway]:
-        pace, left = self._paces[pool], _BATCH
-        # Any number of them may wait for the edge: the others go past them.
-        for name in self._missing[pool]:
-            waits = self._leaving.hold_back(name) or self._desired.edge_table.waits(name)
-            gateway = None if waits else self._desired.gateway(name)
+    def _take_additions(self, now: float) -> tuple[list[Gateway], set[GatewayName]]:
+        """Those to add, and those that others wait for."""
+        batch: list[Gateway] = []
+        blocking: set[GatewayName] = set()
+        if not self._shuts_down:
+            for pool, waiting in self._roster.queues(Due.ADD).items():
+                batch += self._next_additions(self._paces[pool], waiting, blocking, now)
+        for gateway in batch:
+            self._roster.note(gateway.name, GatewayEvent.ASK_TO_ADD, now + self._confirm_timeout_s)
+        return batch, blocking
+
+    def _next_additions(
+        self, pace: Pace, waiting: Mapping[GatewayName, float], blocking: set[GatewayName], now: float
+    ) -> Iterator[Gateway]:
+        left = _BATCH
+        # Any number of them may wait for the edge, or for their predecessors: the others go past them.
+        for name in waiting:
+            if predecessors := self._roster.predecessors(name):
+                blocking.update(predecessors)
+                continue
+            gateway = self._gateway_of(name)
             if gateway is None:
                 continue
             if not left or (gateway.register and not pace.take(now)):
                 return
             left -= 1
             yield gateway
+
+    def _take_removals(self, now: float, only_unknown: set[GatewayName] | None) -> list[GatewayName]:
+        """Those to remove.
+
+        Args:
+            only_unknown: of the gateways of unknown accounts, these alone; None for all.
+        """
+        batch: list[GatewayName] = []
+        for pool, waiting in self._roster.queues(Due.REMOVE).items():
+            names: Iterable[GatewayName] = waiting
+            if pool == NO_POOL and only_unknown is not None:
+                names = sorted(waiting.keys() & only_unknown)
+            for name in islice(names, _BATCH):
+                if not self._paces[pool].take(now):
+                    break
+                batch.append(name)
+        for name in batch:
+            self._roster.note(name, GatewayEvent.ASK_TO_REMOVE, now + self._confirm_timeout_s)
+        return batch
+
+    def _take_registrations(self, now: float) -> list[GatewayName]:
+        """Those to register once more."""
+        batch: list[GatewayName] = []
+        for pool, waiting in self._register_again.items():
+            for _ in range(min(len(waiting), _BATCH)):
+                name = waiting[0].gateway
+                # One that comes later registers with that, and one that goes need not.
+                stays = name is not None and self._roster.state(name) is _STAYS
+                if stays and not self._paces[pool].take(now):
+                    break
+                waiting.popleft()
+                if stays and name is not None:
+                    batch.append(name)
+        return batch

@@ -13,23 +13,25 @@ from dataclasses import dataclass
 from sipbridge.core.accounts.account import AccountId
 from sipbridge.core.backoff import Backoff
 from sipbridge.core.calls.events import GatewayAdded, GatewayDeleted, ProfileStarted
-from sipbridge.core.gateways.gateway import GatewayName
-from sipbridge.core.gateways.registration import Registration
+from sipbridge.core.gateways.gateway import Gateway, GatewayName
+from sipbridge.core.gateways.gateway_life import Due, GatewayEvent, GatewayState, Place
+from sipbridge.core.gateways.registration import NOT_REGISTERED
 from sipbridge.core.pools.account_pool import AccountPool, Line
+from sipbridge.core.providers.edge import edge_reason
 from sipbridge.core.sip.uri import SipUri
 from sipbridge.ports import Clock, CommandRefused, Scheduler, Switch, SwitchLost
-from sipbridge.services.gateways.desired_gateways import DesiredGateways
-from sipbridge.services.gateways.gateway_changes import GatewayChanges
-from sipbridge.services.gateways.gateway_states import GatewayEvent, GatewayStates
+from sipbridge.services.edge.edge_table import EdgeTable
+from sipbridge.services.gateways.gateway_changes import ChangePlanner, GatewayChanges
+from sipbridge.services.gateways.gateway_definitions import GatewayDefinitions
+from sipbridge.services.gateways.gateway_roster import GatewayRoster
 from sipbridge.services.gateways.profile_memory import ProfileMemory
 from sipbridge.services.gateways.reconciliation import Reconciliation
+from sipbridge.services.gateways.registrations import Registrations, SwitchGatewayEvent
 
 _log = logging.getLogger(__name__)
 
 _RETRY_MIN_S = 1.0
 _RETRY_MAX_S = 30.0
-
-_NOT_REGISTERED = Registration()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class GatewayKeeper:
 
     Attributes:
         memory: what deleted gateways still cost FreeSWITCH.
+        edge_table: those gateways that go through the edge. None of them is added before the edge knows it.
     """
 
     def __init__(
@@ -73,85 +76,108 @@ class GatewayKeeper:
     ) -> None:
         self._switch = switch
         self._clock = clock
-        self._desired = DesiredGateways(pools, settings.expires_s)
-        self._changes = GatewayChanges(
-            self._desired, settings.max_registrations_per_s, settings.confirm_timeout_s, knows_all
+        self._knows_all = knows_all
+        self._pools = {pool.policy.name: pool for pool in pools}
+        self._definitions = GatewayDefinitions(settings.expires_s)
+        self._roster = GatewayRoster()
+        self._planner = ChangePlanner(
+            self._roster, self._addable, settings.max_registrations_per_s, settings.confirm_timeout_s
         )
-        self._states = GatewayStates(self._desired, self._changes, clock)
-        self._reconciliation = Reconciliation(switch, scheduler, self._desired, self._changes, self._states.miss)
-        self._adds_first = True
+        for pool in self._pools.values():
+            self._planner.use_pool(pool.policy)
+        self._registrations = Registrations(self._roster, clock, self._line_of)
+        self._reconciliation = Reconciliation(switch, scheduler, self._roster, self._registrations, self._rename)
         self._connected = False
         self._reconcile_due = False
+        self._shuts_down = False
+        # The key that all gateways have their names by; empty while some have not.
+        self._named_with = b""
         self._retry = Backoff(_RETRY_MIN_S, _RETRY_MAX_S)
+        self.edge_table = EdgeTable()
         self.memory = ProfileMemory(switch, settings.profile, settings.lost_memory_warning_mb)
+
+    # What others ask.
 
     def gateway_of(self, line: Line) -> GatewayName | None:
         """The name of an account's gateway, while FreeSWITCH has it."""
         name = line.gateway
-        return name if name is not None and self._changes.is_present(name) else None
-
-    @property
-    def desired(self) -> DesiredGateways:
-        """The gateways that there should be. One that goes through the edge is not added before the edge knows it."""
-        return self._desired
-
-    def may_have_gateway(self, name: GatewayName) -> bool:
-        """Whether FreeSWITCH has a gateway of this name, or has been asked to."""
-        return self._changes.may_be_present(name)
+        return name if name is not None and self._roster.state(name).is_in_switch else None
 
     def account_behind(self, gateway: str) -> SipUri | None:
         """The URI of the account that a gateway was made for."""
-        line = self._desired.line(gateway)
+        line = self._roster.line(gateway)
         return line.account.uri if line else None
+
+    def edge_entry_of(self, name: GatewayName) -> str | None:
+        """What the edge has to know of a gateway; None where its account has changed, which is about to be noted."""
+        made = self._definition(name)
+        return made.edge_entry if made is not None else None
+
+    def may_have_gateway(self, name: GatewayName) -> bool:
+        """Whether FreeSWITCH has a gateway of this name, or has been asked to."""
+        return self._roster.state(name).place is not Place.ABSENT
+
+    def next_try_s(self, account: AccountId) -> float | None:
+        """Seconds until a refused account may try again; None for one that does not wait."""
+        return self._registrations.next_try_s(account)
+
+    @property
+    def pending_removals(self) -> int:
+        """Gateways that are in FreeSWITCH and should not be."""
+        return self._roster.pending_removals
+
+    @property
+    def pending_additions(self) -> int:
+        """Gateways that should be in FreeSWITCH and are not yet; those of refused accounts do not count."""
+        return self._roster.pending_additions
+
+    # What becomes of accounts.
 
     def use_pool(self, pool: AccountPool) -> None:
         """Make gateways for the accounts of a pool that is new, or keep to a pace that is another than it was."""
-        self._desired.pools[pool.policy.name] = pool
-        self._changes.use_pool(pool.policy)
+        self._pools[pool.policy.name] = pool
+        self._planner.use_pool(pool.policy)
 
     def forget_pool(self, name: str) -> None:
         """Forget a pool whose accounts are all removed. Its pace stays: that is how their gateways go."""
-        del self._desired.pools[name]
-        self._changes.forget_pool(name)
+        del self._pools[name]
 
     def on_account_changed(self, line: Line) -> None:
         """Give an account that is new, or another than it was, the gateway that it needs now."""
-        before, now = self._desired.want(line)
+        before, now = line.gateway, self._name_of(line)
         if before == now:
             return
-        self._states.forgive(line.id)
-        line.set_registration(_NOT_REGISTERED)
-        pool = line.pool.policy.name
-        if before is not None:
-            self._changes.discard(before, pool)
-        if now is not None and self._changes.want(now, pool):
+        self._registrations.clear_refusal(line.id)
+        line.set_registration(NOT_REGISTERED)
+        self._withdraw(line)
+        if now is not None and self._want(line, now).due is Due.REMOVE:
             # Changed back before the old gateway was touched: only the switch knows how it is.
             self._reconcile_due = True
 
     def on_account_removed(self, line: Line) -> None:
         """Take the gateway of an account away that is gone."""
-        self._states.forgive(line.id)
-        name = self._desired.withdraw(line)
-        if name is not None:
-            self._changes.discard(name, line.pool.policy.name)
-
-    def next_try_s(self, account: AccountId) -> float | None:
-        """Seconds until a refused account may try again; None for one that does not wait."""
-        return self._states.next_try_s(account)
+        self._registrations.clear_refusal(line.id)
+        self._withdraw(line)
 
     def register_again(self) -> int:
-        """Have steps let every account register once more: bindings may be worth nothing; the count of gateways."""
-        return self._changes.register_again()
+        """Have every account register once more: bindings may be worth nothing. Returns the number of gateways."""
+        self._planner.register_again(self._pools.values())
+        return self._roster.in_switch
 
-    @property
-    def pending_removals(self) -> int:
-        """Gateways that are there and should not be."""
-        return self._changes.pending_removals
+    def begin_shutdown(self, within_s: float) -> None:
+        """No longer want the gateways of the pools that unregister at shutdown; steps remove them.
 
-    @property
-    def pending_additions(self) -> int:
-        """Gateways that should be there and are not yet; those of refused accounts do not count."""
-        return self._changes.pending_additions
+        Args:
+            within_s: when all should be gone. A pool whose own pace is too slow for that gets a quicker one.
+        """
+        self._shuts_down = True
+        for pool in self._pools.values():
+            if pool.policy.unregister_on_shutdown:
+                for line in pool:
+                    self._withdraw(line)
+        self._planner.begin_shutdown(within_s)
+
+    # What becomes of the switch.
 
     def reconcile(self) -> None:
         """Find out which gateways the switch has, after a link is up or a profile has started; lets others run.
@@ -164,29 +190,26 @@ class GatewayKeeper:
         try:
             if not self._connected:
                 self.memory.recall()
-            meanwhile = self._reconciliation.run()
+            self._reconciliation.run()
         except BaseException:
             self._reconcile_due = True
             raise
-        for event in meanwhile:
-            self._states.note(event)
         self._connected = True
         self._retry.succeeded()
 
     def disconnect(self) -> None:
-        """The link is lost: what is known stays as it is, and nothing is changed until it is back."""
+        """Change nothing until the link is back; what is known stays as it is."""
         self._connected = False
         self._reconciliation.abandon()
 
-    def on_gateway_event(self, event: GatewayEvent) -> None:
+    def on_gateway_event(self, event: SwitchGatewayEvent) -> None:
         """Note what became of a gateway."""
         self._reconciliation.note(event)
-        if isinstance(event, GatewayDeleted) and self._changes.is_present(GatewayName(event.name)):
+        if isinstance(event, GatewayDeleted) and self._roster.state(event.name).is_in_switch:
             self.memory.note_deleted()
-        self._states.note(event)
-        if self._states.is_overtaken(event):
-            _log.info("gateway %s was registered, and FreeSWITCH has lost sight of that: once more", event.name)
-            self._switch.register_gateway(GatewayName(event.name))
+        if missed := self._registrations.note(event):
+            _log.info("gateway %s was registered, and FreeSWITCH has lost sight of that: once more", missed)
+            self._switch.register_gateway(missed)
 
     def on_profile_started(self, started: ProfileStarted) -> None:
         """Have the next step ask what is left of the gateways: a profile that starts has none of the spool's."""
@@ -195,6 +218,8 @@ class GatewayKeeper:
         self.memory.note_started(started.name)
         # While it was away nothing could be added, and the next try may be far off.
         self._retry.succeeded()
+
+    # What is due.
 
     def step(self) -> bool:
         """Do what is due: remove, add and register again, at most as much as the pools' paces allow.
@@ -207,74 +232,97 @@ class GatewayKeeper:
         now = self._clock.monotonic()
         if not self._connected or not self._retry.is_due(now):
             return False
-        added = 0
         try:
             if self._reconcile_due:
                 self.reconcile()
             self._confirm(now)
-            self._states.forgive_due(now)
+            self._registrations.retry_due(now)
             self.memory.step()
-            # A pool has one pace for both. Who goes first takes what it allows, so they take turns: a pool that is all
-            # changed is replaced account by account.
-            self._adds_first = not self._adds_first
-            if not self._adds_first:
-                self._remove(now)
-            added = self._add(now)
-            if self._adds_first:
-                self._remove(now)
-            self._register_again(now)
+            changes = self._planner.take_due(now, knows_all=self._knows_all())
+            self._carry_out(changes)
         except (SwitchLost, CommandRefused, OSError) as error:
             self._retry.failed(now)
             if self._retry.failures == 1:
                 _log.error("gateways cannot be changed: %s", error)
-        else:
-            self._retry.succeeded()
-        return added > 0 and self._changes.adds_without_pace
+            return False
+        self._retry.succeeded()
+        return bool(changes.add) and self._adds_without_pace()
 
-    def begin_shutdown(self, within_s: float) -> None:
-        """No longer want the gateways of the pools that unregister at shutdown; steps remove them.
-
-        Args:
-            within_s: when all should be gone. A pool whose own pace is too slow for that gets a quicker one.
-        """
-        self._changes.begin_shutdown(self._desired.withdraw_at_shutdown(), within_s)
+    def _carry_out(self, changes: GatewayChanges) -> None:
+        try:
+            for name in changes.remove:
+                self._switch.remove_gateway(name)
+            for name in changes.register:
+                self._switch.register_gateway(name)
+            if changes.add:
+                self._switch.add_gateways(changes.add)
+        except BaseException:
+            for gateway in changes.add:
+                self._roster.note(gateway.name, GatewayEvent.NOT_ADDED)
+            raise
 
     def _confirm(self, now: float) -> None:
         """Ask what became of changes whose events are overdue."""
-        if not self._changes.overdue_additions(now) and not self._changes.overdue_removals(now):
+        if not any(self._roster.overdue(due, now) for due in (Due.CONFIRM_ADDED, Due.CONFIRM_REMOVED)):
             return
         up, down = self._switch.gateways()
-        present = up | down
-        for name in self._changes.overdue_additions(now):
-            if name in present:
-                self._states.note(GatewayAdded(name))
-                if name in up and (line := self._desired.line(name)):
-                    self._desired.note_listed(line, up=True, down=False)
+        for name in self._roster.overdue(Due.CONFIRM_ADDED, now):
+            if name in up or name in down:
+                self._registrations.note(GatewayAdded(name))
             else:
                 _log.error("FreeSWITCH did not take gateway %s: its log says why; trying again", name)
-                self._changes.give_up_adding([name])
-        for name in self._changes.overdue_removals(now):
-            if name in present:
-                self._changes.retry_removing(name)
+            self._registrations.note_listed(name, is_up=name in up, is_down=name in down)
+        for name in self._roster.overdue(Due.CONFIRM_REMOVED, now):
+            if name in up or name in down:
+                self._roster.note(name, GatewayEvent.LISTED)
             else:
                 self.on_gateway_event(GatewayDeleted(name))
 
-    def _remove(self, now: float) -> None:
-        for name in self._changes.take_removals(now):
-            self._switch.remove_gateway(name)
+    def _adds_without_pace(self) -> bool:
+        """Whether gateways wait to be added that do not register."""
+        pools = (self._pools[name] for name in self._roster.queues(Due.ADD))
+        return any(not pool.policy.registration_required for pool in pools)
 
-    def _register_again(self, now: float) -> None:
-        for name in self._changes.take_registrations(now):
-            self._switch.register_gateway(name)
+    # Names.
 
-    def _add(self, now: float) -> int:
-        """Add what is due; how many that were."""
-        batch = self._changes.take_additions(now)
-        if not batch:
-            return 0
-        try:
-            self._switch.add_gateways(batch)
-        except BaseException:
-            self._changes.give_up_adding(gateway.name for gateway in batch)
-            raise
-        return len(batch)
+    def _rename(self, salt: bytes, in_slices: Callable[[Iterable[Line]], Iterable[Line]]) -> None:
+        """Name all gateways with the key that the switch has now; all have other names after it was restarted.
+
+        An account that comes or changes meanwhile gets its new name at once; the others when it is their turn.
+        """
+        if salt == self._named_with:
+            return
+        self._definitions.salt, self._named_with = salt, b""
+        for line in in_slices([line for pool in self._pools.values() for line in pool]):
+            if line.pool.get(line.id) is line and (name := self._name_of(line)) != line.gateway:
+                self._withdraw(line)
+                if name is not None:
+                    self._want(line, name)
+        self._named_with = salt
+
+    def _name_of(self, line: Line) -> GatewayName | None:
+        is_leaving = self._shuts_down and line.pool.policy.unregister_on_shutdown
+        return None if is_leaving else self._definitions.name_of(line)
+
+    def _want(self, line: Line, name: GatewayName) -> GatewayState:
+        """Want a gateway; gives back where it was."""
+        line.gateway = name
+        if edge_reason(line.account, line.pool.policy.edge):
+            self.edge_table.want(name)
+        return self._roster.want(name, line, is_backing_off=self._registrations.is_backing_off(line.id))
+
+    def _withdraw(self, line: Line) -> None:
+        name, line.gateway = line.gateway, None
+        if name is not None:
+            self._roster.withdraw(name)
+            self.edge_table.release(name)
+
+    def _line_of(self, account: AccountId) -> Line | None:
+        return next((line for pool in self._pools.values() if (line := pool.get(account))), None)
+
+    def _definition(self, name: GatewayName) -> Gateway | None:
+        line = self._roster.line(name)
+        return self._definitions.gateway(name, line) if line is not None else None
+
+    def _addable(self, name: GatewayName) -> Gateway | None:
+        return None if self.edge_table.waits(name) else self._definition(name)

@@ -1,17 +1,15 @@
-"""What is known of the gateways becomes what the switch has, while calls are decided in between. Asks the switch."""
+"""Brings the roster up to date with what FreeSWITCH has, while calls are decided in between. Asks the switch."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from sipbridge.core.gateways.gateway import GATEWAY_PREFIX, GatewayName
-from sipbridge.core.pools.account_pool import Line
 from sipbridge.ports import CommandRefused, Scheduler, Switch, SwitchLost
-from sipbridge.services.gateways.desired_gateways import DesiredGateways
-from sipbridge.services.gateways.gateway_changes import GatewayChanges
-from sipbridge.services.gateways.gateway_states import GatewayEvent
+from sipbridge.services.gateways.gateway_roster import GatewayRoster
+from sipbridge.services.gateways.registrations import Registrations, SwitchGatewayEvent
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -23,58 +21,54 @@ _SLICE = 500
 class Reconciliation:
     """Finds out which gateways there are, after a link is up or a profile has started.
 
-    What changes while that is under way is told by events. Those are noted and told again afterwards: every change has
-    its event, so that the last one told is right, whichever of answer and events was the older.
+    Events report what changes while that is under way. They are noted at once, and again afterwards: every change has
+    its event, so the last one is right, whichever of answer and events was the older.
 
     Args:
-        miss: told of each line whose gateway should be there and is not.
+        rename: gives the gateways of all accounts their names by this key, in the slices that it is given.
     """
 
     def __init__(
         self,
         switch: Switch,
         scheduler: Scheduler,
-        desired: DesiredGateways,
-        changes: GatewayChanges,
-        miss: Callable[[Line], None],
+        roster: GatewayRoster,
+        registrations: Registrations,
+        rename: Callable[[bytes, Callable[[Iterable[_T]], Iterable[_T]]], None],
     ) -> None:
         self._switch = switch
         self._scheduler = scheduler
-        self._desired = desired
-        self._changes = changes
-        self._miss = miss
+        self._roster = roster
+        self._registrations = registrations
+        self._rename = rename
         # The events since it began; None while none is under way.
-        self._meanwhile: list[GatewayEvent] | None = None
+        self._meanwhile: list[SwitchGatewayEvent] | None = None
 
-    def note(self, event: GatewayEvent) -> None:
-        """Something happens to a gateway."""
+    def note(self, event: SwitchGatewayEvent) -> None:
+        """Keep an event that comes while a reconciliation is under way."""
         if self._meanwhile is not None:
             self._meanwhile.append(event)
 
     def abandon(self) -> None:
-        """The link is lost: what was asked over it is worth nothing."""
+        """Stop: the link is lost, and what was asked over it is worth nothing."""
         self._meanwhile = None
 
-    def run(self) -> list[GatewayEvent]:
-        """Ask, and note what is there.
-
-        Returns:
-            The events to be told again.
+    def run(self) -> None:
+        """Ask which gateways there are, and note the answer.
 
         Raises:
             SwitchLost: the link broke.
         """
-        meanwhile: list[GatewayEvent] = []
+        meanwhile: list[SwitchGatewayEvent] = []
         self._meanwhile = meanwhile
         try:
-            for _ in self._slices(self._desired.use_salt(self._switch.gateway_salt()), meanwhile):
-                pass
-            up, down = self._ask()
-            self._compare(up, down, meanwhile)
+            self._rename(self._switch.gateway_salt(), lambda steps: self._slices(steps, meanwhile))
+            self._compare(*self._ask(), meanwhile)
         finally:
             if self._meanwhile is meanwhile:
                 self._meanwhile = None
-        return meanwhile
+        for event in meanwhile:
+            self._registrations.note(event)
 
     def _ask(self) -> tuple[set[str], set[str]]:
         try:
@@ -83,22 +77,18 @@ class Reconciliation:
             _log.warning("the provider profile is not running: %s", error.reply.strip())
             return set(), set()
 
-    def _compare(self, up: Collection[str], down: Collection[str], meanwhile: list[GatewayEvent]) -> None:
-        plan = self._changes.start_from({GatewayName(name) for name in (*up, *down) if name.startswith(GATEWAY_PREFIX)})
-        for name in self._slices(plan.remove, meanwhile):
-            if name not in self._desired:
-                self._changes.remove(name)
-        lines = self._desired.lines()
-        for line in self._slices(lines, meanwhile):
-            gateway = line.gateway
-            if gateway is not None:
-                if not self._changes.is_present(gateway):
-                    self._miss(line)
-                self._desired.note_listed(line, gateway in up, gateway in down)
-        _log.info("%d of %d gateways are in FreeSWITCH", len(lines) - len(plan.add), len(lines))
+    def _compare(self, up: set[str], down: set[str], meanwhile: list[SwitchGatewayEvent]) -> None:
+        known = self._roster.names
+        strays = [name for listed in (up, down) for name in listed if name not in known]
+        ours = (GatewayName(name) for name in strays if name.startswith(GATEWAY_PREFIX))
+        for name in self._slices([*known, *ours], meanwhile):
+            self._registrations.note_listed(name, is_up=name in up, is_down=name in down)
+        wanted = self._roster.wanted
+        present = sum(name in up or name in down for name in wanted)
+        _log.info("%d of %d gateways are in FreeSWITCH", present, len(wanted))
 
-    def _slices(self, steps: Iterable[_T], meanwhile: list[GatewayEvent]) -> Iterator[_T]:
-        """Take the steps, and let others run after every few; as long as the link is the same."""
+    def _slices(self, steps: Iterable[_T], meanwhile: list[SwitchGatewayEvent]) -> Iterator[_T]:
+        """Go through the steps, and let others run after every few; as long as the link is the same."""
         for number, step in enumerate(steps, 1):
             yield step
             if number % _SLICE == 0:

@@ -11,7 +11,7 @@ FIRST_RETRY_S = 60.0
 LONGEST_RETRY_S = 3600.0
 
 
-class RefusedAccounts:
+class Refusals:
     """Keeps accounts from being locked out.
 
     FreeSWITCH tries for ever, and every half minute; registrars lock an account, or the address it comes from, after
@@ -42,7 +42,7 @@ class RefusedAccounts:
         heapq.heappush(self._queue, (now + pause, account))
         return pause
 
-    def forgive(self, account: AccountId) -> None:
+    def clear(self, account: AccountId) -> None:
         """Forget all of it: it was accepted, or has other credentials now."""
         self._refusals.pop(account, None)
         self._waiting.pop(account, None)
@@ -52,7 +52,7 @@ class RefusedAccounts:
         due = []
         while self._queue and self._queue[0][0] <= now:
             at, account = heapq.heappop(self._queue)
-            # One that was forgiven, or refused again since, has another time or none.
+            # One that was cleared, or refused again since, has another time or none.
             if self._waiting.get(account) == at:
                 del self._waiting[account]
                 due.append(account)
