@@ -94,7 +94,9 @@ class InstantSwitch:
         """What it takes itself, which is FreeSWITCH's in real life; the names are the daemon's."""
         return sys.getsizeof(self._up) / 1024
 
-    def bridge(self, channel: ChannelUuid, dial_string: str, on_done: Callable[[Outcome], None]) -> None:
+    def bridge(
+        self, channel: ChannelUuid, dial_string: str, on_done: Callable[[Outcome], None], *, has_offer: bool = True
+    ) -> None:
         """There is no call."""
 
     def respond(

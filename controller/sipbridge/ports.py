@@ -53,8 +53,10 @@ class Switch(Protocol):
     What answers waits for the switch, and raises `SwitchLost` or `CommandRefused`. What takes `on_done` never waits.
     """
 
-    def bridge(self, channel: ChannelUuid, dial_string: str, on_done: Callable[[Outcome], None]) -> None:
-        """Connect a parked call."""
+    def bridge(
+        self, channel: ChannelUuid, dial_string: str, on_done: Callable[[Outcome], None], *, has_offer: bool = True
+    ) -> None:
+        """Connect a parked call; its offer, if it has one, was checked, and may be read from now on."""
 
     def respond(
         self,

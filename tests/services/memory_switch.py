@@ -66,6 +66,7 @@ class Bridged:
     channel: ChannelUuid
     dial_string: str
     on_done: Callable[[Outcome], None] = field(repr=False)
+    has_offer: bool = True
 
     @property
     def account_id(self) -> AccountId:
@@ -147,9 +148,11 @@ class MemorySwitch:
 
     # The port
 
-    def bridge(self, channel: ChannelUuid, dial_string: str, on_done: Callable[[Outcome], None]) -> None:
+    def bridge(
+        self, channel: ChannelUuid, dial_string: str, on_done: Callable[[Outcome], None], *, has_offer: bool = True
+    ) -> None:
         self.log.append("bridge")
-        self.bridged.append(Bridged(channel, dial_string, on_done))
+        self.bridged.append(Bridged(channel, dial_string, on_done, has_offer))
 
     def respond(
         self,

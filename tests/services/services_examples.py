@@ -77,11 +77,14 @@ def outbound(pool_name: str = "Pool", outbound_proxy: str | None = None) -> Prov
     )
 
 
-def parked(channel: str, user: str = "alice", profile: str = "inside", gateway: str = "") -> CallParked:
+def parked(
+    channel: str, user: str = "alice", profile: str = "inside", gateway: str = "", offer: str | None = None
+) -> CallParked:
     request = CallRequest(
         "sip:carol@bridge.example.org", f"<sip:{user}@home.example.org>;tag=1", "<sip:carol@home.example.org>"
     )
-    return CallParked(ChannelUuid(channel), request, f"{channel}@example.org", profile, gateway, "192.0.2.1:5080")
+    call_id = f"{channel}@example.org"
+    return CallParked(ChannelUuid(channel), request, call_id, profile, gateway, "192.0.2.1:5080", offer)
 
 
 def ended(channel: str, cause: str = "NORMAL_CLEARING", answered: bool = True) -> CallEnded:

@@ -33,8 +33,15 @@ RECORDED_VERSION = FreeSwitchVersion(1, 10, 12)
 NEVER_S = 1e6
 RECORDED_TICK_PHASE_S = 0.215
 
-# Our dialplan matches no destination number, and says what a failed bridge leads to.
-NOT_IN_RECORDED_DIALPLAN = {"variable_DP_MATCH", "variable_continue_on_fail", "variable_transfer_on_fail"}
+# Our dialplan matches no destination number, and says what a failed bridge leads to. Our profiles read no offer before
+# the controller has checked it.
+NOT_IN_RECORDED_DIALPLAN = {
+    "variable_DP_MATCH",
+    "variable_continue_on_fail",
+    "variable_transfer_on_fail",
+    "variable_ep_codec_string",
+    "variable_endpoint_disposition",
+}
 
 # A profile's calls went to a context of another name.
 CONTEXTS = {"public": "external"}

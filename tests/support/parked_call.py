@@ -32,7 +32,9 @@ class ParkedCall:
         return uuid
 
     def bridge(self, dial_string: str) -> None:
-        """Bridge it."""
+        """Bridge it; as the controller does, have FreeSWITCH read the offer first."""
+        if self.invite.body:
+            self.freeswitch.event_socket.execute(self.uuid, "filter_codecs", "${sipbridge_codecs}")
         reply = self.freeswitch.event_socket.execute(self.uuid, "bridge", dial_string)
         if reply != "+OK":
             raise AssertionError(f"the bridge was refused: {reply}")

@@ -19,6 +19,20 @@ class UriError(SipBridgeError, ValueError):
         self.text = text
 
 
+class SdpError(SipBridgeError, ValueError):
+    """A session description is malformed, or larger than any that a call needs.
+
+    The message names the line and what is wrong with it, and never shows a key.
+
+    Attributes:
+        line: its number, from 1, empty lines not counted; 0 where the whole description is meant.
+    """
+
+    def __init__(self, line: int, what: str) -> None:
+        super().__init__(f"SDP line {line}: {what}" if line else f"SDP: {what}")
+        self.line = line
+
+
 class TemplateError(SipBridgeError, ValueError):
     """A template string does not parse, or names a field that does not exist.
 

@@ -46,6 +46,9 @@ class DeclineSettings:
     media_not_offered: _SipStatus = "488 Not Acceptable Here"
     """FreeSWITCH cannot offer the requested media protection."""
 
+    malformed_offer: _SipStatus = "488 Not Acceptable Here"
+    """The SDP of the call is malformed. FreeSWITCH never reads it: some of such end its process."""
+
     draining: _SipStatus = "503 Service Unavailable"
     """The provider or the account is drained (``sipbridge drain``). 503, so that the proxy in front tries another
     bridge."""

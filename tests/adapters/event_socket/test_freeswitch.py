@@ -217,8 +217,18 @@ def test_without_a_link_nothing_is_sent(listener: Listener) -> None:
 # Calls
 
 
-def test_a_call_is_bridged_with_one_command(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
+def test_a_call_is_bridged_when_its_offer_was_read(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
     assert outcomes_of(lambda done: switch.bridge(CALL, "{a=b}sofia/gateway/x/y", done)) == [None]
+    read, bridge = fake.commands
+    assert read.startswith(f"sendmsg {CALL}\ncall-command: execute\nexecute-app-name: filter_codecs\n")
+    assert read.endswith("${sipbridge_codecs}")
+    assert bridge.startswith(f"sendmsg {CALL}\ncall-command: execute\nexecute-app-name: bridge\n")
+    assert bridge.endswith("{a=b}sofia/gateway/x/y")
+
+
+def test_a_call_without_an_offer_is_bridged_with_one_command(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:
+    dial_string = "{a=b}sofia/gateway/x/y"
+    assert outcomes_of(lambda done: switch.bridge(CALL, dial_string, done, has_offer=False)) == [None]
     (bridge,) = fake.commands
     assert bridge.startswith(f"sendmsg {CALL}\ncall-command: execute\nexecute-app-name: bridge\n")
     assert bridge.endswith("{a=b}sofia/gateway/x/y")

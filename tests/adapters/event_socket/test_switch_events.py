@@ -199,3 +199,22 @@ def test_another_answer_to_status_says_nothing(text: str) -> None:
 
 def test_a_heartbeat_without_numbers_is_one_all_the_same() -> None:
     assert PARSERS["HEARTBEAT"]({"Session-Count": "many"}) == Heartbeat("", 0.0, 0, 0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("event", "offer"),
+    [
+        ({"variable_switch_r_sdp": "v=0", "variable_endpoint_disposition": "DELAYED NEGOTIATION"}, "v=0"),
+        ({"variable_switch_r_sdp": ["v=0", "v=1"]}, "v=1"),
+        ({"variable_endpoint_disposition": "RECEIVED_NOSDP"}, None),
+        ({"variable_endpoint_disposition": "DELAYED NEGOTIATION"}, ""),
+        ({}, None),
+    ],
+    ids=["told", "told twice", "none", "hidden, since it holds an expansion", "nothing known"],
+)
+def test_the_offer_of_a_call(event: dict[str, object], offer: str | None) -> None:
+    assert parse_call_parked(event).offer == offer
+
+
+def test_the_offer_of_a_recorded_call_is_read() -> None:
+    assert (parked("park_rich_headers").offer or "").startswith("v=0\r\no=user1 53655765")

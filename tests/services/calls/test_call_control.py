@@ -9,8 +9,11 @@ import pytest
 from services_examples import Services, account, outbound, parked, policy, pool
 
 from sipbridge.core.accounts.account import account_id
+from sipbridge.core.observe.problems import find_problems
+from sipbridge.core.observe.snapshot import AccountQuery
 from sipbridge.core.sip.call import ChannelUuid
 from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchLost, Unconfirmed
+from support.sdp_offers import AUDIO, CRYPTO, HEAD, KEY
 
 REFUSED = CommandRefused("sendmsg call-1", "-ERR invalid session id [call-1]\n")
 
@@ -81,6 +84,36 @@ def test_an_account_whose_gateway_is_not_there_yet_declines() -> None:
     services.step()
     services.park("call-2")
     assert services.bridged() == ["call-2"]
+
+
+@pytest.mark.parametrize(
+    ("offer", "detail"),
+    [
+        pytest.param(HEAD + "a=ptime\r\n" + AUDIO, "SDP line 6: a=ptime has no value", id="malformed"),
+        pytest.param("", "SDP: it holds ${, so FreeSWITCH hides it", id="hidden"),
+    ],
+)
+@pytest.mark.parametrize("profile", ["inside", "providers"])
+def test_a_malformed_offer_is_declined_and_never_read(
+    services: Services, caplog: pytest.LogCaptureFixture, profile: str, offer: str, detail: str
+) -> None:
+    services.park("call-1", profile=profile, offer=offer)
+    assert services.declined() == [("call-1", "malformed-offer")]
+    assert services.switch.bridged == []
+    assert services.line("alice").calls == 0
+    assert [record.__dict__["detail"] for record in caplog.records if "declined" in record.msg] == [detail]
+    (problem,) = find_problems(services.status.snapshot(AccountQuery()))
+    assert problem.what == "1 call declined in 5 min: malformed SDP"
+
+
+def test_a_sound_offer_is_read_when_its_call_is_bridged_and_none_where_there_is_none(services: Services) -> None:
+    services.park("call-1", offer=HEAD + AUDIO + CRYPTO)
+    services.park("call-2")
+    assert [one.has_offer for one in services.switch.bridged] == [True, False]
+
+
+def test_no_key_of_an_offer_is_ever_shown(services: Services) -> None:
+    assert KEY not in repr(parked("call-1", offer=HEAD + AUDIO + CRYPTO))
 
 
 def test_a_503_says_when_to_come_again_and_nothing_else_does(services: Services) -> None:

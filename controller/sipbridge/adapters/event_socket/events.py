@@ -48,7 +48,14 @@ def parse_call_parked(event: dict[str, Any]) -> CallParked:
         sofia_profile=_text(event, "variable_sofia_profile_name"),
         gateway=_text(event, "variable_sip_gateway"),
         profile_hostport=_text(event, "variable_sofia_profile_url").rpartition("@")[2],
+        offer=_offer(event),
     )
+
+
+def _offer(event: dict[str, Any]) -> str | None:
+    """The SDP that FreeSWITCH answers to. It keeps none that holds ``${``, but says that negotiation is yet to come."""
+    offer = _text(event, "variable_switch_r_sdp")
+    return offer if offer or _text(event, "variable_endpoint_disposition") == "DELAYED NEGOTIATION" else None
 
 
 def _request_uri(event: dict[str, Any]) -> str:

@@ -33,6 +33,8 @@ _log = logging.getLogger(__name__)
 
 SALT_VARIABLE = "sipbridge_salt"
 LOST_GATEWAYS_VARIABLE = "sipbridge_lost_gateways"
+_CODECS = "${sipbridge_codecs}"
+"""FreeSWITCH expands it: what its configuration says that calls may use."""
 _COUNT = re.compile("[0-9]{1,12}")
 _SALT = re.compile("[0-9a-f]{64}")
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{16}")
@@ -124,8 +126,16 @@ class FreeSwitch:
     def _tell(self, parse: Callable[[Event], SwitchEvent], event: Event) -> None:
         self._listener.on_switch_event(parse(event))
 
-    def bridge(self, channel: ChannelUuid, dial_string: str, on_done: Callable[[Outcome], None]) -> None:
-        """Execute ``bridge`` on the A leg."""
+    def bridge(
+        self, channel: ChannelUuid, dial_string: str, on_done: Callable[[Outcome], None], *, has_offer: bool = True
+    ) -> None:
+        """Execute ``bridge`` on the A leg.
+
+        ``filter_codecs`` has FreeSWITCH read the offer, to offer the callee what the caller has. It does not do so when
+        the INVITE arrives: sip_profiles/common.inc.
+        """
+        if has_offer:
+            self._post(_execute(channel, "filter_codecs"), _ignore, _CODECS)
         self._post(_execute(channel, "bridge"), on_done, dial_string)
 
     def respond(

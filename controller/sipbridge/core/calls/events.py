@@ -17,6 +17,8 @@ class CallParked:
         sofia_profile: the profile it came in on.
         gateway: the gateway whose contact it was sent to; ``""`` when it was not sent to one.
         profile_hostport: of the contacts of that profile, whatever host the caller has written: ``192.0.2.1:5080``.
+        offer: the SDP of its INVITE as it was sent, keys and all; None for an INVITE without one, ``""`` for
+            one that FreeSWITCH does not tell.
     """
 
     channel_uuid: ChannelUuid
@@ -25,6 +27,7 @@ class CallParked:
     sofia_profile: str
     gateway: str
     profile_hostport: str = ""
+    offer: str | None = field(default=None, repr=False)
 
 
 class CallTimes(NamedTuple):

@@ -48,6 +48,7 @@ class DeclineReason(Enum):
     LINES_TAKEN = "lines-taken"
     BAD_ADDRESS = "bad-address"
     MEDIA_NOT_OFFERED = "media-not-offered"
+    MALFORMED_OFFER = "malformed-offer"
     DRAINING = "draining"
     OVERLOAD = "overload"
 

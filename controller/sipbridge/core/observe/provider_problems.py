@@ -56,6 +56,11 @@ def declined_calls(snapshot: Snapshot) -> Iterator[Problem]:
         what = f"{_calls(nobody)} declined in 5 min: no provider takes them"
         advice = "`sipbridge calls --follow` shows them; `sipbridge explain` says what each provider makes of one."
         yield Problem(Severity.WARNING, Side.CONFIGURATION, what, advice)
+    malformed = snapshot.traffic.recent.declined.get("malformed-offer", 0)
+    if malformed:
+        what = f"{_calls(malformed)} declined in 5 min: malformed SDP"
+        advice = "A faulty telephone, or an attack on FreeSWITCH: the log names each call, the line and what is wrong."
+        yield Problem(Severity.WARNING, Side.CALLERS, what, advice)
 
 
 def failed_calls(snapshot: Snapshot) -> Iterator[Problem]:

@@ -14,10 +14,12 @@ from sipbridge.core.accounts.account import AccountId
 from sipbridge.core.calls.dial_string import format_dial_string
 from sipbridge.core.calls.events import CallEnded, CallParked
 from sipbridge.core.calls.routing import Bridge, Decision, Decline, DeclineReason, RoutingTable, route
+from sipbridge.core.errors import SdpError
 from sipbridge.core.gateways.gateway import GatewayName
 from sipbridge.core.pools.account_pool import Line
 from sipbridge.core.pools.line_usage import LineUsage
 from sipbridge.core.sip.call import CallRequest, ChannelUuid
+from sipbridge.core.sip.sdp import parse_sdp_offer
 from sipbridge.core.sip.uri import SipUri
 from sipbridge.ports import Clock, CommandRefused, Outcome, Switch
 from sipbridge.services.calls.call_journal import CallJournal
@@ -26,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 _NOT_ADMITTED = Decline(DeclineReason.OVERLOAD, "more calls a second than are let in", None, None, ())
+_UNTOLD_OFFER = Decline(DeclineReason.MALFORMED_OFFER, "SDP: it holds ${, so FreeSWITCH hides it", None, None, ())
 _SERVICE_UNAVAILABLE = "503"
 _RETRY_AFTER_S = 5
 """When the proxy in front may try this bridge again; short, since most storms are. Without it, 503 means no more than
@@ -110,7 +113,7 @@ class CallControl:
         began = self._clock.monotonic()
         self._usage.give_back(call.channel_uuid)
         request = self._as_dialled(call)
-        decision = self._decide(request) if is_admitted else _NOT_ADMITTED
+        decision = (_malformed(call.offer) or self._decide(request)) if is_admitted else _NOT_ADMITTED
         match decision:
             case Bridge():
                 status_line = ""
@@ -194,7 +197,8 @@ class CallControl:
         gateway = self._gateway_of(bridge.line)
         dial_string = format_dial_string(bridge, gateway, leaves_by, recoverable=self._recoverable)
         self._usage.take(call.channel_uuid, bridge.line)
-        self._switch.bridge(call.channel_uuid, dial_string, partial(self._on_bridge_done, call.channel_uuid))
+        on_done = partial(self._on_bridge_done, call.channel_uuid)
+        self._switch.bridge(call.channel_uuid, dial_string, on_done, has_offer=call.offer is not None)
 
     def _on_bridge_done(self, channel: ChannelUuid, outcome: Outcome) -> None:
         # Refused: the caller was quicker and is gone. Lost: it may have been carried out, which the reconciliation of
@@ -207,6 +211,19 @@ class CallControl:
         retry_after_s = _RETRY_AFTER_S if status_line.startswith(_SERVICE_UNAVAILABLE) else None
         on_done = partial(_log_undeclined, call.channel_uuid)
         self._switch.respond(call.channel_uuid, status_line, on_done, retry_after_s)
+
+
+def _malformed(offer: str | None) -> Decline | None:
+    """Why a call is declined before FreeSWITCH reads its offer; None for one that it may read."""
+    if offer is None:
+        return None
+    if not offer:
+        return _UNTOLD_OFFER
+    try:
+        parse_sdp_offer(offer)
+    except SdpError as error:
+        return Decline(DeclineReason.MALFORMED_OFFER, str(error), None, None, ())
+    return None
 
 
 def _log_undeclined(channel: ChannelUuid, outcome: Outcome) -> None:

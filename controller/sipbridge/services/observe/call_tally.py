@@ -15,7 +15,7 @@ _DECISION_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.0
 _SETUP_S = (0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 12, 20, 30, 60)
 _TALK_S = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200)
 
-_WITHOUT_PROVIDER = (DeclineReason.NO_PROVIDER, DeclineReason.OVERLOAD)
+_WITHOUT_PROVIDER = (DeclineReason.NO_PROVIDER, DeclineReason.MALFORMED_OFFER, DeclineReason.OVERLOAD)
 """Why a call is declined before it is any provider's."""
 
 

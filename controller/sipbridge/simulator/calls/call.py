@@ -27,6 +27,10 @@ PARK_TIMEOUT_S = 3
 """Simulated seconds that a call waits for somebody to control it; the dialplan sets it."""
 
 
+_CODECS = "${sipbridge_codecs}"
+"""What the controller has FreeSWITCH expand on purpose; no caller has a part in it."""
+
+
 class SimulatedCall(CallProgress):
     """A call, as a test sees and moves it.
 
@@ -126,8 +130,9 @@ class SimulatedCall(CallProgress):
             return
         application, argument = self._waiting.popleft()
         expansion = expand(argument, lambda name: self.channel.get(name) or self._switch.variables.get(name))
-        self.injections.extend(expansion.injections)
-        self._switch.injections.extend(expansion.injections)
+        if argument != _CODECS:
+            self.injections.extend(expansion.injections)
+            self._switch.injections.extend(expansion.injections)
         self._note({"current_loop": "1", "total_loops": "1"})
         self.channel.scope, argument = split_scope(expansion.text)
         self.channel.start_application(application, argument)
@@ -142,6 +147,8 @@ class SimulatedCall(CallProgress):
                 self.refuse(int(status) if status.isdigit() else 488)
             case "hangup":
                 self._end(known_cause(argument))
+            case "filter_codecs":
+                self._note({"ep_codec_string": "CORE_PCM_MODULE.PCMU@8000h@20i@64000b"})
             case "set":
                 name, _, value = argument.partition("=")
                 self.channel.set(name, value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sipbridge.simulator.calls.sip_text import SipAddress, read_address
+from sipbridge.simulator.calls.sip_text import SDP, SipAddress, read_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class IncomingInvite:
         profile: the one that it arrives at.
         headers: others than From, To and Call-ID that FreeSWITCH notes.
         gateway: the one whose contact is called, if any.
+        offer: its SDP; empty for none.
     """
 
     profile: str
@@ -25,6 +26,7 @@ class IncomingInvite:
     call_id: str
     headers: Mapping[str, str]
     gateway: str | None = None
+    offer: str = SDP
 
     @property
     def request(self) -> SipAddress:

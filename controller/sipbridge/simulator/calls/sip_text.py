@@ -9,6 +9,12 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+SDP = (
+    "v=0\r\no=user1 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+    "m=audio 6000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+)
+"""What a caller offers, and a callee answers."""
+
 # Escapes of what a user part may hold as it is (RFC 3261 §25.1): sofia-sip resolves them when it parses a URI.
 _RESOLVED = re.compile(r"%(?:2[146-9A-Fa-f]|3[0-9BbDdFf]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])")
 

@@ -7,20 +7,13 @@ from __future__ import annotations
 
 from sipbridge.simulator.calls.channel import Channel
 from sipbridge.simulator.calls.incoming_invite import IncomingInvite
-from sipbridge.simulator.calls.sip_text import read_address
+from sipbridge.simulator.calls.sip_text import SDP, read_address
 from sipbridge.simulator.wire.protocol import Event
 
 ADDRESS = "127.0.0.1"
 CALLER_PORT = "7200"
 
-SDP = (
-    "v=0\r\no=user1 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-    "m=audio 6000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
-)
-
 _MEDIA_VARIABLES = {
-    "variable_switch_r_sdp": SDP,
-    "variable_ep_codec_string": "CORE_PCM_MODULE.PCMU@8000h@20i@64000b",
     "variable_rtp_use_codec_string": "PCMU,PCMA",
     "variable_remote_video_media_flow": "inactive",
     "variable_remote_text_media_flow": "inactive",
@@ -41,7 +34,6 @@ _MEDIA_VARIABLES = {
     "variable_write_codec": "PCMU",
     "variable_write_rate": "8000",
     "variable_dtmf_type": "info",
-    "variable_endpoint_disposition": "RECEIVED",
 }
 
 
@@ -99,7 +91,10 @@ def incoming_variables(
     variables |= {f"variable_sip_h_{name}": value for name, value in headers.items() if name.startswith("X-")}
     if gateway:
         variables["variable_sip_gateway"] = gateway
+    if invite.offer and "${" not in invite.offer:
+        variables["variable_switch_r_sdp"] = invite.offer
     variables |= _MEDIA_VARIABLES
+    variables["variable_endpoint_disposition"] = "DELAYED NEGOTIATION" if invite.offer else "RECEIVED_NOSDP"
     variables["variable_call_uuid"] = channel.uuid
     return variables
 
