@@ -1,7 +1,7 @@
-"""Real runs of the commands become docs/screens.md: what an operator sees. Starts processes; takes some minutes.
+"""Runs the commands and writes docs/screens.md: what an operator sees. Starts processes; takes some minutes.
 
-``make screens`` runs `sipbridge` beside a simulated FreeSWITCH, once with some accounts and once with 100,000, has
-things go wrong, and takes down what each command shows in a terminal.
+``make screens`` runs `sipbridge` beside a simulated FreeSWITCH, once with a few accounts and once with 100,000, makes
+things fail, and records what each command shows in a terminal.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ EXAMPLES = Path(__file__).parents[1] / "tests/config/examples"
 SMALL, LARGE = (80, 24), (120, 40)
 HEADER = """# Screens
 
-<!-- Made by docs/screens.py, which runs these commands: run it again when they show something else. -->
+<!-- Made by docs/screens.py, which runs these commands: run it again when their output changes. -->
 
-What the commands show in terminals of 80 and of 120 columns. The bridge is the real one; FreeSWITCH is simulated but
-where it is said that it is not.
+This page shows what the commands print in terminals of 80 and 120 columns. The bridge is real. FreeSWITCH is simulated,
+except where the text says otherwise.
 """
 
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
@@ -46,13 +46,13 @@ def main() -> None:
 def _few_accounts(folder: Path) -> Iterator[str]:
     with stage(folder, two_providers(["alice", "bob"])) as shown:
         shown.wait_until_settled()
-        yield "## Three accounts\n\nAll is well:\n"
+        yield "## Three accounts\n\nEverything works:\n"
         yield _screen(shown, "status")
     with stage(folder, two_providers(["alice", "bob", "mallory", "trent"])) as shown:
         shown.wait_until_settled()
         yield (
-            "Two more, whose password is wrong and whose registrar does not answer; and the only line for telephone\n"
-            "numbers is taken. What is wrong comes first, with the side that it is on:\n"
+            "Two more accounts: one has a wrong password, the registrar of the other does not answer. The only slot\n"
+            "for telephone numbers is taken. `status` shows the problems first, each with the side that it is on:\n"
         )
         following = Terminal(shown.command_line("calls", "--follow"), LARGE)
         for caller, callee in (("alice", "yvonne"), ("eve", "+33612345678"), ("eve", "+33612345679")):
@@ -61,23 +61,23 @@ def _few_accounts(folder: Path) -> Iterator[str]:
             shown.happen(f"call {caller} {callee}")
         wait_until("all calls are decided", lambda: _decided(shown) == 6)
         yield _screen(shown, "status", size=LARGE)
-        yield "One account:\n"
+        yield "A closer look at one account:\n"
         yield _screen(shown, "status", "--account", "mallory")
-        yield "Who is calling whom:\n"
+        yield "The calls in progress:\n"
         yield _screen(shown, "calls", size=LARGE)
-        yield "And what is decided, with the reasons, as it is decided:\n"
+        yield "Each decision as it is made, with the reasons:\n"
         shown.happen("hang up")
         following.wait_for("over", timeout_s=60.0)
         yield _block("calls --follow", _lines(following.shown + following.read(1.0)))
         following.close()
-        yield "FreeSWITCH has stopped:\n"
+        yield "FreeSWITCH is down:\n"
         shown.happen("down")
         wait_until("that is noticed", lambda: not shown.status()["switch"]["isConnected"])
         time.sleep(3.0)
         yield _screen(shown, "status")
-    yield "No bridge runs:\n"
+    yield "No bridge is running:\n"
     yield _screen(shown, "status")
-    yield "## A providers file with an error\n\nThe specification's second example, as it stands there:\n"
+    yield "## A providers file with an error\n\nThe specification's second example, copied as it is:\n"
     (folder / "french_pstn.json").write_bytes((EXAMPLES / "french_pstn.json").read_bytes())
     yield _screen(shown, "check", str(folder / "french_pstn.json")).replace("/etc/sipbridge/french", "french")
 
@@ -97,7 +97,7 @@ def _real_freeswitch(folder: Path) -> Iterator[str]:
     finally:
         freeswitch.kill()
     told = told.replace(str(folder / "bridge"), "/etc/sipbridge").replace(str(freeswitch.spool.parent), "/run/spool")
-    yield "## What the doctor finds\n\nBeside a real FreeSWITCH, on a machine with some faults:\n"
+    yield "## What the doctor finds\n\nThis runs beside a real FreeSWITCH, on a machine with some faults:\n"
     yield _block("doctor", told.strip().split("\n"))
 
 
@@ -108,10 +108,10 @@ def _many_accounts(folder: Path) -> Iterator[str]:
         for number in range(0, 400, 3):
             shown.happen(f"call user{number:06} yvonne")
         wait_until("all calls are decided", lambda: _decided(shown) == 134)
-        yield "## 100,000 accounts\n\n`status --watch`, with keys to sort, filter and page (80 x 24):\n"
+        yield "## 100,000 accounts\n\n`status --watch` has keys to sort, filter and page (80 x 24):\n"
         watching = Terminal(shown.command_line("status", "--watch"), SMALL)
         yield _block("status --watch", _watched(watching, "those that need a person"))
-        yield "By address, and only those with 0123 in it (`s`, `s`, `/0123`):\n"
+        yield "The same, sorted by address, and only accounts with 0123 in it (keys `s`, `s`, `/0123`):\n"
         watching.type("ss/0123\r")
         yield _block("status --watch", _watched(watching, 'by address, with "0123"'))
         watching.type("q")
