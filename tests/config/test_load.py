@@ -74,6 +74,7 @@ def test_every_field() -> None:
         (
             '"secret": "Mellon1"',
             '"secret": "Mellon1", "alias": "<sip:me@home.example>", "userid": "id", "realm": "realm.example", '
+            '"mwiServerUri": "mwi.example", '
             '"outboundProxy": "edge.example:5061", "registrar": "sip:registrar.example", "protocol": "tls"',
         ),
         (
@@ -89,7 +90,10 @@ def test_every_field() -> None:
         ('"by": "alias"', '"by": "{alias.user}"'),
         ('"dbBackend": "mysql"', '"dbBackend": "mysql", "threadPoolSize": 4'),
     )
-    config = config_of(text)
+    result = parse_providers(text, "p.json")
+    assert [one.message.partition(":")[0] for one in result.diagnostics] == ["has no effect yet"] * 3
+    config = result.config
+    assert config is not None
     lines, people = config.pools.values()
     assert lines.policy == PoolPolicy(
         name="lines",
@@ -110,6 +114,8 @@ def test_every_field() -> None:
         realm="realm.example",
         outbound_proxy=parse_sip_uri("sip:edge.example:5061;transport=tls"),
         registrar=parse_sip_uri("sip:registrar.example"),
+        protocol="tls",
+        mwi_server_uri=parse_sip_uri("sip:mwi.example;transport=tls"),
     )
     invite = config.providers[0].outgoing_invite
     assert (invite.media_encryption, invite.enable_avpf) == (MediaEncryption.DTLS_SRTP, True)
@@ -129,6 +135,9 @@ def test_every_field() -> None:
         ("sha256", SecretType.SHA256),
         ("sha-256", SecretType.SHA256),
         ("clrtxt", SecretType.CLEAR_TEXT),
+        ("CLRTXT", SecretType.CLEAR_TEXT),
+        (" Sha-256 ", SecretType.SHA256),
+        ("", SecretType.HA1),
     ],
 )
 def test_secret_types(written: str, read: SecretType) -> None:

@@ -80,7 +80,7 @@ def test_becomes_version_2() -> None:
     ("old", "new", "expected"),
     [
         pytest.param('"sip:.*"', '"sip:*▲*"', "nothing to repeat", id="pattern"),
-        pytest.param('"<sip:proxy.example.org:5060;transport=udp>"', '▲"proxy"', "not a SIP URI", id="proxy"),
+        pytest.param('"<sip:proxy.example.org:5060;transport=udp>"', '▲"pro xy"', "not a SIP URI", id="proxy"),
         pytest.param('"sip:account2@example.org"', '▲"sip:account1@example.org"', "already an account", id="account"),
         pytest.param('"password": "Mellon2"', '"password": ▲5', '"password" must be a text', id="wrong password"),
         pytest.param(
@@ -88,7 +88,7 @@ def test_becomes_version_2() -> None:
         ),
         pytest.param('"enableAvpf": false', '"enableAvpf": true', "only together with DTLS", id="media"),
         pytest.param('"maxCallsPerLine": 2', '"maxCallsPerLine": ▲0', "never carry a call", id="no calls"),
-        pytest.param('"maxCallsPerLine": 2,', "", 'missing here: "maxCallsPerLine"', id="missing"),
+        pytest.param('"pattern": "sip:4.*",', "", 'missing here: "pattern"', id="missing"),
         pytest.param(
             '"name": "provider",\n    "pattern": "sip:.*"', '"pattern": ▲"\\\\+3"', "matches no call", id="no name"
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -32,6 +33,19 @@ JABIRU = Path(__file__).parents[1] / "config" / "examples" / "jabiru.json"
 ALL = "SELECT * FROM accounts"
 ONE = "SELECT * FROM accounts WHERE username = :identifier"
 COLUMNS = "username, hostport, user_id, secret_type, secret, alias_username, alias_hostport, outbound_proxy"
+
+
+# As Flexisip's Account Manager makes it: each protocol and each algorithm that it can hold, and what may be NULL.
+ACCOUNT_MANAGER = """CREATE TABLE external_accounts (id INTEGER PRIMARY KEY, username VARCHAR(64) NOT NULL,
+  domain VARCHAR(64) NOT NULL, password VARCHAR(255) NOT NULL, algorithm VARCHAR(10) NOT NULL DEFAULT 'MD5',
+  realm VARCHAR(64), registrar VARCHAR(64), outbound_proxy VARCHAR(64), protocol VARCHAR(4) NOT NULL DEFAULT 'UDP',
+  account_id INT NOT NULL)"""
+ALGORITHMS = {"MD5": SecretType.HA1, "SHA-256": SecretType.SHA256, "CLRTXT": SecretType.CLEAR_TEXT}
+OF_ACCOUNT_MANAGER = (
+    "SELECT e.username, e.domain AS hostport, '' AS user_id, e.algorithm AS secret_type, e.password AS secret, "
+    "e.realm, e.registrar, e.outbound_proxy, e.protocol, a.username AS alias_username, a.domain AS alias_hostport "
+    "FROM external_accounts e JOIN accounts_of_people a ON a.id = e.account_id"
+)
 
 
 class Database(Protocol):
@@ -338,9 +352,9 @@ def test_a_column_that_has_gone_missing(accounts: Database, source: Source) -> N
     asking = source()
     assert asking.load_one("alice") is None
 
-    accounts.execute("ALTER TABLE accounts DROP COLUMN outbound_proxy")
+    accounts.execute("ALTER TABLE accounts DROP COLUMN alias_username")
 
-    with pytest.raises(SourceError, match="updateQuery: lacks outbound_proxy"):
+    with pytest.raises(SourceError, match="updateQuery: lacks alias_username"):
         asking.load_one("alice")
 
 
@@ -549,3 +563,30 @@ def test_as_the_daemon_does_it_with_everything_patched(accounts: Database) -> No
 
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == [[1_500] * 3, [f"user{n}" for n in range(20)]]
+
+
+@pytest.mark.parametrize("end", ["", ";", " ;\n-- all of them\n"], ids=["", "semicolon", "semicolon and comment"])
+def test_every_protocol_and_algorithm_of_the_account_manager(database: Database, end: str) -> None:
+    database.execute(ACCOUNT_MANAGER)
+    database.execute("CREATE TABLE accounts_of_people (id INT, username VARCHAR(64), domain VARCHAR(64))")
+    database.execute("INSERT INTO accounts_of_people VALUES (1, 'alice', 'ours.example')")
+    proxies = (None, "", "proxy.example", "proxy.example:5070")
+    kinds = [(a, p, o) for a in ALGORITHMS for p in ("UDP", "TCP", "TLS") for o in proxies]
+    rows = [
+        (n, f"line{n}", "provider.example", "s", algorithm, None, None, proxy, protocol, 1)
+        for n, (algorithm, protocol, proxy) in enumerate(kinds)
+    ]
+    database.execute(f"INSERT INTO external_accounts VALUES ({', '.join(['%s'] * 10)})", rows)
+    init = f"{OF_ACCOUNT_MANAGER} ORDER BY e.id{end}"
+    update = f"{OF_ACCOUNT_MANAGER} WHERE e.id = :identifier{end}"
+    loader = SqlLoader(database.backend, init, update, database.connection)
+    with contextlib.closing(SqlAccounts("pool", loader)) as source:
+        accounts = [account for batch in source.load_all() for account in batch.accounts]
+        assert source.load_one("7") == accounts[7]
+    assert [(account.secret_type, account.protocol) for account in accounts] == [
+        (ALGORITHMS[algorithm], protocol.lower()) for algorithm, protocol, _ in kinds
+    ]
+    policy = PoolPolicy("pool", None, True, 1)
+    assert [policy.registrar_of(account).text for account in accounts] == [
+        f"sip:{proxy or 'provider.example'};transport={protocol.lower()}" for _, protocol, proxy in kinds
+    ]

@@ -21,7 +21,7 @@ from sipbridge.cli.common import (
     settings_to_check_with,
 )
 from sipbridge.config.load import LoadResult, load_providers
-from sipbridge.config.text.diagnostic import Diagnostic, Severity
+from sipbridge.config.text.diagnostic import Diagnostic
 from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.printable import escape_unprintable
 from sipbridge.core.providers.provider import SqlLoader
@@ -38,11 +38,15 @@ from sipbridge.settings import Settings
 def check(files: tuple[Path, ...], as_json: bool, connect: bool, no_edge: bool, settings_file: Path | None) -> None:
     """Check providers files: all errors and warnings, each with its place, and what goes through the edge.
 
-    Without FILES, the settings and the providers file that they name.
+    Without FILES, the settings and the providers file that they name. An account that is invalid, or there twice, is
+    skipped when the bridge reads the file, as a row of a database is; this command then ends with status 1.
     """
     settings, edge_is_assumed = settings_to_check_with(settings_file, no_edge=no_edge)
     checked = files or _file_of(settings)
-    results = {file: load_providers(file, settings.media_defaults, settings.edge.edge) for file in checked}
+    results = {
+        file: load_providers(file, settings.media_defaults, settings.edge.edge, settings.unknown_fields.severity)
+        for file in checked
+    }
     if as_json:
         click.echo(
             json.dumps([_as_json(found) for result in results.values() for found in result.diagnostics], indent=2)
@@ -59,7 +63,7 @@ def check(files: tuple[Path, ...], as_json: bool, connect: bool, no_edge: bool, 
                 click.echo(EDGE_ASSUMED, err=True)
     # All of them are asked, whatever comes of the first.
     answered = [_read_databases(file, result.config) for file, result in results.items() if connect and result.config]
-    if not all(answered) or any(result.config is None for result in results.values()):
+    if not all(answered) or any(result.config is None or result.skipped for result in results.values()):
         sys.exit(1)
 
 
@@ -77,6 +81,8 @@ def _read_databases(file: Path, config: BridgeConfig) -> bool:
             continue
         with contextlib.closing(SqlAccounts(name, pool.loader)) as source:
             probe = source.probe(pool.policy)
+        for warning in probe.warnings:
+            click.echo(f"{file}: pool {name}: warning: {warning}", err=True)
         for problem in probe.problems:
             click.echo(escape_unprintable(f"{file}: pool {name}: {problem}"), err=True)
         edge = f" ({probe.through_edge} through the edge)" if pool.policy.edge else ""
@@ -97,14 +103,14 @@ def _as_json(found: Diagnostic) -> dict[str, Any]:
 
 
 def _summary(file: Path, result: LoadResult) -> str:
-    errors = sum(1 for found in result.diagnostics if found.severity is Severity.ERROR)
-    warnings = len(result.diagnostics) - errors
-    counts = f"{count(errors, 'error')}, {count(warnings, 'warning')}"
+    counts = f"{count(len(result.errors), 'error')}, {count(len(result.warnings), 'warning')}"
     if result.config is None:
         return f"{file}: not valid: {counts}"
     pools = result.config.pools.values()
+    skipped = sum(pool.skipped for pool in pools)
     accounts = sum(len(pool.loader) for pool in pools if isinstance(pool.loader, tuple))
     return (
         f"{file}: valid ({counts}): {count(len(result.config.providers), 'provider')}, "
         f"{count(len(pools), 'account pool')}, {count(accounts, 'account')} in the file"
+        + (f", {count(skipped, 'account')} skipped" if skipped else "")
     )

@@ -37,7 +37,9 @@ def explain(
 ) -> None:
     """Tell what would become of a call, and why, with every account registered and free."""
     settings, edge_is_assumed = settings_to_check_with(settings_file, no_edge=no_edge)
-    config = config_or_exit(load_providers(file, settings.media_defaults, settings.edge.edge))
+    config = config_or_exit(
+        load_providers(file, settings.media_defaults, settings.edge.edge, settings.unknown_fields.severity)
+    )
     told = explain_call(
         config,
         CallRequest(request_uri, from_, to),

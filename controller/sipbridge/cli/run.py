@@ -32,7 +32,11 @@ def run(settings_file: Path | None) -> None:
         print_diagnostic(warning)
     if settings.providers_file is None:
         raise AssertionError("settings for run without a providers file")
-    config = config_or_exit(load_providers(settings.providers_file, settings.media_defaults, settings.edge.edge))
+    config = config_or_exit(
+        load_providers(
+            settings.providers_file, settings.media_defaults, settings.edge.edge, settings.unknown_fields.severity
+        )
+    )
     log = LogOutput(settings.logging.level.name, settings.logging.as_json, secrets_of_settings(settings))
     log.start()
     try:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
-from sipbridge.config.credentials import AccountChecks, check_can_register, check_credentials
+from sipbridge.config.credentials import AccountChecks, is_of_use
 from sipbridge.config.keyword_values import ConnectionStringError
-from sipbridge.config.text.diagnostic import Report
+from sipbridge.config.text.diagnostic import Report, Severity
 from sipbridge.config.text.source_text import Path
-from sipbridge.config.uris import read_uri
-from sipbridge.core.accounts.account import SECRET_TYPES, Account, SecretType
+from sipbridge.config.uris import NO_MESSAGE_WAITING, read_uri
+from sipbridge.core.accounts.account import PROTOCOLS, SECRET_TYPES, Account, SecretType
 from sipbridge.core.accounts.credentials import DIGEST_HASH
 from sipbridge.core.bridge_config import PoolConfig
 from sipbridge.core.providers.edge import Edge
@@ -39,16 +40,17 @@ def read_pools(root: Mapping[str, Any], edge_of: Callable[[str], Edge | None], r
 
 
 def _pool(name: str, value: Mapping[str, Any], path: Path, edge: Edge | None, report: Report) -> PoolConfig | None:
-    proxy = read_uri(value, path, "outboundProxy", report, required=True)
-    registrar = read_uri(value, path, "registrar", report)
-    read_uri(value, path, "mwiServerUri", report)
+    proxy = read_uri(value, path, "outboundProxy", report, protocol=PROTOCOLS[0])
+    registrar = read_uri(value, path, "registrar", report, protocol=PROTOCOLS[0])
+    if read_uri(value, path, "mwiServerUri", report, protocol=PROTOCOLS[0]) is not None:
+        report.warning((*path, "mwiServerUri"), NO_MESSAGE_WAITING)
     max_calls = value.get("maxCallsPerLine")
     if max_calls == 0:
         report.warning((*path, "maxCallsPerLine"), "0 means that these accounts never carry a call")
     required = value.get("registrationRequired")
     checks = AccountChecks(registers=bool(required), has_edge=edge is not None)
     loader = _loader(value.get("loader"), (*path, "loader"), checks, report)
-    if proxy is None or max_calls is None or required is None or loader is None:
+    if max_calls is None or required is None or loader is None:
         return None
     policy = PoolPolicy(
         name=name,
@@ -60,7 +62,8 @@ def _pool(name: str, value: Mapping[str, Any], path: Path, edge: Edge | None, re
         registrar=registrar,
         edge=edge,
     )
-    return PoolConfig(policy, loader)
+    skipped = 0 if isinstance(loader, SqlLoader) else len(value["loader"]) - len(loader)
+    return PoolConfig(policy, loader, skipped)
 
 
 def _loader(value: Any, path: Path, checks: AccountChecks, report: Report) -> tuple[Account, ...] | SqlLoader | None:
@@ -96,34 +99,39 @@ def _check_connection(backend: str, connection: str, path: Path, report: Report)
 
 
 def _accounts(values: list[Any], path: Path, checks: AccountChecks, report: Report) -> tuple[Account, ...]:
+    """Those that can be used; of each of the others is said why not."""
     accounts = []
     hashed: list[int] = []
     without_secret: list[int] = []
+    with_mwi: list[int] = []
     first: dict[str, int] = {}
     for index, value in enumerate(values):
-        account = _account(value or {}, (*path, index), report)
+        where = (*path, index)
+        account = None if value is None else _account(value, where, report)
         if account is None:
             continue
         key = account.uri.lookup_key
-        if first.setdefault(key, index) != index:
+        if key in first:
             line = report.line_of((*path, first[key], "uri"))
-            report.error(
-                (*path, index, "uri"), f"{account.uri.text} is already an account of this pool, on line {line}"
-            )
-        check_credentials(account, (*path, index), checks, report)
-        if checks.registers:
-            check_can_register(account, value, (*path, index), checks, report)
-            # One that is missing because the schema refused it was told about already.
-            if account.secret is None and not report.knows((*path, index, "secret")):
-                without_secret.append(index)
+            report.skip((*where, "uri"), f"{account.uri.text} is already an account of this pool, on line {line}")
+            continue
+        if not is_of_use(account, value, where, checks, report):
+            continue
+        first[key] = index
+        accounts.append(account)
+        if checks.registers and account.secret is None:
+            without_secret.append(index)
         elif account.secret and account.secret_type is not SecretType.CLEAR_TEXT and not checks.has_edge:
             hashed.append(index)
-        accounts.append(account)
+        if account.mwi_server_uri is not None:
+            with_mwi.append(index)
     if hashed:
         message = f"of no use when a call is challenged{_and_others(hashed)}: {DIGEST_HASH}"
         report.warning((*path, hashed[0], "secret"), message)
     if without_secret:
         report.warning((*path, without_secret[0]), _NO_SECRET + _and_others(without_secret))
+    if with_mwi:
+        report.warning((*path, with_mwi[0], "mwiServerUri"), NO_MESSAGE_WAITING + _and_others(with_mwi))
     return tuple(accounts)
 
 
@@ -134,20 +142,22 @@ def _and_others(indexes: list[int]) -> str:
 
 
 def _account(value: Mapping[str, Any], path: Path, report: Report) -> Account | None:
-    protocol = value.get("protocol")
-    uri = read_uri(value, path, "uri", report, required=True)
-    alias = read_uri(value, path, "alias", report)
-    proxy = read_uri(value, path, "outboundProxy", report, protocol=protocol)
-    registrar = read_uri(value, path, "registrar", report, protocol=protocol)
-    if uri is None:
+    protocol = value.get("protocol", PROTOCOLS[0])
+    read = partial(read_uri, value, path, report=report, severity=Severity.SKIPPED)
+    uris = {name: read(name) for name in ("uri", "alias")}
+    uris |= {name: read(name, protocol=protocol) for name in ("outboundProxy", "registrar", "mwiServerUri")}
+    uri = uris["uri"]
+    if uri is None or any(uris[name] is None and name in value for name in uris):
         return None
     return Account(
         uri=uri,
-        alias=alias,
-        user_id=value.get("userid") or None,
-        secret=value.get("secret") or None,
+        alias=uris["alias"],
+        user_id=value.get("userid"),
+        secret=value.get("secret"),
         secret_type=SECRET_TYPES[value.get("secretType", _DEFAULT_SECRET_TYPE)],
-        realm=value.get("realm") or None,
-        outbound_proxy=proxy,
-        registrar=registrar,
+        realm=value.get("realm"),
+        outbound_proxy=uris["outboundProxy"],
+        registrar=uris["registrar"],
+        protocol=protocol,
+        mwi_server_uri=uris["mwiServerUri"],
     )

@@ -25,29 +25,25 @@ class AccountChecks:
     has_edge: bool
 
 
-def check_can_register(
-    account: Account, value: Mapping[str, Any], path: Path, checks: AccountChecks, report: Report
-) -> None:
-    """Report what keeps the account from being registered."""
-    if not account.uri.user:
-        report.error((*path, "uri"), "an account that registers needs a user, as in sip:user@example.org")
-    if account.secret is None or account.secret_type is SecretType.CLEAR_TEXT or checks.has_edge:
-        return
-    if "secretType" not in value:
-        name, message = "secret", f'a secret without "secretType" is read as "ha1", but {DIGEST_HASH}'
-    else:
-        name = "secretType"
-        message = f'"{value[name]}" does not do for an account that registers, as {DIGEST_HASH}'
-    # One that is missing because the schema refused it was told about already.
-    if not report.knows((*path, "secret")) and not report.knows((*path, "secretType")):
-        report.error((*path, name), message)
-
-
-def check_credentials(account: Account, path: Path, checks: AccountChecks, report: Report) -> None:
-    """Report a name, a password or a hash that is of no use: an error for an account that has to register."""
+def is_of_use(account: Account, value: Mapping[str, Any], path: Path, checks: AccountChecks, report: Report) -> bool:
+    """Whether an account can do what its pool asks of it; reports why not, and of others a useless secret."""
+    if checks.registers and not account.uri.user:
+        report.skip((*path, "uri"), "an account that registers needs a user, as in sip:user@example.org")
+        return False
     if account.secret_type is not SecretType.CLEAR_TEXT and not checks.has_edge:
-        return  # told about for all of them at once, or with what the field should be
+        # Of those that need not register it is said for all of them at once.
+        return not checks.registers or account.secret is None or _skip_hash(value, path, report)
     fault = credential_fault(account, has_edge=checks.has_edge)
-    if fault is not None and not report.knows((*path, "secretType")):
-        say = report.error if checks.registers else report.warning
+    if fault is not None:
+        say = report.skip if checks.registers else report.warning
         say((*path, fault.field), fault.message)
+    return fault is None or not checks.registers
+
+
+def _skip_hash(value: Mapping[str, Any], path: Path, report: Report) -> bool:
+    if "secretType" not in value:
+        report.skip((*path, "secret"), f'a secret without "secretType" is read as "ha1", but {DIGEST_HASH}')
+    else:
+        message = f'"{value["secretType"]}" does not do for an account that registers, as {DIGEST_HASH}'
+        report.skip((*path, "secretType"), message)
+    return False

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from sipbridge.config.absent import leave_out_absent
 from sipbridge.config.accounts import read_pools
 from sipbridge.config.collector import without_collector
 from sipbridge.config.providers import edge_of_pool, read_providers
@@ -44,27 +45,42 @@ class LoadResult:
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
-        """The diagnostics that do not."""
-        return tuple(diagnostic for diagnostic in self.diagnostics if not diagnostic.is_error)
+        """The diagnostics that do not keep anything from being used."""
+        return tuple(diagnostic for diagnostic in self.diagnostics if diagnostic.severity is Severity.WARNING)
+
+    @property
+    def skipped(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics that keep one account each from being used."""
+        return tuple(diagnostic for diagnostic in self.diagnostics if diagnostic.severity is Severity.SKIPPED)
 
 
-def load_providers(path: Path, defaults: MediaDefaults = _NO_DEFAULTS, edge: Edge | None = None) -> LoadResult:
+def load_providers(
+    path: Path,
+    defaults: MediaDefaults = _NO_DEFAULTS,
+    edge: Edge | None = None,
+    unknown_fields: Severity = Severity.ERROR,
+) -> LoadResult:
     """Read and check a providers file; one that cannot be read is a diagnostic too.
 
     Args:
         defaults: what a provider that says nothing about media gets.
         edge: what takes accounts and media for which FreeSWITCH alone does not do; without one they are errors.
+        unknown_fields: how bad a field is that is not in the schema.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         return _unreadable(str(path), 1, 1, f"cannot be read: {error.strerror or error}")
     with without_collector():
-        return parse_providers(content, str(path), defaults, edge)
+        return parse_providers(content, str(path), defaults, edge, unknown_fields)
 
 
 def parse_providers(
-    text: str | bytes, file: str, defaults: MediaDefaults = _NO_DEFAULTS, edge: Edge | None = None
+    text: str | bytes,
+    file: str,
+    defaults: MediaDefaults = _NO_DEFAULTS,
+    edge: Edge | None = None,
+    unknown_fields: Severity = Severity.ERROR,
 ) -> LoadResult:
     """Check the content of a providers file and make core types of it.
 
@@ -74,6 +90,7 @@ def parse_providers(
         file: its name, for the messages.
         defaults: what a provider that says nothing about media gets.
         edge: as in `load_providers`.
+        unknown_fields: likewise.
     """
     try:
         # The encoding of a text is checked too: half a surrogate pair cannot be printed, nor can a regex hold it.
@@ -81,13 +98,13 @@ def parse_providers(
     except UnicodeDecodeError as error:
         return _not_utf8(file, error)
     report = Report(file, parse_json(text.removeprefix("\ufeff")))
-    config = _read(report, defaults, edge)
+    config = _read(report, defaults, edge, unknown_fields)
     diagnostics = report.diagnostics
     is_usable = not any(diagnostic.is_error for diagnostic in diagnostics)
     return LoadResult(config if is_usable else None, diagnostics)
 
 
-def _read(report: Report, defaults: MediaDefaults, edge: Edge | None) -> BridgeConfig | None:
+def _read(report: Report, defaults: MediaDefaults, edge: Edge | None, unknown_fields: Severity) -> BridgeConfig | None:
     source = report.source
     if source.first_no_break_space is not None:
         message = "no-break space (U+00A0) between values, read as a space here; other JSON programs refuse it"
@@ -96,7 +113,7 @@ def _read(report: Report, defaults: MediaDefaults, edge: Edge | None) -> BridgeC
         report.add(Severity.ERROR, index, message)
     if source.mistakes:
         return None
-    root = check_schema(source.value, report)
+    root = check_schema(leave_out_absent(source.value), report, unknown_fields)
     if isinstance(root, list):
         root = to_version2(root)
         report.original_path = to_version1_path

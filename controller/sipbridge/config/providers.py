@@ -11,8 +11,8 @@ from sipbridge.config.patterns import PatternError, compile_pattern, is_never_a_
 from sipbridge.config.schema import unknown_name
 from sipbridge.config.text.diagnostic import Report
 from sipbridge.config.text.source_text import Path
-from sipbridge.config.uris import read_uri
-from sipbridge.core.accounts.account import Account
+from sipbridge.config.uris import NO_MESSAGE_WAITING, read_uri
+from sipbridge.core.accounts.account import PROTOCOLS, Account
 from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.core.errors import TemplateError, UriError
 from sipbridge.core.providers.edge import Edge, EdgeReason
@@ -103,7 +103,7 @@ def _provider(
     trigger = _trigger(value.get("triggerCondition", {}), (*path, "triggerCondition"), report)
     account_to_use = _account_to_use(value.get("accountToUse", {}), (*path, "accountToUse"), report)
     invite = _outgoing_invite(value.get("outgoingInvite", {}), (*path, "outgoingInvite"), defaults, edge, report)
-    read_uri(value.get("outgoingNotify", {}), (*path, "outgoingNotify"), "outboundProxy", report)
+    _check_outgoing_notify(value, path, report)
     if name is None or pool is None or not_found is None or not trigger or not account_to_use or not invite:
         return None
     provider = Provider(name, pool, trigger, account_to_use, OnAccountNotFound(not_found), invite)
@@ -195,7 +195,7 @@ def _outgoing_invite(
 ) -> OutgoingInvite | None:
     to = _address_template(value.get("to"), (*path, "to"), report)
     from_ = _address_template(value.get("from", _DEFAULT_FROM), (*path, "from"), report)
-    proxy = read_uri(value, path, "outboundProxy", report)
+    proxy = read_uri(value, path, "outboundProxy", report, protocol=PROTOCOLS[0])
     encryption = MediaEncryption(value["mediaEncryption"]) if "mediaEncryption" in value else None
     avpf = value.get("enableAvpf")
     # If it says nothing, the settings alone decide, and are checked where they are read.
@@ -204,6 +204,13 @@ def _outgoing_invite(
         if media_offer(used, used_avpf, has_edge=edge is not None) is None:
             report.error((*path, "mediaEncryption" if encryption else "enableAvpf"), why_not_offered(used))
     return OutgoingInvite(to, from_, proxy, encryption, avpf) if to and from_ else None
+
+
+def _check_outgoing_notify(value: Mapping[str, Any], path: Path, report: Report) -> None:
+    notify = value.get("outgoingNotify")
+    if notify is not None:
+        report.warning((*path, "outgoingNotify"), NO_MESSAGE_WAITING)
+        read_uri(notify, (*path, "outgoingNotify"), "outboundProxy", report, protocol=PROTOCOLS[0])
 
 
 def _address_template(text: str | None, path: Path, report: Report) -> Template | None:

@@ -16,7 +16,7 @@ from typing import Any
 import jsonschema
 from jsonschema.exceptions import ValidationError
 
-from sipbridge.config.text.diagnostic import Report
+from sipbridge.config.text.diagnostic import Report, Severity
 from sipbridge.config.text.source_text import Path
 
 _MOST_LISTED = 12
@@ -45,34 +45,45 @@ def providers_schema() -> dict[str, Any]:
     return schema
 
 
-def check_schema(root: Any, report: Report) -> Any:
+def check_schema(root: Any, report: Report, unknown_fields: Severity = Severity.ERROR) -> Any:
     """Report everything in `root` that the schema does not allow.
+
+    Args:
+        unknown_fields: how bad a field is that it does not know; the rest is an error, or skips one account.
 
     Returns:
         `root` without that, so that the rest can be checked further: members of objects are gone, items of arrays are
-        None; so is `root` itself when it is neither an object nor an array.
+        None, and so are accounts in which anything is wrong; so is `root` itself when it is neither an object nor an
+        array.
     """
     faulty: set[Path] = set()
-    for path, error in _errors(root):
-        faulty.update(_report_error(path, error, report))
+    warned: set[Path] = set()
+    for path, error, account in _errors(root):
+        if error.validator == "additionalProperties":
+            faulty.update(_report_unknown(path, error, report, unknown_fields, warned if account else set()))
+        elif account is None:
+            faulty.update(_report_error(path, error, report.error))
+        else:
+            _report_error(path, error, report.skip)
+            faulty.add(account)
     return _without(root, faulty)
 
 
-def _errors(root: Any) -> Iterator[tuple[Path, ValidationError]]:
-    """What the schema finds: first in the file without its static accounts, then in those accounts.
+def _errors(root: Any) -> Iterator[tuple[Path, ValidationError, Path | None]]:
+    """What the schema finds: first in the file without its static accounts, then in those accounts, with their paths.
 
     A file may hold 20,000 accounts, for which jsonschema takes seconds. So it sees only those that a quick check, made
     from the same schema, does not find plainly in order.
     """
     frame, accounts = _take_out_accounts(root)
     for error in validator("").iter_errors(frame):
-        yield tuple(error.absolute_path), error
+        yield tuple(error.absolute_path), error, None
     for path, definition, items in accounts:
         is_plain = quick_check(definition)
         for index, account in enumerate(items):
             if not is_plain(account):
                 for error in validator(definition).iter_errors(account):
-                    yield (*path, index, *error.absolute_path), error
+                    yield (*path, index, *error.absolute_path), error, (*path, index)
 
 
 @cache
@@ -122,33 +133,44 @@ def quick_check(definition: str) -> Callable[[Any], bool]:
     return is_plain
 
 
-def _report_error(path: Path, error: ValidationError, report: Report) -> list[Path]:
+def _report_unknown(
+    path: Path, error: ValidationError, report: Report, severity: Severity, warned: set[Path]
+) -> list[Path]:
+    """Report the fields that the schema does not know; of accounts that have the same, a warning names the first."""
+    known = list(error.schema["properties"])  # type: ignore[index]  # never a boolean schema
+    instance: Any = error.instance
+    unknown = [name for name in instance if name not in known]
+    for name in unknown:
+        kind = (*path[:-1], name)
+        if severity is Severity.ERROR:
+            report.error((*path, name), unknown_name("field", name, known), at_key=True)
+        elif kind not in warned:
+            warned.add(kind)
+            report.warning((*path, name), f"ignored: {unknown_name('field', name, known)}", at_key=True)
+    return [(*path, name) for name in unknown]
+
+
+def _report_error(path: Path, error: ValidationError, say: Callable[[Path, str], None]) -> list[Path]:
     """Report one error of jsonschema in our words; returns the paths of the values that are not to be used."""
     instance: Any = error.instance
     wanted: Any = error.validator_value
     match error.validator:
         case "required":
             missing = [name for name in wanted if name not in instance]
-            report.error(path, f"missing here: {_listed(missing)}")
+            say(path, f"missing here: {_listed(missing)}")
             return []
-        case "additionalProperties":
-            known = list(error.schema["properties"])  # type: ignore[index]  # never a boolean schema
-            unknown = [name for name in instance if name not in known]
-            for name in unknown:
-                report.error((*path, name), unknown_name("field", name, known), at_key=True)
-            return [(*path, name) for name in unknown]
         case "type":
-            report.error(path, _wrong_type(path, instance, [wanted] if isinstance(wanted, str) else wanted))
+            say(path, _wrong_type(path, instance, [wanted] if isinstance(wanted, str) else wanted))
         case "enum":
-            report.error(path, _wrong_choice(path, instance, wanted))
+            say(path, _wrong_choice(path, instance, wanted))
         case "const":
-            report.error(path, f"{_name(path)} must be the number {wanted}")
+            say(path, f"{_name(path)} must be the number {wanted}")
         case "minimum":
-            report.error(path, f"{_name(path)} must be {wanted} or more, not {instance}")
+            say(path, f"{_name(path)} must be {wanted} or more, not {instance}")
         case "minLength":
-            report.error(path, f"{_name(path)} must not be empty")
+            say(path, f"{_name(path)} must not be empty")
         case "pattern":
-            report.error(path, f'{_name(path)} must use ":identifier", which stands for the account to update')
+            say(path, f'{_name(path)} must use ":identifier", which stands for the account to update')
         case other:
             raise AssertionError(f"the schema uses {other!r}, for which there is no message")
     return [path]

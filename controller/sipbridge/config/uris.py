@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sipbridge.config.text.diagnostic import Report
+from sipbridge.config.text.diagnostic import Report, Severity
 from sipbridge.config.text.source_text import Path
 from sipbridge.core.errors import UriError
 from sipbridge.core.sip.uri import SipUri
 from sipbridge.core.sip.written_uri import parse_written_uri, why_no_uri
+
+NO_MESSAGE_WAITING = "has no effect yet: message-waiting indications are not passed on"
+"""The warning for what is accepted and read, and does nothing so far."""
 
 
 def read_uri(
@@ -18,23 +21,24 @@ def read_uri(
     name: str,
     report: Report,
     *,
-    required: bool = False,
     protocol: str | None = None,
+    severity: Severity = Severity.ERROR,
 ) -> SipUri | None:
     """Read the member `name` of the object at `path`.
 
     Args:
-        required: otherwise an empty text is the same as none.
-        protocol: the transport with which a bare host becomes a URI.
+        protocol: the transport with which a bare host becomes a URI; None where one does not.
+        severity: how bad it is when it is wrong.
 
     Returns:
         None when it is missing, which is not reported here, or wrong, which is.
     """
     text = holder.get(name)
-    if text is None or (text == "" and not required):
+    if text is None:
         return None
     try:
         return parse_written_uri(text, protocol)
     except UriError:
-        report.error((*path, name), f'"{name}" is {why_no_uri(text)}')
+        say = report.error if severity is Severity.ERROR else report.skip
+        say((*path, name), f'"{name}" is {why_no_uri(text)}')
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sipbridge.config.text.source_text import Path
+from sipbridge.core.providers.provider import UNLIMITED_CALLS
 
 _TO = "sip:{incoming.requestUri.user}@{account.uri.hostport}{incoming.requestUri.uriParameters}"
 _POOL_FIELDS = ("outboundProxy", "maxCallsPerLine")
@@ -56,9 +57,9 @@ def _provider(provider: dict[str, Any], index: int) -> dict[str, Any]:
 
 
 def _pool(provider: dict[str, Any]) -> dict[str, Any]:
-    pool = {"registrationRequired": False} | _present(provider, "registrationRequired", *_POOL_FIELDS)
-    if "accounts" in provider:
-        pool["loader"] = [_account(account or {}) for account in provider["accounts"]]
+    pool: dict[str, Any] = {"registrationRequired": False, "maxCallsPerLine": UNLIMITED_CALLS}
+    pool |= _present(provider, "registrationRequired", *_POOL_FIELDS)
+    pool["loader"] = [account and _account(account) for account in provider.get("accounts", ())]
     return pool
 
 

@@ -11,10 +11,15 @@ from sipbridge.core.providers.provider import PoolPolicy, Provider, SqlLoader
 
 @dataclass(frozen=True, slots=True)
 class PoolConfig:
-    """A pool: what its accounts have in common, and the accounts or where to load them."""
+    """A pool: what its accounts have in common, and the accounts or where to load them.
+
+    Attributes:
+        skipped: accounts of the file that are not in `loader`, because they are invalid or there twice.
+    """
 
     policy: PoolPolicy
     loader: tuple[Account, ...] | SqlLoader
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,9 @@ class App:
         settings = self._settings
         if settings.providers_file is None:
             raise AssertionError("reloading without a providers file")
-        result = load_providers(settings.providers_file, settings.media_defaults, settings.edge.edge)
+        result = load_providers(
+            settings.providers_file, settings.media_defaults, settings.edge.edge, settings.unknown_fields.severity
+        )
         if result.config is not None:
             self._learn_secrets(result.config)
         return result

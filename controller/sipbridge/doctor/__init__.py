@@ -31,7 +31,11 @@ def examine(settings: Settings, settings_file: Path | None, *, connect: bool) ->
     """
     yield _check_settings_file(settings_file)
     file = settings.providers_file
-    loaded = load_providers(file, settings.media_defaults, settings.edge.edge) if file else None
+    loaded = (
+        load_providers(file, settings.media_defaults, settings.edge.edge, settings.unknown_fields.severity)
+        if file
+        else None
+    )
     config = loaded.config if loaded else None
     yield check_providers_file(file, loaded)
 

@@ -12,7 +12,7 @@ from sipbridge.adapters.sql.sql_accounts import SqlAccounts
 from sipbridge.core.accounts.account import Account
 from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.providers.edge import Edge, edge_reason
-from sipbridge.core.providers.provider import SqlLoader
+from sipbridge.core.providers.provider import PoolPolicy, SqlLoader
 from sipbridge.doctor.facts import Exit, SourceFacts
 from sipbridge.ports import SourceError, SourceUnavailable
 from sipbridge.settings.redis import RedisSettings
@@ -36,7 +36,7 @@ class Gathered:
 
 def gather_accounts(config: BridgeConfig, redis: RedisSettings, *, connect: bool) -> Gathered:
     """Ask the databases, if they are to be connected to, and Redis, if it is used."""
-    pools = {name: _Pool(name, pool.policy.edge) for name, pool in config.pools.items()}
+    pools = {name: _Pool(pool.policy) for name, pool in config.pools.items()}
     sources: list[SourceFacts] = []
     unread: list[str] = []
     for name, pool in config.pools.items():
@@ -60,16 +60,17 @@ def exit_of(account: Account, edge: Edge | None) -> Exit:
 class _Pool:
     """What is found out about the accounts of a pool, as they come."""
 
-    def __init__(self, name: str, edge: Edge | None) -> None:
-        self.name = name
+    def __init__(self, policy: PoolPolicy) -> None:
+        self.name = policy.name
         self.own_hops: list[Account] = []
-        self._edge = edge
+        self._edge = policy.edge
+        self._has_proxy = policy.outbound_proxy is not None
         self._exits: set[Exit] = set()
 
     def add(self, accounts: Iterable[Account]) -> None:
         for account in accounts:
             self._exits.add(exit_of(account, self._edge))
-            if account.outbound_proxy is not None or account.registrar is not None:
+            if account.outbound_proxy is not None or account.registrar is not None or not self._has_proxy:
                 self.own_hops.append(account)
 
     @property

@@ -42,7 +42,8 @@ def _uses(config: BridgeConfig, gathered: Gathered) -> Iterator[tuple[SipUri, st
             yield from ((uri, f"pool {name}", exit_) for uri in _of_pool(pool.policy))
     for name, account in gathered.own_hops:
         exit_ = exit_of(account, config.pools[name].policy.edge)
-        own = (account.outbound_proxy, account.registrar)
+        policy = config.pools[name].policy
+        own = (account.outbound_proxy if policy.outbound_proxy else policy.next_hop(account), account.registrar)
         yield from ((uri, f"accounts of pool {name}", exit_) for uri in own if uri is not None)
     for provider in config.providers:
         if uri := provider.outgoing_invite.outbound_proxy:
@@ -50,7 +51,8 @@ def _uses(config: BridgeConfig, gathered: Gathered) -> Iterator[tuple[SipUri, st
 
 
 def _of_pool(policy: PoolPolicy) -> Iterator[SipUri]:
-    yield policy.outbound_proxy
+    if policy.outbound_proxy is not None:
+        yield policy.outbound_proxy
     if policy.registrar is not None:
         yield policy.registrar
 

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
-from sipbridge.config.text.diagnostic import Diagnostic
+from sipbridge.config.text.diagnostic import Diagnostic, Severity
 from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.settings.calls import CallSettings
 from sipbridge.settings.daemon import CdrSettings, ControlSettings, HttpSettings, LoggingSettings, NetworkSettings
 from sipbridge.settings.edge import EdgeSettings
 from sipbridge.settings.freeswitch import EventSocketSettings, GatewaySettings, SofiaSettings
 from sipbridge.settings.redis import RedisSettings
+
+
+class UnknownFields(Enum):
+    """What a field of the providers file is that the bridge does not know."""
+
+    ERROR = "error"
+    WARN = "warn"
+
+    @property
+    def severity(self) -> Severity:
+        """How the check of the file calls it."""
+        return Severity.WARNING if self is UnknownFields.WARN else Severity.ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,10 @@ class Settings:
     providers_file: Path | None = None
     """The providers file: JSON in the format of the Flexisip B2BUA. Required to run. A relative path begins at the
     folder of the settings file, like every path in it."""
+
+    unknown_fields: UnknownFields = UnknownFields.ERROR
+    """What a field of the providers file is that the bridge does not know: ``error``, so that nobody misspells one
+    without noticing, or ``warn``, for a file that has comments in it, or fields of other programs."""
 
     event_socket: EventSocketSettings = field(default_factory=EventSocketSettings)
     """The way to FreeSWITCH."""

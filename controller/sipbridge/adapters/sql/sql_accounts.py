@@ -24,6 +24,7 @@ from sipbridge.adapters.native_thread import NativeThread, Pending
 from sipbridge.adapters.sql.sql_engine import SqlLimits
 from sipbridge.adapters.sql.sql_reader import AccountReader, Batch
 from sipbridge.config.connection_string import parse_connection
+from sipbridge.config.uris import NO_MESSAGE_WAITING
 from sipbridge.core.accounts.account import Account
 from sipbridge.core.accounts.account_row import RowError
 from sipbridge.core.accounts.credentials import credential_fault
@@ -44,6 +45,7 @@ _PAUSE_S = 0.0001
 _MOST_WARNINGS = 1_000
 """Bad rows that are told of one by one; more than that, nobody reads."""
 _DEFAULT_LIMITS = SqlLimits()
+_NO_MESSAGE_WAITING = f"mwi_server_uri {NO_MESSAGE_WAITING}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,13 @@ class Probe:
         accounts: how many there are that can be used.
         through_edge: how many of them go through the edge.
         problems: what keeps others, or all, from being read or used.
+        warnings: what of them has no effect.
     """
 
     accounts: int
     through_edge: int
     problems: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 class SqlAccounts:
@@ -83,6 +87,7 @@ class SqlAccounts:
         self._watch: gevent.Greenlet[[], None] | None = None
         self._is_closed = False
         self._warned: set[str] = set()
+        self._has_mwi = False
 
     def load_all(self) -> Iterator[LoadedAccounts]:
         """Every account, in batches; the next one is read while one is in use.
@@ -93,6 +98,9 @@ class SqlAccounts:
         """
         for batch in self._batches():
             self._warn(batch.faults)
+            if not self._has_mwi and _have_mwi(batch.accounts):
+                self._has_mwi = True
+                _log.warning("pool %s: %s", self._pool_name, _NO_MESSAGE_WAITING)
             yield LoadedAccounts(batch.accounts, len(batch.faults))
 
     def load_one(self, identifier: str) -> Account | None:
@@ -140,9 +148,11 @@ class SqlAccounts:
         problems: list[str] = []
         useless: dict[str, list[Account]] = {}
         has_edge = policy.edge is not None
+        has_mwi = False
         try:
             for batch in self._batches():
                 problems += batch.faults
+                has_mwi = has_mwi or _have_mwi(batch.accounts)
                 for account in batch.accounts:
                     fault = credential_fault(account, has_edge=has_edge) if policy.registration_required else None
                     if fault is not None:
@@ -153,7 +163,7 @@ class SqlAccounts:
         except (SourceUnavailable, SourceError) as error:
             problems.append(str(error))
         problems += [_of_accounts(found, message) for message, found in useless.items()]
-        return Probe(accounts, through_edge, tuple(problems))
+        return Probe(accounts, through_edge, tuple(problems), (_NO_MESSAGE_WAITING,) if has_mwi else ())
 
     def close(self) -> None:
         """Give up the idle connections now, and those in use after their query; waits for that, but not for long."""
@@ -259,6 +269,10 @@ class _Session:
             self.reader.close()
 
         return self._thread.end(last)
+
+
+def _have_mwi(accounts: Sequence[Account]) -> bool:
+    return any(account.mwi_server_uri is not None for account in accounts)
 
 
 def _of_accounts(accounts: Sequence[Account], message: str) -> str:

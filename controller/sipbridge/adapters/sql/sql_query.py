@@ -17,6 +17,14 @@ def _tokens(quoted: str, comment: str) -> re.Pattern[str]:
     return re.compile(rf"({quoted}|{comment})|({_IDENTIFIER})|:", re.DOTALL)
 
 
+def _end(quoted: str, comment: str) -> re.Pattern[str]:
+    return re.compile(rf"((?:{quoted}|{comment}|[^;])*+)(?:;|\s|{comment})*+\Z", re.DOTALL)
+
+
+# What a query is without the ``;`` at its end, and all that follows it; a ``;`` elsewhere is left to the database.
+_END = _end(_QUOTED, _COMMENT)
+_END_OF_MYSQL = _end(_QUOTED_WITH_BACKSLASHES, _COMMENT_OF_MYSQL)
+
 # What is looked at: a quoted text or a comment; the parameter; any other colon.
 _TOKENS = _tokens(_QUOTED, _COMMENT)
 _TOKENS_OF_MYSQL = _tokens(_QUOTED_WITH_BACKSLASHES, _COMMENT_OF_MYSQL)
@@ -25,7 +33,7 @@ _TOKENS_OF_MYSQL = _tokens(_QUOTED_WITH_BACKSLASHES, _COMMENT_OF_MYSQL)
 def prepare_query(query: str, dialect: str, *, takes_identifier: bool) -> TextClause:
     """Make a statement of a query, in which every colon but that of ``:identifier`` stays what it is.
 
-    SQLAlchemy would take ``':alice'`` in a quoted text for a parameter as well.
+    SQLAlchemy would take ``':alice'`` in a quoted text for a parameter as well. A ``;`` at the end is left out.
 
     Args:
         query: such as ``SELECT … FROM users WHERE pk = :identifier``.
@@ -38,5 +46,6 @@ def prepare_query(query: str, dialect: str, *, takes_identifier: bool) -> TextCl
             return match[2]
         return match[0].replace(":", "\\:")
 
-    tokens = _TOKENS_OF_MYSQL if dialect in ("mysql", "mariadb") else _TOKENS
-    return text(tokens.sub(mark, query))
+    is_mysql = dialect in ("mysql", "mariadb")
+    tokens, end = (_TOKENS_OF_MYSQL, _END_OF_MYSQL) if is_mysql else (_TOKENS, _END)
+    return text(tokens.sub(mark, end.sub(r"\1", query)))

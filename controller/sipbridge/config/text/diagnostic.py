@@ -12,9 +12,10 @@ from sipbridge.core.printable import escape_unprintable
 
 
 class Severity(Enum):
-    """How bad it is: a file with an error is not used, one with warnings is."""
+    """How bad it is: a file with an error is not used, one with warnings is, and so is the rest of one that skips."""
 
     ERROR = "error"
+    SKIPPED = "skipped"
     WARNING = "warning"
 
 
@@ -77,6 +78,10 @@ class Report:
     def warning(self, path: Path, message: str, *, at_key: bool = False, offset: int | None = None) -> None:
         """Note a warning, likewise."""
         self.add(Severity.WARNING, self._index_of(path, at_key, offset), message)
+
+    def skip(self, path: Path, message: str, *, offset: int | None = None) -> None:
+        """Note what keeps an item of the file from being used, but not the others; likewise."""
+        self.add(Severity.SKIPPED, self._index_of(path, offset=offset), message)
 
     def add(self, severity: Severity, index: int, message: str) -> None:
         """Note something about the character at `index` of the text."""

@@ -21,6 +21,9 @@ class SecretType(Enum):
     CLEAR_TEXT = "clrtxt"
 
 
+PROTOCOLS = ("udp", "tcp", "tls")
+"""The transports that an account may name, in small letters; the first is the default."""
+
 SECRET_TYPES = {
     "ha1": SecretType.HA1,
     "md5": SecretType.HA1,
@@ -28,7 +31,7 @@ SECRET_TYPES = {
     "sha-256": SecretType.SHA256,
     "clrtxt": SecretType.CLEAR_TEXT,
 }
-"""Every word that a file or a database may have for one."""
+"""Every word that a file or a database may have for one, in small letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Account:
         realm: the digest realm; None means the domain of `uri`.
         outbound_proxy: next hop of this account's calls, before the pool's.
         registrar: where REGISTER goes, before the pool's registrar and the outbound proxy.
+        protocol: the transport to the domain of `uri`, for an account that has no outbound proxy, nor its pool.
+        mwi_server_uri: where to subscribe to message-waiting indications; without effect yet.
     """
 
     uri: SipUri
@@ -52,6 +57,8 @@ class Account:
     realm: str | None = None
     outbound_proxy: SipUri | None = None
     registrar: SipUri | None = None
+    protocol: str = PROTOCOLS[0]
+    mwi_server_uri: SipUri | None = None
 
 
 def account_id(pool_name: str, uri: SipUri) -> AccountId:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache
 
-from sipbridge.core.accounts.account import SECRET_TYPES, Account, SecretType
+from sipbridge.core.accounts.account import PROTOCOLS, SECRET_TYPES, Account, SecretType
 from sipbridge.core.errors import SipBridgeError, UriError
 from sipbridge.core.sip.uri import SipUri, parse_sip_uri
 from sipbridge.core.sip.written_uri import parse_written_uri, why_no_uri
@@ -21,14 +21,13 @@ REQUIRED_COLUMNS = (
     ("secret",),
     ("alias_username",),
     ("alias_hostport", "alias_domain"),
-    ("outbound_proxy",),
 )
-"""The columns that a query must return; one name of each group is enough, and the first one goes first.
+"""The columns that a query must return; one name of each group is enough, and the first one goes first. The rest may be
+missing: ``outbound_proxy``, ``realm``, ``registrar``, ``protocol``, ``mwi_server_uri``.
 
 Source: the specification, "SQL Query"; the second names are those of Flexisip's own examples.
 """
 
-_PROTOCOLS = ("udp", "tcp", "tls")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -47,8 +46,9 @@ def account_from_row(row: Mapping[str, object]) -> Account:
 
     Args:
         row: by column: ``username``, ``hostport`` (or ``domain``), ``user_id``, ``secret_type``, ``secret``,
-            ``alias_username``, ``alias_hostport`` (or ``alias_domain``), ``outbound_proxy``, and if need be ``realm``,
-            ``registrar``, ``protocol``. User parts are escaped as in a URI.
+            ``alias_username``, ``alias_hostport`` (or ``alias_domain``), and if need be ``outbound_proxy``, ``realm``,
+            ``registrar``, ``protocol``, ``mwi_server_uri``. User parts are escaped as in a URI. Half an alias is none;
+            without a protocol it is ``udp``, without a type the secret is an HA1 hash.
 
     Raises:
         RowError: it has no username, or something in it is not what it has to be.
@@ -70,18 +70,20 @@ def _account(row: Mapping[str, object], username: str, hostport: str | None) -> 
     alias_username = _text(row, "alias_username")
     if alias_username == username:
         alias_username = username  # one text for both: there may be a hundred thousand of them
-    protocol = _text(row, "protocol")
-    if protocol is not None and protocol not in _PROTOCOLS:
-        raise RowError(f"protocol is none of {', '.join(_PROTOCOLS)}")
+    protocol = _word(row, "protocol") or PROTOCOLS[0]
+    if protocol not in PROTOCOLS:
+        raise RowError(f"protocol is none of {', '.join(PROTOCOLS)}")
     return Account(
         uri=_uri("username and hostport", username, hostport),
-        alias=None if alias_username is None else _alias(alias_username, row),
+        alias=_alias(alias_username, row),
         user_id=_credential(row, "user_id"),
         secret=_credential(row, "secret"),
         secret_type=_secret_type(row),
         realm=_text(row, "realm"),
         outbound_proxy=_next_hop(row, "outbound_proxy", protocol),
         registrar=_next_hop(row, "registrar", protocol),
+        protocol=sys.intern(protocol),
+        mwi_server_uri=_next_hop(row, "mwi_server_uri", protocol),
     )
 
 
@@ -123,10 +125,10 @@ def _uri(columns: str, user: str, hostport: str) -> SipUri:
     return SipUri("sip", user, sys.intern(uri.hostport), uri.parameters, uri.headers)
 
 
-def _alias(username: str, row: Mapping[str, object]) -> SipUri:
+def _alias(username: str | None, row: Mapping[str, object]) -> SipUri | None:
     hostport = _text(row, "alias_hostport") or _text(row, "alias_domain")
-    if hostport is None:
-        raise RowError("has an alias_username, but no alias_hostport")
+    if username is None or hostport is None:
+        return None
     return _uri("alias_username and alias_hostport", username, hostport)
 
 
@@ -138,19 +140,24 @@ def _credential(row: Mapping[str, object], column: str) -> str | None:
 
 
 def _secret_type(row: Mapping[str, object]) -> SecretType:
-    text = _text(row, "secret_type")
-    if text is None:
+    word = _word(row, "secret_type")
+    if not word:
         return SecretType.HA1
     try:
-        return SECRET_TYPES[text.lower()]
+        return SECRET_TYPES[word]
     except KeyError:
         # What stands there instead is not shown: it may be the secret.
         raise RowError(f"secret_type is none of {', '.join(SECRET_TYPES)}") from None
 
 
-def _next_hop(row: Mapping[str, object], column: str, protocol: str | None) -> SipUri | None:
+def _word(row: Mapping[str, object], column: str) -> str:
+    """A word of somebody else's data, which may have any case, and the spaces of a column of a fixed width."""
+    return (_text(row, column) or "").strip().lower()
+
+
+def _next_hop(row: Mapping[str, object], column: str, protocol: str) -> SipUri | None:
     text = _text(row, column)
-    if text is None:
+    if text is None or text.isspace():
         return None
     try:
         return _parse_next_hop(text, protocol)

@@ -203,7 +203,7 @@ def _use(
         from_ = _render_address(invite.from_, call, line)
     except UriError as error:
         return _decline(DeclineReason.BAD_ADDRESS, str(error), provider, line, trace)
-    next_hop = invite.outbound_proxy or line.account.outbound_proxy or line.pool.policy.outbound_proxy
+    next_hop = invite.outbound_proxy or line.pool.policy.next_hop(line.account)
     trace.append(step)
     through = edge.address if edge else None
     return Bridge(provider, line, to, from_, next_hop, uses_gateway, media, tuple(trace), through)

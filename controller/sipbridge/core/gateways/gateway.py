@@ -74,7 +74,7 @@ def gateway_for(id_: AccountId, account: Account, policy: PoolPolicy, salt: byte
     name = gateway_name(account, policy, salt, expires_s)
     user = account.uri.user
     edge = _edge(account, policy)
-    registrar = _registrar(account, policy)
+    registrar = policy.registrar_of(account)
     return Gateway(
         name=name,
         account_id=id_,
@@ -83,7 +83,7 @@ def gateway_for(id_: AccountId, account: Account, policy: PoolPolicy, salt: byte
         domain=account.uri.hostport,
         auth_username=account.user_id or user,
         password=_stand_in(name, salt) if edge else _password(account),
-        outbound_proxy=edge.address if edge else _outbound_proxy(account, policy),
+        outbound_proxy=edge.address if edge else policy.next_hop(account),
         registrar=edge.address if edge else registrar,
         register=policy.registration_required,
         expires_s=_own_expires_s(name, expires_s),
@@ -110,8 +110,8 @@ def gateway_definition(account: Account, policy: PoolPolicy) -> tuple[object, ..
         account.user_id,
         account.secret,
         account.secret_type.value,
-        _outbound_proxy(account, policy).text,
-        _registrar(account, policy).text,
+        policy.next_hop(account).text,
+        policy.registrar_of(account).text,
         policy.registration_required,
         edge.address.text if edge else None,
     )
@@ -130,14 +130,6 @@ def _password(account: Account) -> str:
 def _stand_in(name: GatewayName, salt: bytes) -> str:
     """The password of a gateway whose digests the edge makes anew: FreeSWITCH needs one, and any will do."""
     return hashlib.blake2b(name.encode("ascii"), key=salt, digest_size=16).hexdigest()
-
-
-def _outbound_proxy(account: Account, policy: PoolPolicy) -> SipUri:
-    return account.outbound_proxy or policy.outbound_proxy
-
-
-def _registrar(account: Account, policy: PoolPolicy) -> SipUri:
-    return account.registrar or policy.registrar or _outbound_proxy(account, policy)
 
 
 def gateway_stem(account: Account) -> str:

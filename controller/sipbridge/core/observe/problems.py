@@ -92,6 +92,11 @@ def _drained(snapshot: Snapshot) -> Iterator[Problem]:
 def _sources(snapshot: Snapshot) -> Iterator[Problem]:
     for pool in snapshot.pools:
         source = pool.source
+        if pool.skipped_accounts:
+            plural = "" if pool.skipped_accounts == 1 else "s"
+            what = f"pool {pool.name}: {pool.skipped_accounts:,} account{plural} of the providers file skipped"
+            advice = "They are invalid, or there twice: `sipbridge check` says which, and why."
+            yield Problem(Severity.WARNING, Side.CONFIGURATION, what, advice)
         if source is None:
             continue
         if source.problem:

@@ -149,6 +149,7 @@ class PoolState:
         lines_used: calls in progress.
         last_failure: the account that began last to fail to register.
         source: its database; None for accounts in the providers file.
+        skipped_accounts: those of the providers file that are invalid or there twice.
     """
 
     name: str
@@ -163,6 +164,7 @@ class PoolState:
     max_calls_per_line: int
     last_failure: Failure | None = None
     source: SourceState | None = None
+    skipped_accounts: int = 0
 
     @property
     def lines(self) -> int:

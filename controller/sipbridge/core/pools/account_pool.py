@@ -97,11 +97,13 @@ class AccountPool:
 
     Attributes:
         tally: what the accounts add up to.
+        skipped: accounts of the providers file that are not here, because they are invalid or there twice.
     """
 
     def __init__(self, policy: PoolPolicy, keys: Iterable[Template] = ()) -> None:
         self.policy = policy
         self.tally = PoolTally[Line]()
+        self.skipped = 0
         self._lines: dict[AccountId, Line] = {}
         self._indexes = {by.text: AccountIndex[Line](by) for by in keys if not by.is_account_uri}
         self._available: list[Line] = []

@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import PurePath
 
+from sipbridge.core.accounts.account import Account
 from sipbridge.core.providers.edge import Edge
 from sipbridge.core.providers.media import MediaEncryption
 from sipbridge.core.providers.template import Template
 from sipbridge.core.sip.uri import SipUri
+
+UNLIMITED_CALLS = 2**32 - 1
+"""`PoolPolicy.max_calls_per_line` of a pool that says nothing about it, which only a file of version 1 may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +92,31 @@ class PoolPolicy:
     """What all accounts of a pool have in common.
 
     Attributes:
-        outbound_proxy: next hop of calls, and of REGISTER unless there is a registrar.
-        max_calls_per_line: calls that one account carries at a time; 0 means none.
+        outbound_proxy: next hop of calls, and of REGISTER unless there is a registrar; None for the domain of each
+            account.
+        max_calls_per_line: calls that one account carries at a time; 0 means none, `UNLIMITED_CALLS` any number.
         registration_interval_ms: least mean time between two REGISTERs of the pool that are not refreshes.
         registrar: where REGISTER goes instead of `outbound_proxy`.
         edge: what takes the accounts for which FreeSWITCH alone does not do; None when there is no such thing.
     """
 
     name: str
-    outbound_proxy: SipUri
+    outbound_proxy: SipUri | None
     registration_required: bool
     max_calls_per_line: int
     registration_interval_ms: int = 0
     unregister_on_shutdown: bool = True
     registrar: SipUri | None = None
     edge: Edge | None = None
+
+    def next_hop(self, account: Account) -> SipUri:
+        """Where the calls of an account go: its proxy, or the pool's, or the host of its URI, without port."""
+        proxy = account.outbound_proxy or self.outbound_proxy
+        return proxy or SipUri("sip", "", account.uri.host, f";transport={account.protocol}")
+
+    def registrar_of(self, account: Account) -> SipUri:
+        """Where the REGISTERs of an account go: its registrar, or the pool's, or where its calls go."""
+        return account.registrar or self.registrar or self.next_hop(account)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 from sipbridge.core.sip.uri import SipUri, parse_sip_uri
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(?![0-9]+(?:$|[;?>]))")
+
+_TRANSPORT = re.compile(r";transport=", re.IGNORECASE)
 
 
 def parse_written_uri(text: str, protocol: str | None = None) -> SipUri:
@@ -14,7 +17,8 @@ def parse_written_uri(text: str, protocol: str | None = None) -> SipUri:
 
     Args:
         text: such as ``sip:alice@example.org`` or ``<sip:proxy.example.org;transport=tls>``.
-        protocol: the transport with which a bare host, ``proxy.example.org:5061``, becomes a URI.
+        protocol: the transport with which a bare host becomes a URI: ``proxy.example.org:5061``, ``[2001:db8::1]``,
+            ``2001:db8::1``. None where one is no URI.
 
     Raises:
         UriError: it is none.
@@ -22,13 +26,31 @@ def parse_written_uri(text: str, protocol: str | None = None) -> SipUri:
     bare = text.strip()
     if bare.startswith("<") and bare.endswith(">"):
         bare = bare[1:-1].strip()
-    if protocol is not None and not _SCHEME.match(bare):
-        bare = f"sip:{bare};transport={protocol}"
+    if protocol is None:
+        return parse_sip_uri(bare)
+    if _is_ipv6(bare):
+        bare = f"[{bare}]"
+    if not _SCHEME.match(bare):
+        bare = f"sip:{bare}"
+        if not _TRANSPORT.search(bare):
+            bare += f";transport={protocol}"
     return parse_sip_uri(bare)
+
+
+def _is_ipv6(text: str) -> bool:
+    if text.count(":") < 2:
+        return False
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def why_no_uri(text: str) -> str:
     """What is wrong with a `text` that `parse_written_uri` refuses; it may hold a password, so it is not shown."""
+    if re.search(r"\s", text.strip()):
+        return "not a SIP URI: it must not hold spaces"
     bare = text.strip()
     if not bare:
         return "empty: write a SIP URI such as sip:user@example.org"
@@ -40,6 +62,4 @@ def why_no_uri(text: str) -> str:
         return 'not a SIP URI: write "sip:" before it, as in sip:user@example.org'
     if scheme[1].lower() not in ("sip", "sips"):
         return f'not a SIP URI: it must begin with "sip:", not with "{scheme[1]}:"'
-    if re.search(r"\s", bare):
-        return "not a SIP URI: it must not hold spaces"
     return "not a SIP URI such as sip:user@example.org:5060;transport=tcp"

@@ -158,9 +158,10 @@ class Status:
 
     def _pool(self, pool: AccountPool, source: SyncState | None) -> PoolState:
         policy, tally = pool.policy, pool.tally
+        registrar = policy.registrar or policy.outbound_proxy
         return PoolState(
             name=policy.name,
-            registrar=(policy.registrar or policy.outbound_proxy).text,
+            registrar=registrar.text if registrar else "the domain of each account",
             registration_required=policy.registration_required,
             accounts=len(pool),
             available=pool.available_count,
@@ -171,6 +172,7 @@ class Status:
             max_calls_per_line=policy.max_calls_per_line,
             last_failure=self._last_failure(pool),
             source=SourceState(source.status.value, source.problem, source.skipped) if source else None,
+            skipped_accounts=pool.skipped,
         )
 
     def _last_failure(self, pool: AccountPool) -> Failure | None:
@@ -196,7 +198,6 @@ class Status:
     def _account(self, line: Line) -> AccountState:
         account, policy, registration = line.account, line.pool.policy, line.registration
         failed = registration.status is RegistrationStatus.FAILED
-        proxy = account.outbound_proxy or policy.outbound_proxy
         return AccountState(
             uri=account.uri.text,
             alias=account.alias.text if account.alias else "",
@@ -209,6 +210,6 @@ class Status:
             failing_s=self._clock.monotonic() - registration.since if failed else None,
             next_try_s=self._gateways.next_try_s(line.id),
             gateway=self._gateways.gateway_of(line) or "",
-            proxy=proxy.text,
-            registrar=(account.registrar or policy.registrar or proxy).text,
+            proxy=policy.next_hop(account).text,
+            registrar=policy.registrar_of(account).text,
         )

@@ -186,6 +186,8 @@ class Reload:
     def _use(self, config: BridgeConfig, pools: Mapping[str, AccountPool]) -> None:
         table = self._calls.table
         drained = table.drained.intersection(provider.name for provider in config.providers)
+        for name, pool in pools.items():
+            pool.skipped = config.pools[name].skipped
         self._calls.table = dataclasses.replace(table, providers=config.providers, pools=pools, drained=drained)
         self._loaders = _loaders(config)
 

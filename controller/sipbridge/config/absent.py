@@ -1,0 +1,69 @@
+"""Optional members of a providers file that are null or empty are as if left out; words lose their case. Pure."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from sipbridge.config.schema import providers_schema
+
+_WORDS = ("secretType", "protocol")
+"""Members of an account that are copied from other people's databases, in any case."""
+
+
+def leave_out_absent(root: Any) -> Any:
+    """Take every optional member that is null or ``""`` out of a file of either version.
+
+    Args:
+        root: not checked yet: it may be anything. It is changed.
+
+    Source: Flexisip's SIP bridge, which reads both as if the member was not there.
+    """
+    if isinstance(root, list):
+        for provider in _objects(root):
+            _tidy(provider, "Version1Provider")
+            for account in _objects(provider.get("accounts")):
+                _tidy(account, "Version1Account")
+    elif isinstance(root, dict):
+        for provider in _objects(root.get("providers")):
+            _tidy_provider(provider)
+        for pool in _objects(root.get("accountPools")):
+            _tidy_pool(pool)
+    return root
+
+
+def _tidy_provider(provider: dict[str, Any]) -> None:
+    _tidy(provider, "Provider")
+    for name, definition in (("outgoingInvite", "OutgoingInvite"), ("outgoingNotify", "OutgoingNotify")):
+        for value in _objects([provider.get(name)]):
+            _tidy(value, definition)
+
+
+def _tidy_pool(pool: dict[str, Any]) -> None:
+    _tidy(pool, "AccountPool")
+    loader = pool.get("loader")
+    for value in _objects([loader]):
+        _tidy(value, "SqlLoader")
+    for account in _objects(loader if isinstance(loader, list) else None):
+        for name in _WORDS:
+            if isinstance(word := account.get(name), str):
+                account[name] = word.strip().lower()
+        _tidy(account, "Account")
+
+
+def _objects(values: Any) -> list[dict[str, Any]]:
+    """The objects among the items of an array or the members of an object."""
+    values = values.values() if isinstance(values, dict) else values if isinstance(values, list) else ()
+    return [value for value in values if isinstance(value, dict)]
+
+
+def _tidy(value: dict[str, Any], definition: str) -> None:
+    optional = _optional(definition)
+    for name in [name for name, member in value.items() if (member is None or member == "") and name in optional]:
+        del value[name]
+
+
+@cache
+def _optional(definition: str) -> frozenset[str]:
+    schema = providers_schema()["$defs"][definition]
+    return frozenset(schema["properties"]) - frozenset(schema.get("required", ()))
