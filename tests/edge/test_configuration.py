@@ -15,7 +15,8 @@ OPTIONS = ["EDGE_WITH_TLS", "EDGE_WITH_RTPENGINE"]
 
 @pytest.mark.parametrize("defined", [[], OPTIONS[:1], OPTIONS[1:], OPTIONS], ids=["plain", "tls", "rtpengine", "both"])
 def test_kamailio_reads_it(tmp_path: Path, defined: list[str]) -> None:
-    (tmp_path / "kamailio.cfg").write_text((CONFIGURATION / "kamailio.cfg").read_text())
+    for name in ("kamailio.cfg", "sdp.cfg"):
+        (tmp_path / name).write_text((CONFIGURATION / name).read_text())
     local = (CONFIGURATION / "local.cfg").read_text()
     local = re.sub(r"(?m)^(# )?#!define (\w+)$", lambda match: f"#!define {match[2]}" * (match[2] in defined), local)
     assert [name for name in OPTIONS if f"#!define {name}" in local] == defined

@@ -83,7 +83,8 @@ class Edge:
         self.kill()
 
     def _configure(self, tls: Path | None) -> None:
-        shutil.copy(CONFIGURATION / "kamailio.cfg", self.directory)
+        for name in ("kamailio.cfg", "sdp.cfg"):
+            shutil.copy(CONFIGURATION / name, self.directory)
         text = (CONFIGURATION / "local.cfg").read_text()
         if "RTPENGINE" not in self._definitions:
             text = text.replace("#!define EDGE_WITH_RTPENGINE\n", "")

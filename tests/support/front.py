@@ -126,12 +126,26 @@ class Phone(SipPeer):
         request = replace(request, headers=(*kept, *(("Contact", one) for one in contacts or (own,))))
         return self.final_response(self._send_with_credentials(request, password), timeout_s=20).status
 
-    def call(self, request_uri: str, password: str = PASSWORD, headers: Iterable[tuple[str, str]] = ()) -> SipMessage:
+    def call(
+        self,
+        request_uri: str,
+        password: str = PASSWORD,
+        headers: Iterable[tuple[str, str]] = (),
+        body: str | None = None,
+    ) -> SipMessage:
         """Call somebody; return the INVITE."""
-        from_, to = f"<{self.address}>", f"<{request_uri}>"
+        from_, to, offer = f"<{self.address}>", f"<{request_uri}>", sdp() if body is None else body
         return self._send_with_credentials(
-            self.new_request("INVITE", request_uri, from_=from_, to=to, headers=headers, body=sdp()), password
+            self.new_request("INVITE", request_uri, from_=from_, to=to, headers=headers, body=offer), password
         )
+
+    def send_within_dialog(
+        self, method: str, invite: SipMessage, final: SipMessage, cseq: int, body: str
+    ) -> SipMessage:
+        """Send a request in the dialog of an answered call; return its final response."""
+        request = _with_routes(self.within_dialog(method, invite, final, cseq=cseq, body=body), final)
+        self.send(request, self._front.hostport)
+        return self.final_response(request, timeout_s=20)
 
     def outcome(self, invite: SipMessage, timeout_s: float = 30.0) -> SipMessage:
         """The final response to a call, acknowledged."""

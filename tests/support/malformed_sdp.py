@@ -1,0 +1,35 @@
+"""What ends FreeSWITCH in the SDP of a request or an answer, and what looks like it and is carried."""
+
+from __future__ import annotations
+
+from support.sdp_offers import AUDIO, CRYPTO, HEAD, KEY, OFFERS
+
+_SAVP = HEAD + AUDIO.replace("RTP/AVP", "RTP/SAVP")
+
+DEADLY = {
+    "an empty key": _SAVP + CRYPTO.replace(KEY, ""),
+    "a blank before the key": _SAVP + CRYPTO.replace(KEY, f" {KEY}"),
+    "an empty second key": _SAVP + CRYPTO.replace("|1:4", "|1:4 :|x"),
+    "a ptime without a value": HEAD + "a=ptime\r\n" + AUDIO,
+    "a maxptime without a value": HEAD + "a=maxptime:\r\n" + AUDIO,
+    "a setup without a value": HEAD + AUDIO + "a=setup\r\n",
+    "a codec without a name": HEAD + AUDIO + "a=rtpmap:8 \x0b8000\r\n",
+}
+"""Each ends a FreeSWITCH that reads it; the first three, 1.10 alone, where SDES is on."""
+
+MALFORMED = {
+    **DEADLY,
+    "an MKI of 128 octets": _SAVP + CRYPTO.replace("|1:4", "|1:128"),
+    "a short key": _SAVP + CRYPTO.replace(KEY, "QUJD"),
+    "a suite in a longer name": _SAVP + CRYPTO.replace("AES_CM", "X_AES_CM"),
+    "two keys": _SAVP + CRYPTO.replace("|1:4", f"|1:4;inline:{KEY}|2^20|2:4"),
+    "a ufrag of 256 characters": HEAD + AUDIO + f"a=ice-ufrag:{'u' * 256}\r\n",
+    "a short fingerprint": HEAD + AUDIO + "a=fingerprint:sha-256 00:11\r\n",
+    "ptime hidden behind a CR": HEAD.replace("s=-", "s=-\ra=ptime") + AUDIO,
+    "ptime after blanks": HEAD + "  a= ptime\r\n" + AUDIO,
+    "no origin": "v=0\r\nx\r\n",
+    "MSRP": HEAD + AUDIO + "m=message 9 TCP/MSRP *\r\n",
+}
+"""What a proxy before FreeSWITCH does not let through."""
+
+CARRIED = {name: offer for name, offer in OFFERS.items() if name != "line feeds alone"}
