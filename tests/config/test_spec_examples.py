@@ -8,9 +8,8 @@ from sipbridge.config.load import LoadResult, load_providers, parse_providers
 
 NO_BREAK_SPACE = "no-break space (U+00A0) between values, read as a space here; other JSON programs refuse it"
 BELIEVES_ANY_FROM = (
-    "a From alone decides here, and whoever learns the contact of an account can call it with any From: use "
-    r'"MatchRegex" with a pattern for calls of your own side, such as "sip:.*@example\\.org" (a call to a contact has '
-    "the address of this host)"
+    "a From alone decides here, and whoever learns the contact of an account can call it with any From: add "
+    '"side": "inside" here, so that only calls of your own proxy are taken'
 )
 
 

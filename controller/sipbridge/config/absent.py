@@ -9,6 +9,11 @@ from sipbridge.config.schema import providers_schema
 
 _WORDS = ("secretType", "protocol")
 """Members of an account that are copied from other people's databases, in any case."""
+_INSIDE_PROVIDER = {
+    "triggerCondition": "Always",  # what is optional in a MatchRegex is so in this, too
+    "outgoingInvite": "OutgoingInvite",
+    "outgoingNotify": "OutgoingNotify",
+}
 
 
 def leave_out_absent(root: Any) -> Any:
@@ -34,7 +39,7 @@ def leave_out_absent(root: Any) -> Any:
 
 def _tidy_provider(provider: dict[str, Any]) -> None:
     _tidy(provider, "Provider")
-    for name, definition in (("outgoingInvite", "OutgoingInvite"), ("outgoingNotify", "OutgoingNotify")):
+    for name, definition in _INSIDE_PROVIDER.items():
         for value in _objects([provider.get(name)]):
             _tidy(value, definition)
 

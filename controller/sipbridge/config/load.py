@@ -11,6 +11,7 @@ from typing import Any
 
 from sipbridge.config.absent import leave_out_absent
 from sipbridge.config.accounts import read_pools
+from sipbridge.config.arriving_calls import caught_calls
 from sipbridge.config.collector import without_collector
 from sipbridge.config.providers import edge_of_pool, read_providers
 from sipbridge.config.schema import check_schema
@@ -125,6 +126,9 @@ def _read(report: Report, defaults: MediaDefaults, edge: Edge | None, unknown_fi
     config = BridgeConfig(providers, MappingProxyType(pools))
     if not any(diagnostic.is_error for diagnostic in report.diagnostics):
         _warn_of_absent_keys(config, report)
+        # A file of version 1 has no side, and nothing else to take these calls.
+        for caught in caught_calls(config) if isinstance(source.value, dict) else ():
+            report.warning(("providers", caught.provider, "triggerCondition", "pattern"), str(caught))
     return config
 
 

@@ -27,7 +27,7 @@ from sipbridge.core.providers.provider import (
     RandomAccount,
 )
 from sipbridge.core.providers.template import Template, TemplateScope, parse_template
-from sipbridge.core.sip.call import CallRequest
+from sipbridge.core.sip.call import CallRequest, Side
 from sipbridge.core.sip.uri import parse_name_addr, parse_sip_uri
 
 _REQUEST_URI_SOURCES = {
@@ -38,9 +38,8 @@ _DEFAULT_FROM = "{account.uri}"
 
 _FROM_VARIABLE = re.compile(r"\{(?:incoming\.)?from\b")
 _BELIEVES_ANY_FROM = (
-    "a From alone decides here, and whoever learns the contact of an account can call it with any From: use "
-    '"MatchRegex" with a pattern for calls of your own side, such as "sip:.*@example\\\\.org" (a call to a contact has '
-    "the address of this host)"
+    "a From alone decides here, and whoever learns the contact of an account can call it with any From: add "
+    '"side": "inside" here, so that only calls of your own proxy are taken'
 )
 
 # Stand in for any call and any account, to see what a template comes to.
@@ -106,7 +105,8 @@ def _provider(
     _check_outgoing_notify(value, path, report)
     if name is None or pool is None or not_found is None or not trigger or not account_to_use or not invite:
         return None
-    provider = Provider(name, pool, trigger, account_to_use, OnAccountNotFound(not_found), invite)
+    side = value.get("triggerCondition", {}).get("side")
+    provider = Provider(name, pool, trigger, account_to_use, OnAccountNotFound(not_found), invite, side and Side(side))
     if _believes_any_from(provider):
         report.warning((*path, "triggerCondition"), _BELIEVES_ANY_FROM)
     return provider
@@ -117,6 +117,7 @@ def _believes_any_from(provider: Provider) -> bool:
     chooser = provider.account_to_use
     return (
         isinstance(provider.trigger, Always)
+        and provider.side is not Side.INSIDE
         and isinstance(chooser, FindInPool)
         and _FROM_VARIABLE.search(chooser.source.text) is not None
         and provider.outgoing_invite.outbound_proxy is None

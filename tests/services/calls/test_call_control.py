@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from services_examples import Services, account, outbound, parked, policy, pool
 from sipbridge.core.accounts.account import account_id
 from sipbridge.core.observe.problems import find_problems
 from sipbridge.core.observe.snapshot import AccountQuery
-from sipbridge.core.sip.call import ChannelUuid
+from sipbridge.core.sip.call import ChannelUuid, Side
 from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchLost, Unconfirmed
 from support.sdp_offers import AUDIO, CRYPTO, HEAD, KEY
 
@@ -47,6 +48,18 @@ def test_a_call_past_the_gateways_leaves_on_the_other_side(comes_by: str, leaves
     (bridged,) = services.switch.bridged
     assert f"}}sofia/{leaves_by}/sip:carol@provider.example.net" in bridged.dial_string
     assert "sip_route_uri=sip:proxy.example.org;transport=tcp" in bridged.dial_string
+
+
+@pytest.mark.parametrize("gateway", ["", "alice"], ids=["trunk", "contact"])
+@pytest.mark.parametrize("side", list(Side))
+def test_a_provider_of_one_side_takes_the_calls_of_that_profile(side: Side, gateway: str) -> None:
+    takes = outbound(outbound_proxy="sip:proxy.example.org")
+    services = Services(providers=(dataclasses.replace(takes, side=side),))
+    services.connect_and_register()
+    name = services.gateway_name(gateway) if gateway else ""
+    services.park("call-1", profile="inside", gateway=name)
+    services.park("call-2", profile="providers", gateway=name)
+    assert services.bridged() == ["call-1" if side is Side.INSIDE else "call-2"]
 
 
 def test_a_full_line_declines_and_takes_nothing(services: Services) -> None:

@@ -23,6 +23,7 @@ from sipbridge.core.sip.uri import NameAddr, SipUri, parse_name_addr
 class Verdict(Enum):
     """What a provider made of a call."""
 
+    OTHER_SIDE = "it takes no calls from this side"
     NOT_TRIGGERED = "its pattern does not match the Request-URI"
     NO_ACCOUNT = "its pool has no such account"
     NO_ADDRESS = "the call does not have the SIP address that it looks for"
@@ -134,6 +135,9 @@ def route(call: CallRequest, table: RoutingTable, random_below: Callable[[int], 
     """
     trace: list[TraceStep] = []
     for provider in table.providers:
+        if provider.side is not None and provider.side is not call.side:
+            trace.append(TraceStep(provider.name, Verdict.OTHER_SIDE, f"the call comes from side {call.side.value}"))
+            continue
         trigger = provider.trigger
         if isinstance(trigger, MatchRegex) and not trigger.matches(call.request_uri_text):
             trace.append(TraceStep(provider.name, Verdict.NOT_TRIGGERED, trigger.pattern))

@@ -11,6 +11,7 @@ from sipbridge.core.accounts.account import Account
 from sipbridge.core.providers.edge import Edge
 from sipbridge.core.providers.media import MediaEncryption
 from sipbridge.core.providers.template import Template
+from sipbridge.core.sip.call import Side
 from sipbridge.core.sip.uri import SipUri
 
 UNLIMITED_CALLS = 2**32 - 1
@@ -77,7 +78,11 @@ class OutgoingInvite:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One entry of the providers array."""
+    """One entry of the providers array.
+
+    Attributes:
+        side: where the calls come from that it may take; None for both.
+    """
 
     name: str
     account_pool: str
@@ -85,6 +90,7 @@ class Provider:
     account_to_use: RandomAccount | FindInPool
     on_account_not_found: OnAccountNotFound
     outgoing_invite: OutgoingInvite
+    side: Side | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import NewType
 
 from sipbridge.core.sip.uri import NameAddr, parse_header_address, parse_sip_uri
 
 ChannelUuid = NewType("ChannelUuid", str)
 """A FreeSWITCH channel's Unique-ID."""
+
+
+class Side(Enum):
+    """Where a call comes from, in the words of the providers file."""
+
+    INSIDE = "inside"
+    """Our proxy: it arrives at the inside profile."""
+    PROVIDERS = "providers"
+    """A provider: it arrives at the profile that has the gateways."""
 
 
 class CallRequest:
@@ -20,11 +30,13 @@ class CallRequest:
         request_uri: as text, escaped: ``sip:+33612345678@bridge.example.org;user=phone``.
         from_header: the From header as it was sent, display name and tag included.
         to_header: the To header, likewise.
+        side: where it comes from.
     """
 
-    __slots__ = ("_from", "_request_uri", "_to", "from_header", "request_uri_text", "to_header")
+    __slots__ = ("_from", "_request_uri", "_to", "from_header", "request_uri_text", "side", "to_header")
 
-    def __init__(self, request_uri: str, from_header: str, to_header: str) -> None:
+    def __init__(self, request_uri: str, from_header: str, to_header: str, side: Side = Side.INSIDE) -> None:
+        self.side = side
         self.request_uri_text = request_uri
         self.from_header = from_header
         self.to_header = to_header

@@ -18,7 +18,7 @@ from sipbridge.core.errors import SdpError
 from sipbridge.core.gateways.gateway import GatewayName
 from sipbridge.core.pools.account_pool import Line
 from sipbridge.core.pools.line_usage import LineUsage
-from sipbridge.core.sip.call import CallRequest, ChannelUuid
+from sipbridge.core.sip.call import CallRequest, ChannelUuid, Side
 from sipbridge.core.sip.sdp import parse_sdp_offer
 from sipbridge.core.sip.uri import SipUri
 from sipbridge.ports import Clock, CommandRefused, Outcome, Switch
@@ -176,11 +176,12 @@ class CallControl:
         well: whoever knows it could write another one, and have a pattern take him for somebody of our side.
         """
         account = self._account_behind(call.gateway) if call.gateway else None
+        request, side = call.request, Side.PROVIDERS if call.sofia_profile == self._outside else Side.INSIDE
         if account is None:
-            return call.request
-        return CallRequest(
-            f"sip:{account.user}@{call.profile_hostport}", call.request.from_header, call.request.to_header
-        )
+            request.side = side
+            return request
+        request_uri = f"sip:{account.user}@{call.profile_hostport}"
+        return CallRequest(request_uri, request.from_header, request.to_header, side)
 
     def _decide(self, request: CallRequest) -> Decision:
         decision = route(request, self.table, self._random_below)
