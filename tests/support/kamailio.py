@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 from support.processes import Program, wait_until
 from support.sip_peer import SipPeer, answers_options
 
 PROGRAM = shutil.which("kamailio")
+
+
+def _version() -> tuple[int, int]:
+    if PROGRAM is None:
+        return (0, 0)
+    printed = subprocess.run([PROGRAM, "-v"], capture_output=True, text=True, timeout=30, check=True).stdout
+    match = re.search(r"kamailio (\d+)\.(\d+)", printed)
+    if match is None:
+        raise AssertionError(f"no version in {printed!r}")
+    return int(match[1]), int(match[2])
+
+
+VERSION = _version()
+"""Major and minor; (0, 0) where there is none."""
 
 _TEMPLATE = Path(__file__).with_name("kamailio.cfg")
 

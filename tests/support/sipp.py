@@ -30,6 +30,7 @@ class Sipp:
         ip: where it is, IPv4 or IPv6.
         port: where it listens; any free one by default.
         contact: the URI that it wants to be reached at; by default where it listens.
+        digest_uri: of its credentials, without the scheme; by default `remote`.
         has_timers: whether the scenario measures response times.
 
     Attributes:
@@ -50,6 +51,7 @@ class Sipp:
         ip: str = "127.0.0.1",
         port: int = 0,
         contact: str = "",
+        digest_uri: str = "",
     ) -> None:
         if not port:
             with SipPeer(ip=ip) as free:
@@ -65,6 +67,8 @@ class Sipp:
             command += ["-m", str(calls)]
         for name, value in (keys or {}).items():
             command += ["-key", name, value]
+        if digest_uri:
+            command += ["-auth_uri", digest_uri]
         if has_timers:
             command += ["-trace_rtt", "-rtt_freq", "1"]
         if remote:

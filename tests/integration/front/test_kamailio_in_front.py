@@ -13,7 +13,7 @@ import pytest
 from support import kamailio, sipp
 from support.bridge import Bridge, Providers
 from support.freeswitch import FreeSwitch
-from support.front import DOMAIN, PASSWORD, Front, Phone
+from support.front import DOMAIN, NUMBER, PASSWORD, Front, Phone, with_routes
 from support.processes import wait_until
 from support.sip_message import SipMessage, sdp
 from support.sip_peer import SipPeer
@@ -23,7 +23,6 @@ from support.sipp import Sipp
 pytestmark = [pytest.mark.skipif(kamailio.PROGRAM is None, reason="no kamailio on the PATH")]
 
 ACCOUNT = "sip:account1@provider.example.com"
-NUMBER = f"sip:+33612345678@{DOMAIN};user=phone"
 DELAY_S = 3.0
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 
@@ -88,8 +87,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         ]
         for switch in switches:
             stack.callback(switch.kill)
-        delay = {"FALLBACK_DELAY_MS": str(round(1000 * DELAY_S))}
-        front = Front(directory / "front", [switch.inside for switch in switches], ["alice", "bob"], delay)
+        definitions = {"FALLBACK_DELAY_MS": str(round(1000 * DELAY_S)), "CALLS_PER_MINUTE": "1000"}
+        front = Front(directory / "front", [switch.inside for switch in switches], ["alice", "bob"], definitions)
         stack.callback(front.kill)
         bridges = [
             Bridge(directory / f"bridge{number}", switch, providers_file(provider.hostport, front.hostport))
@@ -201,6 +200,23 @@ def test_call_from_the_provider_reaches_the_phone(service: Service, alice: Phone
     alice.request("BYE", timeout_s=20)
 
 
+def test_bridge_is_not_told_to_talk(service: Service, bob: Phone) -> None:
+    """FreeSWITCH answers the caller upon NOTIFY with Event talk, and has the call decided once more."""
+    service.provider.rule = replies(Reply(180, "Ringing"))
+    heard = len(service.provider.received)
+    invite = bob.call(NUMBER)
+    ringing = bob.response(invite, 180, timeout_s=20)
+    for cseq in range(10, 13):
+        notify = with_routes(
+            bob.within_dialog("NOTIFY", invite, ringing, cseq=cseq, headers=[("Event", "talk")]), ringing
+        )
+        bob.send(notify, service.front.hostport)
+        assert bob.wait_for(lambda one: one["CSeq"] == f"{cseq} NOTIFY", timeout_s=20).status == 489  # noqa: B023
+    service.provider.respond(service.provider.request("INVITE", since=heard), Reply(486, "Busy Here"))
+    assert bob.outcome(invite).status == 486
+    assert [one.method for one in service.provider.received[heard:]].count("INVITE") == 1
+
+
 @pytest.mark.skipif(sipp.PROGRAM is None, reason="no sipp on the PATH")
 def test_one_bridge_is_drained_then_killed_and_only_its_own_calls_are_lost(service: Service, bob: Phone) -> None:
     held = [(invite, bob.outcome(invite)) for invite in (bob.call(NUMBER) for _ in range(6))]
@@ -212,7 +228,14 @@ def test_one_bridge_is_drained_then_killed_and_only_its_own_calls_are_lost(servi
     keys = {"user": "bob", "password": PASSWORD, "domain": DOMAIN, "request_uri": NUMBER}
     scenario = SCENARIOS / "dialler.xml"
     load = Sipp(
-        scenario, service.directory, transport="udp", remote=service.front.hostport, calls=60, rate=4, keys=keys
+        scenario,
+        service.directory,
+        transport="udp",
+        remote=service.front.hostport,
+        calls=60,
+        rate=4,
+        keys=keys,
+        digest_uri=NUMBER.removeprefix("sip:"),
     )
     try:
         assert service.bridges[0].command("drain").returncode == 0
