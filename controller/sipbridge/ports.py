@@ -23,6 +23,10 @@ class SwitchLost(SipBridgeError):
     """There is no connection to the switch, or it broke."""
 
 
+class SwitchTaken(SipBridgeError):
+    """Another controller has the switch: this one has to stop."""
+
+
 class NotSent(SwitchLost):
     """The command never left: nothing happened, and it may be sent again."""
 
@@ -108,6 +112,9 @@ class Switch(Protocol):
 
     def end_lease(self) -> None:
         """Let the switch answer calls with 503 from now on."""
+
+    def keep_claim(self) -> None:
+        """Let the switch know that its controller lives, whether it takes calls or not."""
 
 
 class SwitchListener(Protocol):

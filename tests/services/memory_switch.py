@@ -117,6 +117,7 @@ class MemorySwitch:
         self.up: set[str] = set()
         self.down: set[str] = set()
         self.deleting: list[GatewayName] = []
+        self.claims = 0
 
     # What a test does
 
@@ -225,6 +226,10 @@ class MemorySwitch:
 
     def end_lease(self) -> None:
         self.log.append("end_lease")
+
+    def keep_claim(self) -> None:
+        # Not in the log: it says nothing of calls, and comes whatever else happens.
+        self.claims += 1
 
     def _wait(self, name: str) -> None:
         self.log.append(name)

@@ -143,6 +143,17 @@ def test_calls_are_taken_again_with_the_next_connection(services: Services) -> N
     assert services.switch.log[-1] == "renew_lease"
 
 
+# The claim
+
+
+def test_a_controller_keeps_its_switch_while_it_takes_no_calls(services: Services) -> None:
+    services.dispatch.stop_taking_calls()
+    before = services.switch.claims
+    for _ in range(40):
+        services.step(0.25)
+    assert services.switch.claims - before == 10.0 / LEASE_RENEWAL_S
+
+
 # Audits
 
 

@@ -26,6 +26,8 @@ class Bridge:
         providers: the providers file.
         event_socket_port: by which it reaches FreeSWITCH, when that is not FreeSWITCH's own.
         more_settings: TOML, with whole tables.
+        control_socket: the name of its control socket, where there is another one beside the same FreeSWITCH.
+        starts: whether it is started at once.
     """
 
     def __init__(
@@ -35,10 +37,13 @@ class Bridge:
         providers: Providers,
         event_socket_port: int | None = None,
         more_settings: str = "",
+        *,
+        control_socket: str = "control.sock",
+        starts: bool = True,
     ) -> None:
         directory.mkdir(exist_ok=True)
         # Not below `directory`: the path of a UNIX socket is 107 bytes at most.
-        self._control_socket = freeswitch.directory / "control.sock"
+        self._control_socket = freeswitch.directory / control_socket
         self.settings_file = directory / "sipbridge.toml"
         self._output = directory / "output.txt"
         self.http_port = free_tcp_port()
@@ -63,12 +68,19 @@ class Bridge:
         )
         # It holds the password.
         self.settings_file.chmod(0o600)
-        self.start()
+        self._program: Program | None = None
+        if starts:
+            self.start()
 
-    def start(self) -> None:
+    def start(self, *arguments: str) -> None:
         """Start it, and wait until it answers."""
-        self._program = Program(self._command("run"), self._output)
+        self._program = Program(self._command("run", *arguments), self._output)
         wait_until("the bridge answers", self._answers)
+
+    def run_to_its_end(self) -> int:
+        """Start one that is to end by itself; return its exit status."""
+        self._program = Program(self._command("run"), self._output)
+        return self.wait()
 
     def write_providers(self, providers: Providers) -> None:
         """Put something else into the providers file."""
@@ -84,6 +96,11 @@ class Bridge:
 
     def _command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "sipbridge", *arguments, "--settings", str(self.settings_file)]
+
+    @property
+    def has_started(self) -> bool:
+        """Whether it was ever started."""
+        return self._program is not None
 
     @property
     def pid(self) -> int:

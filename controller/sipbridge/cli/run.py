@@ -15,17 +15,21 @@ from sipbridge.cli.common import Failed, config_or_exit, print_diagnostic, setti
 from sipbridge.config.load import load_providers
 from sipbridge.config.secrets_in_use import secrets_of_settings
 from sipbridge.daemon.app import App
+from sipbridge.ports import SwitchTaken
 
 _log = logging.getLogger(__name__)
 
 
 @click.command()
 @settings_option
-def run(settings_file: Path | None) -> None:
+@click.option("--take-over", is_flag=True, help="Put out another controller of the same FreeSWITCH, which then stops.")
+def run(settings_file: Path | None, *, take_over: bool) -> None:
     """Run the bridge, until SIGTERM.
 
     SIGHUP reads the providers file again, as `sipbridge reload` does. SIGTERM and SIGINT refuse new calls, wait for
     those in progress (drain_timeout_s), unregister accounts and end; a second one cuts the wait short.
+
+    One FreeSWITCH has one controller. While another one lives, this one ends with status 1.
     """
     settings = settings_from(settings_file, for_run=True)
     for warning in settings.warnings:
@@ -40,8 +44,8 @@ def run(settings_file: Path | None) -> None:
     log = LogOutput(settings.logging.level.name, settings.logging.as_json, secrets_of_settings(settings))
     log.start()
     try:
-        App(settings, config, log=log).run()
-    except (ControlError, HttpServerError, OSError) as error:
+        App(settings, config, log=log, takes_over=take_over).run()
+    except (ControlError, HttpServerError, SwitchTaken, OSError) as error:
         raise Failed(f"sipbridge: error: {error}") from error
     except Exception:  # noqa: BLE001 - what Python would print of it has not gone through the filter of secrets
         _log.critical("stopped by a defect", exc_info=True)

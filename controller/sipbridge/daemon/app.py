@@ -28,7 +28,7 @@ from sipbridge.core.errors import SipBridgeError
 from sipbridge.daemon.account_syncs import MakeSource, sql_source
 from sipbridge.daemon.parts import Parts, build_parts
 from sipbridge.daemon.telemetry import Telemetry
-from sipbridge.ports import NotificationListener
+from sipbridge.ports import NotificationListener, SwitchTaken
 from sipbridge.services.observe.call_pages import CallPages
 from sipbridge.services.observe.info import bridge_info
 from sipbridge.services.observe.query_commands import QueryCommands
@@ -51,6 +51,7 @@ class App:
     Args:
         make_source: where the accounts of a pool with a loader are read from.
         log: told which secrets are in use.
+        takes_over: whether another controller of the same FreeSWITCH is put out.
     """
 
     def __init__(
@@ -59,12 +60,16 @@ class App:
         config: BridgeConfig,
         make_source: MakeSource = sql_source,
         log: LogOutput | None = None,
+        *,
+        takes_over: bool = False,
     ) -> None:
         self._settings = settings
         self._log_output = log
         self._learn_secrets(config)
         self._config = config
-        self._parts = parts = build_parts(settings, config, make_source, self._on_greenlet_failed)
+        self._parts = parts = build_parts(
+            settings, config, make_source, self._on_greenlet_failed, takes_over=takes_over
+        )
         self._reload = Reload(
             parts.calls, parts.gateways, config, self._load_providers, parts.syncs.follow, parts.scheduler
         )
@@ -75,6 +80,7 @@ class App:
         operators = OperatorCommands(self._reload_file, drain, self._stop_wanted.is_set)
         self._control = _control_server(settings.control.socket, parts, operators)
         self._greenlets: list[gevent.Greenlet[..., None]] = []
+        self._taken: SwitchTaken | None = None
 
     @property
     def table(self) -> RoutingTable:
@@ -103,6 +109,7 @@ class App:
             OSError: the spool cannot be made.
             ControlError: the control socket cannot be made, or another daemon runs already.
             HttpServerError: somebody else has the port of metrics and health.
+            SwitchTaken: another controller has this FreeSWITCH.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             gevent.signal_handler(number, self._on_stop_signal)
@@ -135,7 +142,7 @@ class App:
             self._control.stop()
             raise
         self._greenlets = [
-            gevent.spawn(self._parts.switch.run, self._telemetry.switch_listener),
+            gevent.spawn(self._run_switch),
             gevent.spawn(self._call_steps),
             gevent.spawn(self._gateway_steps),
         ]
@@ -152,6 +159,7 @@ class App:
 
         Raises:
             Exception: what made the daemon stop, where it stopped by itself.
+            SwitchTaken: another controller has this FreeSWITCH.
         """
         _log.info("stopping: new calls get 503, %d calls in progress go on", self.calls_in_progress)
         self._stop_wanted.set()
@@ -166,7 +174,7 @@ class App:
             self._wait_while(lambda: session.is_ready and gateways.pending_removals > 0, within_s)
         if gateways.pending_removals:
             _log.warning("%d gateways are still in FreeSWITCH", gateways.pending_removals)
-        self._parts.edge.stop()
+        self._parts.edge.stop(gives_way=self._taken is not None)
         self._parts.switch.stop()
         self._control.stop()
         self._telemetry.stop()
@@ -175,6 +183,8 @@ class App:
         for greenlet in self._greenlets:
             if greenlet.exception is not None:
                 raise greenlet.exception
+        if self._taken is not None:
+            raise self._taken
 
     def _wait_while(self, is_so: Callable[[], bool], timeout_s: float) -> None:
         """Wait until it is no longer so, or can no longer change, or another signal asks for hurry."""
@@ -222,6 +232,14 @@ class App:
     def _learn_secrets(self, config: BridgeConfig) -> None:
         if self._log_output is not None:
             self._log_output.learn(secrets_of_providers(config))
+
+    def _run_switch(self) -> None:
+        try:
+            self._parts.switch.run(self._telemetry.switch_listener)
+        except SwitchTaken as error:
+            _log.error("stopping: %s", error)
+            self._taken = error
+            self._stop_wanted.set()
 
     def _call_steps(self) -> None:
         while True:

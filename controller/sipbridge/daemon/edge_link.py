@@ -58,13 +58,18 @@ class EdgeLink:
             self._greenlet = gevent.spawn(_keep_in_step, self._sync)
             self._greenlet.link_exception(on_failed)
 
-    def stop(self) -> None:
-        """Have the edge forget the accounts whose gateways are gone, and leave it."""
+    def stop(self, *, gives_way: bool = False) -> None:
+        """Have the edge forget the accounts whose gateways are gone, and leave it.
+
+        Args:
+            gives_way: whether the edge's table belongs to another controller now.
+        """
         if self._greenlet is not None and self._sync is not None:
             self._greenlet.kill()
             # It may have been waiting for answers, which are nobody's now.
             self._kamailio.close()
-            self._sync.step()
+            if not gives_way:
+                self._sync.step()
         self._kamailio.close()
 
 

@@ -58,13 +58,19 @@ class Parts:
 
 
 def build_parts(
-    settings: Settings, config: BridgeConfig, make_source: MakeSource, on_failed: Callable[[Any], None]
+    settings: Settings,
+    config: BridgeConfig,
+    make_source: MakeSource,
+    on_failed: Callable[[Any], None],
+    *,
+    takes_over: bool = False,
 ) -> Parts:
     """Build all parts.
 
     Args:
         make_source: where the accounts of a pool with a loader are read from.
         on_failed: told of a greenlet that ended with an exception, which is a defect.
+        takes_over: whether another controller of the same FreeSWITCH is put out.
     """
     clock, scheduler = SystemClock(), Greenlets()
     with without_collector():
@@ -73,7 +79,7 @@ def build_parts(
     lease_s = settings.calls.lease_s
     spool = Spool(settings.gateways.spool_file, settings.gateways.retry_s)
     recover_on = (inside, providers) if settings.calls.recover else ()
-    switch = FreeSwitch(_link_settings(settings), spool, providers, lease_s, recover_on)
+    switch = FreeSwitch(_link_settings(settings), spool, providers, lease_s, recover_on, takes_over=takes_over)
     gateways = GatewayKeeper(
         switch,
         table.pools.values(),

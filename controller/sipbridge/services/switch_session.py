@@ -67,6 +67,7 @@ class SwitchSession:
         self._heartbeat: tuple[Heartbeat, float] | None = None
         self._waiting: dict[ChannelUuid, CallParked] = {}
         self._renew_at = 0.0
+        self._claim_at = 0.0
         self._audit_at = 0.0
 
     @property
@@ -164,6 +165,9 @@ class SwitchSession:
         if self._takes_calls:
             self._admission.step()
         now = self._clock.monotonic()
+        if now >= self._claim_at:
+            self._claim_at = now + self._lease_renewal_s
+            self._switch.keep_claim()
         # To renew the lease opens the door, too.
         if self._takes_calls and now >= self._renew_at and not self._admission.is_shut:
             self._renew_at = now + self._lease_renewal_s

@@ -55,8 +55,12 @@ def _global_getvar(switch: Switch, argument: str) -> str:
 
 def _global_setvar(switch: Switch, argument: str) -> str:
     name, _, value = argument.partition("=")
+    value, _, old = value.partition("=")
     if not name:
         return "-USAGE: <var>=<value> [=<value2>]\n"
+    if old and switch.variables.get(name) != old:
+        # Source: switch_core.c, switch_core_set_var_conditional. It says +OK all the same.
+        return "+OK"
     if value:
         switch.variables[name] = value
     else:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sipbridge.simulator.switch import Switch
 
 _POLL_S = 0.01
+_SENT_EVENT = Origin("mod_event_socket.c", "parse_command", 2273)
 _BACKGROUND_JOB = Origin("mod_event_socket.c", "api_exec", 1572)
 
 
@@ -132,6 +133,8 @@ class Session:
                 return self._filter(command.argument)
             case "sendmsg":
                 return self._send_message(command)
+            case "sendevent" if command.argument:
+                return self._send_event(command)
             case _:
                 return "-ERR command not found"
 
@@ -154,6 +157,15 @@ class Session:
             name, _, value = value.partition(" ")
         self.subscription.filters.append(Filter(name, value))
         return f"+OK filter added. [{name}]=[{value}]"
+
+    def _send_event(self, command: Command) -> str:
+        event_uuid = str(uuid.uuid4())
+        switch = self._switch
+        # Names of headers come in lower case here; FreeSWITCH compares them without case.
+        fields = {name.title(): value for name, value in command.headers.items()}
+        subclass = fields.pop("Event-Subclass", "")
+        switch.clock.after(0, lambda: switch.bus.fire(command.argument, _SENT_EVENT, fields, subclass))
+        return f"+OK {event_uuid}"
 
     def _send_message(self, command: Command) -> str:
         channel_uuid = command.argument

@@ -8,9 +8,11 @@ import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 
+import gevent
 import orjson
 
 from sipbridge.adapters.event_socket.background_jobs import BackgroundJobs
+from sipbridge.adapters.event_socket.claim import CLAIM_EVENT, Claim
 from sipbridge.adapters.event_socket.command_tally import CommandTally
 from sipbridge.adapters.event_socket.connection import EventSocketConnection
 from sipbridge.adapters.event_socket.events import PARSERS, parse_status
@@ -27,7 +29,7 @@ from sipbridge.core.gateways.gateway import Gateway, GatewayName
 from sipbridge.core.observe import metrics
 from sipbridge.core.observe.metric import Metric
 from sipbridge.core.sip.call import ChannelUuid
-from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchListener, SwitchLost
+from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchListener, SwitchLost, SwitchTaken
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ _PATIENCE = 12
 """So many times as long as usual, for what FreeSWITCH needs seconds for with tens of thousands of gateways."""
 _NOT_OF_CHANNELS = ("HEARTBEAT", "SHUTDOWN", "BACKGROUND_JOB", "CUSTOM")
 _SUBSCRIPTION = f"event json CHANNEL_PARK CHANNEL_HANGUP_COMPLETE {' '.join(_NOT_OF_CHANNELS)} " + " ".join(
-    name for name in PARSERS if "::" in name
+    (*(name for name in PARSERS if "::" in name), CLAIM_EVENT)
 )
 # Matches are ORed: the A legs of the bridge, which the dialplan marks, and whatever is not about a channel.
 _FILTERS = ("variable_sip_bridge true", *(f"Event-Name {name}" for name in _NOT_OF_CHANNELS))
@@ -55,6 +57,7 @@ class FreeSwitch:
         provider_profile: the sofia profile that has the gateways.
         lease_s: seconds for which FreeSWITCH takes calls after `renew_lease`.
         recover_on: the sofia profiles whose calls are taken up after FreeSWITCH died; none by default.
+        takes_over: whether another controller of this FreeSWITCH is put out.
     """
 
     def __init__(
@@ -64,6 +67,8 @@ class FreeSwitch:
         provider_profile: str,
         lease_s: int,
         recover_on: Collection[str] = (),
+        *,
+        takes_over: bool = False,
     ) -> None:
         self._tally = CommandTally()
         self._link = Link(link, self, tally=self._tally)
@@ -71,18 +76,28 @@ class FreeSwitch:
         self._profile = provider_profile
         self._recover_on = recover_on
         self._lease = Lease(lease_s)
+        self._claim = Claim(lease_s, takes_over=takes_over)
+        self._taken: SwitchTaken | None = None
         self._jobs = BackgroundJobs()
         self._long_timeout_s = link.command_timeout_s * _PATIENCE
         self._listener: SwitchListener
         self._commands: EventSocketConnection | None = None
 
     def run(self, listener: SwitchListener) -> None:
-        """Keep the connection to FreeSWITCH up until `stop`, and tell `listener`; the body of a greenlet."""
+        """Keep the connection to FreeSWITCH up until `stop`, and tell `listener`; the body of a greenlet.
+
+        Raises:
+            SwitchTaken: another controller has this FreeSWITCH. Nothing more is sent to it.
+        """
         self._listener = listener
         self._link.run()
+        if self._taken is not None:
+            raise self._taken
 
     def stop(self) -> None:
-        """Disconnect."""
+        """Disconnect, and leave FreeSWITCH to the next controller."""
+        if self._commands is not None:
+            self._claim.release(self._commands)
         self._link.stop()
 
     def metrics(self) -> Iterator[Metric]:
@@ -95,6 +110,14 @@ class FreeSwitch:
     def on_link_up(self, events: EventSocketConnection, commands: EventSocketConnection) -> None:
         """Subscribe, then let the listener find out what it missed; filters first, so that nothing else ever comes."""
         self._commands = commands
+        try:
+            puts_out = self._claim.take(self.api)
+        except SwitchTaken as error:
+            self._give_way(error)
+            raise
+        if puts_out:
+            events.send(f"sendevent CUSTOM\nEvent-Subclass: {CLAIM_EVENT}\nController: {self._claim.owner}")
+        events.register_handle(CLAIM_EVENT, self._on_claimed)
         for name, parse in PARSERS.items():
             events.register_handle(name, partial(self._tell, parse))
         events.register_handle("BACKGROUND_JOB", self._jobs.on_event)
@@ -112,6 +135,20 @@ class FreeSwitch:
         if self._recover_on and self._has_just_started():
             recover_calls(self.api, self._recover_on)
         self._listener.on_switch_up()
+
+    def _on_claimed(self, event: Event) -> None:
+        if self._claim.is_other(str(event.get("Controller", ""))):
+            self.keep_claim()
+
+    def _give_way(self, error: SwitchTaken) -> None:
+        """Send nothing more: whatever stands in FreeSWITCH belongs to the other controller."""
+        if self._taken is not None:
+            return
+        self._taken = error
+        self._commands = None
+        self._listener.on_switch_down(str(error))
+        self._link.give_up()
+        gevent.spawn(self._link.stop)
 
     def _has_just_started(self) -> bool:
         """Whether nobody has taken or ended a lease since it was started."""
@@ -134,6 +171,8 @@ class FreeSwitch:
         ``filter_codecs`` has FreeSWITCH read the offer, to offer the callee what the caller has. It does not do so when
         the INVITE arrives: sip_profiles/common.inc.
         """
+        if not self._may_decide(on_done):
+            return
         if has_offer:
             self._post(_execute(channel, "filter_codecs"), _ignore, _CODECS)
         self._post(_execute(channel, "bridge"), on_done, dial_string)
@@ -146,6 +185,8 @@ class FreeSwitch:
         retry_after_s: int | None = None,
     ) -> None:
         """Execute ``respond`` on the A leg; ``sip_rh_…`` is a header of the response."""
+        if not self._may_decide(on_done):
+            return
         if retry_after_s is not None:
             # Not by %[…], for as long as `respond` runs: FreeSWITCH sends the response after that.
             self._post(_execute(channel, "set"), _ignore, f"sip_rh_Retry-After={retry_after_s}")
@@ -256,6 +297,18 @@ class FreeSwitch:
         """See `Lease.end`."""
         if self._commands is not None:
             self._lease.end(self._commands)
+
+    def _may_decide(self, on_done: Callable[[Outcome], None]) -> bool:
+        if self._commands is not None and not self._claim.holds:
+            self.keep_claim()
+            on_done(NotSent("another controller may have this FreeSWITCH"))
+            return False
+        return True
+
+    def keep_claim(self) -> None:
+        """See `Claim.keep`."""
+        if self._commands is not None:
+            self._claim.keep(self._commands, self._give_way)
 
     def api(self, command: str, timeout_s: float | None = None) -> str:
         """The answer to an API command.

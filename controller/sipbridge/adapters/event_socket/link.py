@@ -80,6 +80,10 @@ class Link:
             last_reason = reason
             self._stopping.wait(pause_s)
 
+    def give_up(self) -> None:
+        """Make no other connection."""
+        self._stopping.set()
+
     def stop(self) -> None:
         """Close both connections and leave `run`."""
         self._stopping.set()

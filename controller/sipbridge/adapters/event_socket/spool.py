@@ -7,6 +7,7 @@ secrets are on disk only for as long as it takes.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import glob
 import os
 import re
@@ -49,9 +50,16 @@ class Spool:
     def clear(self) -> None:
         """Leave a file without gateways, and nothing of what a killed daemon was about to put in its place.
 
+        Does nothing while another process has gateways in it, which empties it itself.
+
         Raises:
             OSError: the folder does not exist, or is not ours to write in.
         """
+        with self._locked() as is_ours:
+            if is_ours:
+                self._clear()
+
+    def _clear(self) -> None:
         for left in self._path.parent.glob(f".{glob.escape(self._path.name)}.*"):
             left.unlink(missing_ok=True)
         self._replace(_format_include((), self._retry_s))
@@ -63,11 +71,26 @@ class Spool:
         Raises:
             OSError: as `clear`.
         """
-        self._replace(_format_include(gateways, self._retry_s))
+        with self._locked():
+            self._replace(_format_include(gateways, self._retry_s))
+            try:
+                yield
+            finally:
+                self._clear()
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[bool]:
+        """Whether no other process uses the spool now; none does while the block runs."""
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            yield
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                is_ours = True
+            except BlockingIOError:
+                is_ours = False
+            yield is_ours
         finally:
-            self.clear()
+            os.close(folder)
 
     def _replace(self, content: bytes) -> None:
         # FreeSWITCH may read at any moment: it sees the old file or the new one, never half of one.
