@@ -147,7 +147,7 @@ def test_calls_are_taken_again_with_the_next_connection(services: Services) -> N
 
 
 def test_a_controller_keeps_its_switch_while_it_takes_no_calls(services: Services) -> None:
-    services.dispatch.stop_taking_calls()
+    services.session.stop_taking_calls()
     before = services.switch.claims
     for _ in range(40):
         services.step(0.25)
