@@ -93,7 +93,7 @@ class FreeSwitch:
             "sipbridge_event_socket_password": self.password,
             "sipbridge_spool": str(self.spool),
             # Most peers send no RTP.
-            "sipbridge_media_timeout_ms": "300000",
+            "sipbridge_media_timeout_s": "300",
             **variables,
         }
         lines = (f'<X-PRE-PROCESS cmd="set" data="{name}={value}"/>' for name, value in everything.items())

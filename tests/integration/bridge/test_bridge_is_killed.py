@@ -29,7 +29,7 @@ from support.sip_rule import answers
 USERS = [f"user{number}" for number in range(150)]
 LINES = 3
 KILLS = 8
-MEDIA_TIMEOUT_MS = 2_000
+MEDIA_TIMEOUT_S = 2
 PCMA = 8
 PATIENCE_S = 60.0
 
@@ -37,7 +37,7 @@ PATIENCE_S = 60.0
 @pytest.fixture
 def freeswitch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreeSwitch]:
     """One that ends calls without sound soon."""
-    freeswitch = FreeSwitch(tmp_path_factory.mktemp("fs"), sipbridge_media_timeout_ms=str(MEDIA_TIMEOUT_MS))
+    freeswitch = FreeSwitch(tmp_path_factory.mktemp("fs"), sipbridge_media_timeout_s=str(MEDIA_TIMEOUT_S))
     yield freeswitch
     freeswitch.kill()
 
@@ -97,7 +97,7 @@ def hear_each_other(caller: RtpPeer, callee: RtpPeer) -> None:
     """For longer than a call without sound would last."""
     for peer in (caller, callee):
         peer.drain()
-        peer.hears(PCMA, 2 * MEDIA_TIMEOUT_MS // 20)
+        peer.hears(PCMA, 2 * MEDIA_TIMEOUT_S * 1000 // 20)
 
 
 # Whenever it is killed

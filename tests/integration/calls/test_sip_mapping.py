@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from support.freeswitch import FreeSwitch
-from support.parked_call import place_call
+from sipbridge.core.freeswitch.changes import Change
+from support.freeswitch import FreeSwitch, has
+from support.parked_call import ParkedCall, place_call
 from support.sip_mapping import causes, headers_that_stay
 from support.sip_message import sdp
 from support.sip_peer import SipPeer
@@ -18,6 +19,7 @@ def test_cause_of_a_failed_call(
 ) -> None:
     callee.rule = replies(Reply(status, "As The Callee Says"))
     call = place_call(freeswitch, caller)
+    want_reason(call)
     call.bridge_to(callee)
     final = call.final_response()
 
@@ -26,13 +28,25 @@ def test_cause_of_a_failed_call(
     assert final["Reason"] == f'{reason};text="{cause}"'
 
 
-def test_reason_of_the_callee_goes_before_that(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:
-    callee.rule = replies(Reply(503, "Busy As Never", {"Reason": 'Q.850;cause=34;text="full"', "Retry-After": "30"}))
+def want_reason(call: ParkedCall) -> None:
+    """What sipbridge_drop_reason=false does, for one call."""
+    assert call.freeswitch.event_socket.api(f"uuid_setvar {call.uuid} disable_q850_reason false") == "+OK"
+
+
+@pytest.mark.parametrize("is_wanted", [False, True], ids=["by default", "sipbridge_drop_reason=false"])
+def test_reason_of_the_callee(freeswitch: FreeSwitch, caller: SipPeer, callee: SipPeer, is_wanted: bool) -> None:
+    of_callee = 'Q.850;cause=34;text="full"'
+    callee.rule = replies(Reply(503, "Busy As Never", {"Reason": of_callee, "Retry-After": "30"}))
     call = place_call(freeswitch, caller)
+    if is_wanted:
+        want_reason(call)
     call.bridge_to(callee)
     final = call.final_response()
 
-    assert final["Reason"] == 'Q.850;cause=34;text="NORMAL_CIRCUIT_CONGESTION"'
+    of_freeswitch = 'Q.850;cause=34;text="NORMAL_CIRCUIT_CONGESTION"'
+    passed_on = of_callee if has(Change.PASSES_REASON) else of_freeswitch
+    assert final["Reason"] == (passed_on if is_wanted else "")
+    assert call.ended()["Hangup-Cause"] == "NORMAL_CIRCUIT_CONGESTION"
     assert "Retry-After" not in final
 
 

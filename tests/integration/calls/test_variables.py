@@ -51,7 +51,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreeSwitch]:
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreeSwitch]:
     """For few calls a second, in which somebody talks."""
-    yield from start(tmp_path_factory, sipbridge_sessions_per_second="8", sipbridge_media_timeout_ms="1000")
+    yield from start(tmp_path_factory, sipbridge_sessions_per_second="8", sipbridge_media_timeout_s="1")
 
 
 def bridge(call: ParkedCall, callee: SipPeer) -> None:
