@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sipbridge.cli import cli, common
+from sipbridge.core.freeswitch.version import parse_freeswitch_version
+from sipbridge.simulator import Simulator
 
 HASH = "0123456789abcdef0123456789abcdef"
 ASSUMED = "an edge beside FreeSWITCH is assumed"
@@ -163,6 +165,50 @@ def test_rows_of_a_database_are_held_against_the_edge_too(tmp_path: Path, has_ed
     else:
         assert "pool lines: 0 accounts, 1 problem" in result.stdout
         assert "account sip:alice@proxy.example (and 2 more): FreeSWITCH cannot authenticate" in result.stderr
+
+
+DTLS = {"mediaEncryption": "dtls-srtp"}
+
+
+@pytest.mark.parametrize(
+    ("version", "of_invite", "more", "exit_code", "says"),
+    [
+        pytest.param("1.10.12", DTLS, "", 1, 'error: provider "out": FreeSWITCH 1.10.12 does not verify', id="1.10"),
+        pytest.param("1.10.12", DTLS, "[calls]\naccept_unverified_dtls = true\n", 0, "", id="1.10, accepted"),
+        pytest.param("1.10.12", {}, "", 0, "", id="1.10, without DTLS"),
+        pytest.param(
+            "1.10.12", DTLS | {"enableAvpf": False}, "[edge]\nenabled = true\n", 0, "", id="1.10, through the edge"
+        ),
+        pytest.param("1.11.2", DTLS, "", 0, "", id="1.11"),
+    ],
+)
+def test_dtls_srtp_is_refused_beside_a_freeswitch_that_does_not_verify_it(
+    tmp_path: Path, version: str, of_invite: dict[str, object], more: str, exit_code: int, says: str
+) -> None:
+    known = parse_freeswitch_version(version)
+    assert known is not None
+    with Simulator("secret", spool_file=tmp_path / "spool", version=known) as simulator:
+        event_socket = f'[event_socket]\nport = {simulator.port}\npassword = "secret"\n'
+        settings = _settings(tmp_path, event_socket + more)
+        result = run("check", "--connect", providers_file(tmp_path, [CLEAR], **of_invite), *settings)
+    assert (result.exit_code, says in result.stderr, bool(result.stderr)) == (exit_code, True, bool(says))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings"),
+    [
+        pytest.param([], "", id="not asked"),
+        pytest.param(["--connect"], "[event_socket]\nport = 1\n", id="no answer"),
+        pytest.param(["--connect"], '[event_socket]\npassword_file = "missing"\n', id="no password"),
+    ],
+)
+def test_dtls_srtp_of_a_freeswitch_that_is_not_known_is_warned_of(
+    tmp_path: Path, arguments: list[str], settings: str
+) -> None:
+    result = run("check", providers_file(tmp_path, [CLEAR], **DTLS), *arguments, *_settings(tmp_path, settings))
+    assert result.exit_code == 0
+    assert 'warning: provider "out": DTLS-SRTP straight from FreeSWITCH' in result.stderr
+    assert "the version is unknown" in result.stderr
 
 
 def _settings(folder: Path, text: str | None) -> list[str | Path]:

@@ -73,7 +73,7 @@ class Wire:
             folder / "fs",
             sipbridge_caller_sdes="optional",
             sipbridge_sessions_per_second="1000",
-            sipbridge_media_timeout_ms="30000",
+            sipbridge_media_timeout_s="30",
         )
         self.bridge = Bridge(folder / "bridge", self.freeswitch, _providers(self.callee), more_settings=_SETTINGS)
         if not self._strangers:

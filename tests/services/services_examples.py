@@ -123,6 +123,7 @@ class Services:
             status_lines=STATUS_LINES,
             sides=("inside", "providers"),
             random_below=random_below,
+            switch_version=lambda: self.session.switch_version,
         )
         self.admission = Admission(self.switch, self.clock, max_calls_per_s)
         self.session = SwitchSession(self.switch, self.calls, self.keeper, self.admission, self.clock, LEASE_RENEWAL_S)

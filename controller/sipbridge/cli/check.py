@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +19,28 @@ from sipbridge.cli.common import (
     count,
     no_edge_option,
     print_diagnostic,
+    settings_from,
     settings_option,
     settings_to_check_with,
 )
 from sipbridge.config.load import LoadResult, load_providers
-from sipbridge.config.text.diagnostic import Diagnostic
+from sipbridge.config.text.diagnostic import Diagnostic, Severity
 from sipbridge.core.bridge_config import BridgeConfig
+from sipbridge.core.freeswitch.version import RECOMMENDED, FreeSwitchVersion
 from sipbridge.core.printable import escape_unprintable
 from sipbridge.core.providers.provider import SqlLoader
+from sipbridge.doctor.gather_switch import ask_version
 from sipbridge.explain import explain_edge
 from sipbridge.settings import Settings
+
+NOT_VERIFYING = FreeSwitchVersion(0, 0, 0)
+"""Stands for a version that is not known, which may be an old one."""
 
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
-@click.option("--connect", is_flag=True, help="Read the databases too, and tell what is wrong with queries and rows.")
+@click.option("--connect", is_flag=True, help="Read the databases too, and ask FreeSWITCH for its version.")
 @no_edge_option
 @settings_option
 def check(files: tuple[Path, ...], as_json: bool, connect: bool, no_edge: bool, settings_file: Path | None) -> None:
@@ -43,10 +51,8 @@ def check(files: tuple[Path, ...], as_json: bool, connect: bool, no_edge: bool, 
     """
     settings, edge_is_assumed = settings_to_check_with(settings_file, no_edge=no_edge)
     checked = files or _file_of(settings)
-    results = {
-        file: load_providers(file, settings.media_defaults, settings.edge.edge, settings.unknown_fields.severity)
-        for file in checked
-    }
+    version = _ask_version(settings_file) if connect else None
+    results = {file: _load(file, settings, version) for file in checked}
     if as_json:
         click.echo(
             json.dumps([_as_json(found) for result in results.values() for found in result.diagnostics], indent=2)
@@ -63,8 +69,44 @@ def check(files: tuple[Path, ...], as_json: bool, connect: bool, no_edge: bool, 
                 click.echo(EDGE_ASSUMED, err=True)
     # All of them are asked, whatever comes of the first.
     answered = [_read_databases(file, result.config) for file, result in results.items() if connect and result.config]
-    if not all(answered) or any(result.config is None or result.skipped for result in results.values()):
+    unusable = any(result.config is None or result.skipped or result.errors for result in results.values())
+    if not all(answered) or unusable:
         sys.exit(1)
+
+
+def _load(file: Path, settings: Settings, version: FreeSwitchVersion | None) -> LoadResult:
+    """A providers file, with what is to be said of it beside this FreeSWITCH."""
+    result = load_providers(file, settings.media_defaults, settings.edge.edge, settings.unknown_fields.severity)
+    if result.config is None:
+        return result
+    of_version = _check_dtls(file, result.config, settings, version)
+    return replace(result, diagnostics=(*result.diagnostics, *of_version))
+
+
+def _check_dtls(
+    file: Path, config: BridgeConfig, settings: Settings, version: FreeSwitchVersion | None
+) -> Iterator[Diagnostic]:
+    """Refuse DTLS-SRTP straight from a FreeSWITCH that does not verify it; warn if its version is not known."""
+    media = settings.media_defaults
+    for provider in config.providers:
+        fault = media.dtls_fault_of(provider.outgoing_invite, version or NOT_VERIFYING)
+        if not fault:
+            continue
+        severity = Severity.ERROR
+        if version is None:
+            severity = Severity.WARNING
+            fault = (
+                f"DTLS-SRTP straight from FreeSWITCH, which verifies it from {RECOMMENDED} on; the version is unknown:"
+                " `sipbridge check --connect` asks FreeSWITCH"
+            )
+        yield Diagnostic(str(file), 0, 0, severity, f'provider "{provider.name}": {fault}')
+
+
+def _ask_version(settings_file: Path | None) -> FreeSwitchVersion | None:
+    try:
+        return ask_version(settings_from(settings_file))
+    except Failed:  # not everyone who may check a file may read the password
+        return None
 
 
 def _file_of(settings: Settings) -> tuple[Path]:

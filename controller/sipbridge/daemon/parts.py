@@ -101,6 +101,7 @@ def build_parts(
         sides=(inside, providers),
         random_below=secrets.randbelow,
         recoverable=settings.calls.recover,
+        switch_version=lambda: session.switch_version,
     )
     admission = Admission(switch, clock, settings.calls.max_calls_per_s)
     session = SwitchSession(switch, calls, gateways, admission, clock, lease_renewal_s=lease_s / 3)

@@ -11,7 +11,7 @@ from sipbridge.doctor.check_edge import check_edge
 from sipbridge.doctor.check_host import check_host
 from sipbridge.doctor.check_network import check_hops
 from sipbridge.doctor.check_spool import check_spool
-from sipbridge.doctor.check_switch import check_event_socket, check_switch
+from sipbridge.doctor.check_switch import check_dtls, check_event_socket, check_switch
 from sipbridge.doctor.finding import Finding, Section, Verdict
 from sipbridge.doctor.gather_accounts import gather_accounts
 from sipbridge.doctor.gather_edge import gather_edge
@@ -46,6 +46,8 @@ def examine(settings: Settings, settings_file: Path | None, *, connect: bool) ->
     yield from check_event_socket(f"{link.host}:{link.port}", problem, link.password)
     if switch is not None:
         yield from check_switch(switch, host)
+        if config is not None:
+            yield from check_dtls(config, settings.media_defaults, switch)
     yield from check_spool(settings.gateways.spool_file, host, controller_user(host), switch)
     edge = gather_edge(settings.edge)
     if edge is not None:

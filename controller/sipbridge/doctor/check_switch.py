@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
+from sipbridge.core.bridge_config import BridgeConfig
+from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.core.freeswitch.known_holes import known_holes
 from sipbridge.core.freeswitch.version import RECOMMENDED, TESTED, parse_freeswitch_version
 from sipbridge.core.network import HostNetwork
@@ -96,6 +98,16 @@ def _check_version(text: str) -> Iterator[Finding]:
         yield _FREESWITCH.warned("version", what, "look for a newer sipbridge; do not install an older FreeSWITCH")
     for hole in known_holes(version):
         yield _FREESWITCH.warned(f"known-hole.{hole.name}", f"FreeSWITCH {version}: {hole.what}", hole.advice)
+
+
+def check_dtls(config: BridgeConfig, media: MediaDefaults, facts: SwitchFacts) -> Iterator[Finding]:
+    """Whether FreeSWITCH verifies the DTLS-SRTP that providers ask it for."""
+    version = parse_freeswitch_version(facts.version)
+    for provider in config.providers:
+        if fault := media.dtls_fault_of(provider.outgoing_invite, version):
+            what, _, advice = fault.partition(": ")
+            what = f'provider "{provider.name}": its calls are declined: {what}'
+            yield _FREESWITCH.failed("dtls-fingerprint", what, advice)
 
 
 def _check_lease(facts: SwitchFacts, host: HostFacts) -> Finding:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 from sipbridge.adapters.event_socket.connection import EventSocketConnection
 from sipbridge.adapters.event_socket.lease import LEASE_VARIABLE
 from sipbridge.adapters.event_socket.profiles import profile_parameters
+from sipbridge.core.freeswitch.version import FreeSwitchVersion, parse_freeswitch_version
 from sipbridge.core.network import canonical_address
 from sipbridge.doctor.check_switch import NEEDED_MODULES
 from sipbridge.doctor.facts import ProfileFacts, SwitchFacts
@@ -24,6 +26,29 @@ Api = Callable[[str], str]
 
 def gather_switch(settings: Settings) -> SwitchFacts | str:
     """What FreeSWITCH tells about itself, or why it does not."""
+    try:
+        with _connected(settings) as api:
+            return _ask(api, settings)
+    except SwitchLost as lost:
+        return str(lost)
+
+
+def ask_version(settings: Settings) -> FreeSwitchVersion | None:
+    """The version of the FreeSWITCH that runs; None where it does not say."""
+    try:
+        with _connected(settings) as api:
+            return parse_freeswitch_version(api("version short"))
+    except SwitchLost:
+        return None
+
+
+@contextlib.contextmanager
+def _connected(settings: Settings) -> Iterator[Api]:
+    """Connect to the Event Socket.
+
+    Raises:
+        SwitchLost: there is none, or it does not take our password.
+    """
     link = settings.event_socket
     connection = EventSocketConnection(
         link.host,
@@ -34,9 +59,7 @@ def gather_switch(settings: Settings) -> SwitchFacts | str:
     )
     try:
         connection.connect()
-        return _ask(lambda command: _answer(connection, command), settings)
-    except SwitchLost as lost:
-        return str(lost)
+        yield lambda command: _answer(connection, command)
     finally:
         connection.stop()
 

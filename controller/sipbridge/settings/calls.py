@@ -94,6 +94,11 @@ class CallSettings:
     enable_avpf: bool | None = None
     """Whether RTP feedback is offered if the provider has no ``enableAvpf``. If unset, it depends on the encryption."""
 
+    accept_unverified_dtls: bool = False
+    """Whether calls with DTLS-SRTP go straight from a FreeSWITCH that does not verify the other side's certificate
+    (before 1.11.2). Whoever can change RTP packets on the way can then listen. If off, such calls are declined as
+    `media_not_offered`; those through the edge are verified and go on."""
+
     decline: DeclineSettings = DeclineSettings()
     """The SIP status of a declined call, for each reason."""
 

@@ -81,4 +81,4 @@ class Settings:
     @property
     def media_defaults(self) -> MediaDefaults:
         """What a provider that says nothing about media gets."""
-        return MediaDefaults(self.calls.media_encryption, self.calls.enable_avpf)
+        return MediaDefaults(self.calls.media_encryption, self.calls.enable_avpf, self.calls.accept_unverified_dtls)

@@ -80,6 +80,12 @@ DOWN, WARNING = Severity.DOWN, Severity.WARNING
             Side.SWITCH,
             "version 1.11.1 has 4 known holes that peers can reach: sdes-key, dtls-fingerprint, rtp-strangers",
         ),
+        (
+            replace(WELL, providers=(replace(PROVIDER, dtls_fault="FreeSWITCH is old: upgrade it"),)),
+            DOWN,
+            Side.CONFIGURATION,
+            'provider "Provider": its calls are declined: FreeSWITCH is old',
+        ),
         (with_switch(sessions=950), WARNING, Side.SWITCH, "950 of 1,000 sessions in use"),
         (with_switch(idle_cpu_percent=4.0), WARNING, Side.SWITCH, "its machine is busy: 96 % CPU"),
         (

@@ -10,8 +10,11 @@ import pytest
 from services_examples import Services, account, outbound, parked, policy, pool
 
 from sipbridge.core.accounts.account import account_id
+from sipbridge.core.calls.events import Heartbeat
+from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.core.observe.problems import find_problems
 from sipbridge.core.observe.snapshot import AccountQuery
+from sipbridge.core.providers.media import MediaEncryption
 from sipbridge.core.sip.call import ChannelUuid, Side
 from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchLost, Unconfirmed
 from support.sdp_offers import AUDIO, CRYPTO, HEAD, KEY
@@ -127,6 +130,35 @@ def test_a_sound_offer_is_read_when_its_call_is_bridged_and_none_where_there_is_
 
 def test_no_key_of_an_offer_is_ever_shown(services: Services) -> None:
     assert KEY not in repr(parked("call-1", offer=HEAD + AUDIO + CRYPTO))
+
+
+DTLS = dataclasses.replace(
+    outbound(),
+    outgoing_invite=dataclasses.replace(outbound().outgoing_invite, media_encryption=MediaEncryption.DTLS_SRTP),
+)
+
+
+@pytest.mark.parametrize(
+    ("version", "accepted", "declined"),
+    [
+        pytest.param("1.10.12", False, [("call-1", "media-not-offered")], id="not verified"),
+        pytest.param("1.10.12", True, [], id="not verified, and accepted"),
+        pytest.param("1.11.2", False, [], id="verified"),
+        pytest.param("", False, [], id="unknown"),
+    ],
+)
+def test_dtls_srtp_that_nobody_verifies_declines(version: str, accepted: bool, declined: list[tuple[str, str]]) -> None:
+    services = Services(providers=(DTLS,))
+    services.calls.table = dataclasses.replace(
+        services.calls.table, media=MediaDefaults(accept_unverified_dtls=accepted)
+    )
+    services.connect_and_register()
+    services.session.on_switch_event(Heartbeat(version, 1.0, 0, 1_000, 99.0))
+    services.park("call-1")
+    assert services.declined() == declined
+    assert services.bridged() == ([] if declined else ["call-1"])
+    (provider,) = services.status.snapshot(AccountQuery()).providers
+    assert bool(provider.dtls_fault) == bool(declined)
 
 
 def test_a_503_says_when_to_come_again_and_nothing_else_does(services: Services) -> None:

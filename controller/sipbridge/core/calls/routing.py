@@ -11,10 +11,19 @@ from enum import Enum
 from typing import NamedTuple, assert_never
 
 from sipbridge.core.errors import UriError
+from sipbridge.core.freeswitch.changes import verifies_dtls
+from sipbridge.core.freeswitch.version import FreeSwitchVersion
 from sipbridge.core.pools.account_pool import AccountPool, Line
 from sipbridge.core.providers.edge import edge_reason
-from sipbridge.core.providers.media import MediaEncryption, MediaOffer, media_offer, why_not_offered
-from sipbridge.core.providers.provider import FindInPool, MatchRegex, OnAccountNotFound, Provider, RandomAccount
+from sipbridge.core.providers.media import MediaEncryption, MediaOffer, media_offer, why_not_offered, why_unverified
+from sipbridge.core.providers.provider import (
+    FindInPool,
+    MatchRegex,
+    OnAccountNotFound,
+    OutgoingInvite,
+    Provider,
+    RandomAccount,
+)
 from sipbridge.core.providers.template import NO_ACCOUNT, Template
 from sipbridge.core.sip.call import CallRequest
 from sipbridge.core.sip.uri import NameAddr, SipUri, parse_name_addr
@@ -99,16 +108,36 @@ Decision = Bridge | Decline
 
 @dataclass(frozen=True, slots=True)
 class MediaDefaults:
-    """What a provider that says nothing about media gets."""
+    """What a provider that says nothing about media gets.
+
+    Attributes:
+        accept_unverified_dtls: whether DTLS-SRTP is good enough if FreeSWITCH does not verify the certificate.
+    """
 
     encryption: MediaEncryption = MediaEncryption.NONE
     enable_avpf: bool | None = None
+    accept_unverified_dtls: bool = False
 
     def fill_in(
         self, encryption: MediaEncryption | None, enable_avpf: bool | None
     ) -> tuple[MediaEncryption, bool | None]:
         """What is asked for by a provider that may have left out either, as `media_offer` takes it."""
         return encryption or self.encryption, self.enable_avpf if enable_avpf is None else enable_avpf
+
+    def dtls_fault(self, offer: MediaOffer | None, version: FreeSwitchVersion | None) -> str:
+        """Why an offer must not go out of a FreeSWITCH of this version; ``""`` if it may.
+
+        Args:
+            version: None if it is not known; then nothing is refused.
+        """
+        if offer is None or not offer.is_dtls_of_freeswitch or version is None or self.accept_unverified_dtls:
+            return ""
+        return "" if verifies_dtls(version) else why_unverified(version)
+
+    def dtls_fault_of(self, invite: OutgoingInvite, version: FreeSwitchVersion | None) -> str:
+        """The same for what a provider asks for."""
+        offer = media_offer(*self.fill_in(invite.media_encryption, invite.enable_avpf), has_edge=True)
+        return self.dtls_fault(offer, version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,14 @@ def _storm(snapshot: Snapshot) -> Iterator[Problem]:
         yield Problem(Severity.WARNING, Side.CALLERS, what, advice)
 
 
+def _unverified_dtls(snapshot: Snapshot) -> Iterator[Problem]:
+    for provider in snapshot.providers:
+        if provider.dtls_fault:
+            what, _, advice = provider.dtls_fault.partition(": ")
+            what = f'provider "{provider.name}": its calls are declined: {what}'
+            yield Problem(Severity.DOWN, Side.CONFIGURATION, what, f"{advice[:1].upper()}{advice[1:]}.")
+
+
 def _drained(snapshot: Snapshot) -> Iterator[Problem]:
     for provider in snapshot.providers:
         if provider.is_drained:
@@ -140,6 +148,7 @@ _RULES: tuple[Callable[[Snapshot], Iterator[Problem]], ...] = (
     lines_taken,
     failed_calls,
     declined_calls,
+    _unverified_dtls,
     _drained,
     _redis,
     _switch_load,

@@ -111,6 +111,7 @@ class ProviderState:
     Attributes:
         calls: calls in progress that it bridged, as far as they began since the daemon was started.
         last_failure: the last call that it declined, or that failed otherwise than by the callee's wish.
+        dtls_fault: why its calls are declined: the FreeSWITCH that runs does not verify DTLS fingerprints.
     """
 
     name: str
@@ -120,6 +121,7 @@ class ProviderState:
     recent: CallCounts = CallCounts()
     total: CallCounts = CallCounts()
     last_failure: Failure | None = None
+    dtls_fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from sipbridge.core.freeswitch.version import RECOMMENDED, FreeSwitchVersion
+
 
 class MediaEncryption(Enum):
     """How RTP is protected, in the words of the providers file."""
@@ -32,8 +34,23 @@ class MediaOffer:
     edge: str | None = None
     passes_through: bool = False
 
+    @property
+    def is_dtls_of_freeswitch(self) -> bool:
+        """Whether FreeSWITCH itself does DTLS-SRTP with the far side, and has to verify its certificate."""
+        return self.variables == _DTLS
+
+
+def why_unverified(version: FreeSwitchVersion) -> str:
+    """What to say to someone whose DTLS-SRTP a FreeSWITCH of this version would not verify."""
+    return (
+        f"FreeSWITCH {version} does not verify DTLS fingerprints, so anybody on the way can listen: upgrade it to"
+        f" {RECOMMENDED}; or set enableAvpf to false with [edge] enabled, which verifies them; or set"
+        " accept_unverified_dtls in [calls] of the settings"
+    )
+
 
 _PLAIN = (("rtp_secure_media", "forbidden"),)
+_DTLS = (("media_webrtc", "true"),)
 
 # (encryption, AVPF) → offer. The SDES suite is pinned because an unpinned offer ends with one that does not
 # authenticate. FreeSWITCH has no ZRTP of its own since 1.10.9, but caller and callee can do it without it.
@@ -44,7 +61,7 @@ _OFFERS: dict[tuple[MediaEncryption, bool | None], MediaOffer] = {
     (MediaEncryption.SDES, False): MediaOffer((("rtp_secure_media", "mandatory:AES_CM_128_HMAC_SHA1_80"),)),
     (MediaEncryption.SDES, True): MediaOffer(_PLAIN, edge="sdes-avpf"),
     (MediaEncryption.DTLS_SRTP, False): MediaOffer(_PLAIN, edge="dtls-savp"),
-    (MediaEncryption.DTLS_SRTP, True): MediaOffer((("media_webrtc", "true"),)),
+    (MediaEncryption.DTLS_SRTP, True): MediaOffer(_DTLS),
     (MediaEncryption.ZRTP, False): MediaOffer(passes_through=True),
 }
 # When nobody chooses AVPF, it is as FreeSWITCH alone has it with this encryption.

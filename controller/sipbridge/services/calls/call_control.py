@@ -15,6 +15,7 @@ from sipbridge.core.calls.dial_string import format_dial_string
 from sipbridge.core.calls.events import CallEnded, CallParked
 from sipbridge.core.calls.routing import Bridge, Decision, Decline, DeclineReason, RoutingTable, route
 from sipbridge.core.errors import SdpError
+from sipbridge.core.freeswitch.version import FreeSwitchVersion
 from sipbridge.core.gateways.gateway import GatewayName
 from sipbridge.core.pools.account_pool import Line
 from sipbridge.core.pools.line_usage import LineUsage
@@ -46,6 +47,7 @@ class CallControl:
         sides: the sofia profiles of our side and of the providers' side, by name: a call that uses no gateway leaves on
             the side that it did not come from.
         recoverable: whether calls are made so that another FreeSWITCH can take them up.
+        switch_version: the version of the switch; None while it is not known.
 
     Attributes:
         table: what calls are decided by. Another one holds from the next call on; those in progress keep their lines.
@@ -64,6 +66,7 @@ class CallControl:
         sides: tuple[str, str],
         random_below: Callable[[int], int],
         recoverable: bool = False,
+        switch_version: Callable[[], FreeSwitchVersion | None] = lambda: None,
     ) -> None:
         self._switch = switch
         self.table = table
@@ -75,6 +78,7 @@ class CallControl:
         self._inside, self._outside = sides
         self._random_below = random_below
         self._recoverable = recoverable
+        self._version = switch_version
         self._usage = LineUsage()
         # Calls that ended while a reconciliation was asking which are in progress.
         self._ended_meanwhile: set[ChannelUuid] | None = None
@@ -189,6 +193,8 @@ class CallControl:
             # FreeSWITCH has lost it, with its profile as a rule, and not all lines have been told yet.
             detail = "its gateway is not in FreeSWITCH"
             return Decline(DeclineReason.NOT_REGISTERED, detail, decision.provider, decision.line, decision.trace)
+        if isinstance(decision, Bridge) and (fault := self.table.media.dtls_fault(decision.media, self._version())):
+            return Decline(DeclineReason.MEDIA_NOT_OFFERED, fault, decision.provider, decision.line, decision.trace)
         return decision
 
     def _bridge(self, call: CallParked, bridge: Bridge) -> None:
