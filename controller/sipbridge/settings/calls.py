@@ -47,7 +47,7 @@ class DeclineSettings:
     """FreeSWITCH cannot offer the requested media protection."""
 
     malformed_offer: _SipStatus = "488 Not Acceptable Here"
-    """The SDP of the call is malformed. FreeSWITCH never reads it: some of such end its process."""
+    """The SDP of the call is malformed. FreeSWITCH never reads such an SDP: some of them crash it."""
 
     draining: _SipStatus = "503 Service Unavailable"
     """The provider or the account is drained (``sipbridge drain``). 503, so that the proxy in front tries another

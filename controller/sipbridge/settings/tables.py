@@ -16,14 +16,14 @@ from sipbridge.settings.redis import RedisSettings
 
 
 class UnknownFields(Enum):
-    """What a field of the providers file is that the bridge does not know."""
+    """How an unknown field in the providers file is treated."""
 
     ERROR = "error"
     WARN = "warn"
 
     @property
     def severity(self) -> Severity:
-        """How the check of the file calls it."""
+        """The severity that the check of the file reports."""
         return Severity.WARNING if self is UnknownFields.WARN else Severity.ERROR
 
 
@@ -40,8 +40,8 @@ class Settings:
     folder of the settings file, like every path in it."""
 
     unknown_fields: UnknownFields = UnknownFields.ERROR
-    """What a field of the providers file is that the bridge does not know: ``error``, so that nobody misspells one
-    without noticing, or ``warn``, for a file that has comments in it, or fields of other programs."""
+    """How an unknown field in the providers file is treated. ``error`` finds misspelt names. ``warn`` allows comments
+    and fields of other programs."""
 
     event_socket: EventSocketSettings = field(default_factory=EventSocketSettings)
     """The way to FreeSWITCH."""
