@@ -17,7 +17,7 @@ GOOD = r"""{
       "triggerCondition": { "strategy": "MatchRegex", "pattern": "sip:\\+33.*", "source": "{requestUri}" },
       "accountToUse": { "strategy": "Random" },
       "onAccountNotFound": "decline",
-      "outgoingInvite": { "to": "{incoming.requestUri}", "mediaEncryption": "sdes" },
+      "outgoingInvite": { "to": "{incoming.requestUri}", "mediaEncryption": "none" },
       "accountPool": "lines"
     },
     {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from config_examples import GOOD, SECRETS, edited, without_marks
 
 from sipbridge.config.load import parse_providers
-from sipbridge.core.providers.edge import Edge
+from sipbridge.core.providers.edge import Edge, EdgeReason
 from sipbridge.core.sip.uri import parse_sip_uri
 
 OR_EDGE = ", or enable [edge] in the settings"
@@ -16,6 +18,11 @@ HASH = (
 )
 ONLY_DTLS_HAS_AVPF = (
     f"FreeSWITCH offers AVPF only together with DTLS-SRTP: leave enableAvpf out or set it to false{OR_EDGE}"
+)
+TRUSTS_SDES_ANSWERS = (
+    "SDES straight to the provider: one answer with a malformed key ends a FreeSWITCH older than 1.11.2, and all its "
+    "calls. Whether yours is older, `sipbridge doctor` tells; the edge checks the answers of accounts that go through "
+    'it: accounts = "all" in [edge] of the settings'
 )
 EDGE = Edge(parse_sip_uri("sip:127.0.0.1:5090"))
 
@@ -343,23 +350,24 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
         ["warning: 0 means that these accounts never carry a call"],
     ),
     # Media
+    "SDES": (('"mediaEncryption": "none"', '"mediaEncryption": ▲"sdes"'), [f"warning: {TRUSTS_SDES_ANSWERS}"]),
     "AVPF with ZRTP": (
-        ('"mediaEncryption": "sdes"', '"enableAvpf": true, "mediaEncryption": ▲"zrtp"'),
+        ('"mediaEncryption": "none"', '"enableAvpf": true, "mediaEncryption": ▲"zrtp"'),
         [
             "error: with ZRTP, media goes from caller to callee as it is, and AVPF cannot be added: leave enableAvpf"
             " out or set it to false"
         ],
     ),
     "AVPF without DTLS": (
-        ('"mediaEncryption": "sdes"', '"enableAvpf": true, "mediaEncryption": ▲"sdes"'),
+        ('"mediaEncryption": "none"', '"enableAvpf": true, "mediaEncryption": ▲"sdes"'),
         [f"error: {ONLY_DTLS_HAS_AVPF}"],
     ),
     "DTLS without AVPF": (
-        ('"mediaEncryption": "sdes"', '"enableAvpf": false, "mediaEncryption": ▲"dtls-srtp"'),
+        ('"mediaEncryption": "none"', '"enableAvpf": false, "mediaEncryption": ▲"dtls-srtp"'),
         [f"error: FreeSWITCH offers DTLS-SRTP only with AVPF: leave enableAvpf out or set it to true{OR_EDGE}"],
     ),
     "AVPF with the default encryption": (
-        ('"mediaEncryption": "sdes"', '"enableAvpf": ▲true'),
+        ('"mediaEncryption": "none"', '"enableAvpf": ▲true'),
         [f"error: {ONLY_DTLS_HAS_AVPF}"],
     ),
 }
@@ -458,6 +466,13 @@ def test_hash_without_registration_is_one_warning_for_the_pool() -> None:
     assert said_about(text) == [f"p.json:{places[0]}: warning: of no use when a call is challenged {more}: {HASH}"]
 
 
+def test_sdes_through_the_edge_is_checked_there() -> None:
+    everything = replace(EDGE, takes_all=EdgeReason.ALL)
+    assert said_about(edited(('"mediaEncryption": "none"', '"mediaEncryption": "sdes"')), everything) == []
+    past_it = edited(('"mediaEncryption": "none"', '"outboundProxy": "sip:p", "mediaEncryption": "sdes"'))
+    assert TRUSTS_SDES_ANSWERS in "".join(said_about(past_it, everything))
+
+
 MD5, SHA256 = "0123456789abcdefABCDEF0123456789", "0123456789abcdef" * 4
 
 WITH_EDGE: dict[str, tuple[tuple[str, str], list[str]]] = {
@@ -485,10 +500,11 @@ WITH_EDGE: dict[str, tuple[tuple[str, str], list[str]]] = {
         ('"secret": "Mellon2"', '"secret": "Mellon2", "userid": ▲"a:b"'),
         ['skipped: FreeSWITCH cannot authenticate with a colon in "userid": it is cut there'],
     ),
-    "AVPF": (('"mediaEncryption": "sdes"', '"enableAvpf": true'), []),
-    "SDES and AVPF": (('"mediaEncryption": "sdes"', '"enableAvpf": true, "mediaEncryption": "sdes"'), []),
-    "DTLS without AVPF": (('"mediaEncryption": "sdes"', '"enableAvpf": false, "mediaEncryption": "dtls-srtp"'), []),
-    "ZRTP": (('"mediaEncryption": "sdes"', '"mediaEncryption": "zrtp"'), []),
+    "SDES": CASES["SDES"],
+    "AVPF": (('"mediaEncryption": "none"', '"enableAvpf": true'), []),
+    "SDES and AVPF": (('"mediaEncryption": "none"', '"enableAvpf": true, "mediaEncryption": "sdes"'), []),
+    "DTLS without AVPF": (('"mediaEncryption": "none"', '"enableAvpf": false, "mediaEncryption": "dtls-srtp"'), []),
+    "ZRTP": (('"mediaEncryption": "none"', '"mediaEncryption": "zrtp"'), []),
     "AVPF with ZRTP": CASES["AVPF with ZRTP"],
 }
 

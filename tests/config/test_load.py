@@ -46,7 +46,7 @@ def test_good_file() -> None:
     assert numbers.outgoing_invite == OutgoingInvite(
         to=parse_template("{incoming.requestUri}", TemplateScope.INVITE),
         from_=parse_template("{account.uri}", TemplateScope.INVITE),
-        media_encryption=MediaEncryption.SDES,
+        media_encryption=MediaEncryption.NONE,
     )
     assert people.trigger == Always()
     assert people.account_to_use == FindInPool(
@@ -83,7 +83,7 @@ def test_every_field() -> None:
             '"unregisterOnServerShutdown": false, "mwiServerUri": "sip:mwi.example",',
         ),
         (
-            '"mediaEncryption": "sdes" }',
+            '"mediaEncryption": "none" }',
             '"mediaEncryption": "dtls-srtp", "enableAvpf": true, "outboundProxy": "<sip:edge.example>" }, '
             '"outgoingNotify": { "outboundProxy": "sip:edge.example" }',
         ),
@@ -158,7 +158,7 @@ def test_empty_optional_texts_are_absent() -> None:
 
 
 def test_defaults_count_for_media() -> None:
-    text = edited(('"mediaEncryption": "sdes"', '"enableAvpf": true'))
+    text = edited(('"mediaEncryption": "none"', '"enableAvpf": true'))
     assert parse_providers(text, "p.json", MediaDefaults(MediaEncryption.DTLS_SRTP)).diagnostics == ()
     assert len(parse_providers(text, "p.json", MediaDefaults(MediaEncryption.SDES)).errors) == 1
     assert len(parse_providers(GOOD, "p.json", MediaDefaults(enable_avpf=True)).errors) == 1

@@ -20,7 +20,7 @@ GOOD = r"""[
     "registrationRequired": true,
     "maxCallsPerLine": 2,
     "enableAvpf": false,
-    "mediaEncryption": "sdes",
+    "mediaEncryption": "none",
     "accounts": [
       { "uri": "sip:account1@example.org", "userid": "id1", "password": "Mellon1" },
       { "uri": "sip:account2@example.org", "password": "Mellon2" }
@@ -53,7 +53,7 @@ def test_becomes_version_2() -> None:
             TemplateScope.INVITE,
         ),
         from_=parse_template("{account.uri}", TemplateScope.INVITE),
-        media_encryption=MediaEncryption.SDES,
+        media_encryption=MediaEncryption.NONE,
         enable_avpf=False,
     )
     assert first.account_pool != second.account_pool, "each has a pool of its own, also when they are named alike"

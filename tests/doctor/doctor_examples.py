@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sipbridge.core.network import HostNetwork, Route
 from sipbridge.core.sip.uri import parse_sip_uri
-from sipbridge.doctor.check_switch import NEEDED_MODULES
+from sipbridge.doctor.check_switch import NEEDED_MODULES, UNCHECKED_CODECS
 from sipbridge.doctor.facts import (
     Exit,
     FileFacts,
@@ -55,6 +55,7 @@ def file(what: str, mode: int | None, *, holds_secret: bool = True) -> FileFacts
 
 def profile(name: str, **differing: object) -> ProfileFacts:
     parameters = {"context": name, "sip-ip": OURS, "auto-restart": "false", "tls": "false"}
+    parameters["inbound-codec-prefs"] = UNCHECKED_CODECS
     usual = ProfileFacts(name, OURS, {"inside": 5060, "providers": 5080}[name], parameters, DIALPLAN)
     return dataclasses.replace(usual, **differing)  # type: ignore[arg-type]
 

@@ -96,8 +96,8 @@ def test_event_socket(
         pytest.param(
             switch(profiles=(profile("inside", parameters={"context": "inside", "sip-ip": OURS}),)),
             host(),
-            [("profile-auto-restart.inside", WARN)],
-            id="a profile that FreeSWITCH restarts",
+            [("profile-auto-restart.inside", WARN), ("profile-offers.inside", FAIL)],
+            id="a profile that FreeSWITCH restarts, and that has codecs of its own",
         ),
     ],
 )

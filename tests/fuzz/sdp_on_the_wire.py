@@ -4,7 +4,8 @@ Run by hand, with the FreeSWITCH to try on the PATH: ``python -m fuzz.sdp_on_the
 callers. What passes the bridge is answered, talked in for a moment, and hung up. When FreeSWITCH dies, the offers of
 the calls that were under way are written to a file, and it is started again.
 
-``--strangers`` sends them to the providers' side from an address that may not call there, where no bridge is asked.
+``--passing`` sends only such as the checker lets through, so that nearly all are answered. ``--strangers`` sends
+them to the providers' side from an address that may not call there, where no bridge is asked.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from sipbridge.core.errors import SdpError
+from sipbridge.core.sip.sdp import parse_sdp_offer
 from support.bridge import Bridge, Providers
 from support.freeswitch import FreeSwitch
 from support.sdp_offers import HEAD, OFFERS, mutated
@@ -107,14 +110,14 @@ class Wire:
             self.outcomes.update(outcomes)
         self.caller.received.clear()
         self.callee.received.clear()
-        if not self.freeswitch._program.is_running:
+        if not self.freeswitch.is_running:
             self._note_death(offers)
         return [outcome[:3] for outcome in outcomes]
 
     def _finals(self, invites: list[SipMessage], to: str) -> dict[str, SipMessage]:
         finals: dict[str, SipMessage] = {}
         deadline = time.monotonic() + _PATIENCE_S
-        while len(finals) < len(invites) and time.monotonic() < deadline and self.freeswitch._program.is_running:
+        while len(finals) < len(invites) and time.monotonic() < deadline and self.freeswitch.is_running:
             for one in tuple(self.caller.received):
                 if one.status >= 200 and one["CSeq"].endswith("INVITE"):
                     finals.setdefault(one["Call-ID"], one)
@@ -143,6 +146,20 @@ class Wire:
         self._start()
 
 
+def _spoiled(source: random.Random, bases: list[str], *, passing: bool) -> str:
+    """An offer that is not as it was; no longer than a datagram."""
+    while True:
+        base = source.choice(bases)
+        offer = mutated(source, base)[:_MOST]
+        try:
+            if passing:
+                parse_sdp_offer(offer)
+        except SdpError:
+            continue
+        if offer != base:
+            return offer
+
+
 def _with_sdp(invite: SipMessage) -> SipMessage:
     return invite.with_header("Content-Type", "application/sdp")
 
@@ -153,6 +170,7 @@ def main() -> None:
     parser.add_argument("--offers", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--strangers", action="store_true")
+    parser.add_argument("--passing", action="store_true")
     parser.add_argument("--keep", type=Path, default=None, help="a folder for the offers of deadly calls")
     given = parser.parse_args()
     source = random.Random(given.seed)
@@ -163,8 +181,8 @@ def main() -> None:
     began, sent = time.monotonic(), 0
     try:
         while sent < given.offers:
-            # A datagram holds no more.
-            batch = [mutated(source, source.choice(bases))[:_MOST] for _ in range(min(_AT_ONCE, given.offers - sent))]
+            number = min(_AT_ONCE, given.offers - sent)
+            batch = [_spoiled(source, bases, passing=given.passing) for _ in range(number)]
             wire.send_all(batch)
             sent += len(batch)
             if sent % (50 * _AT_ONCE) == 0:

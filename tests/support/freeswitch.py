@@ -131,6 +131,11 @@ class FreeSwitch:
         wait_until("all profiles run", all_run)
 
     @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._program.is_running
+
+    @property
     def pid(self) -> int:
         """Its process id."""
         return self._program.pid

@@ -5,11 +5,14 @@ from __future__ import annotations
 from support.sdp_offers import AUDIO, CRYPTO, HEAD, KEY, OFFERS
 
 _SAVP = HEAD + AUDIO.replace("RTP/AVP", "RTP/SAVP")
+_CRYPTO = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"
+# Decoded to behind the 64 octets that a key has on the stack.
+_LONG = "A" * 800 + "\r\n"
 
 DEADLY = {
-    "an empty key": _SAVP + CRYPTO.replace(KEY, ""),
-    "a blank before the key": _SAVP + CRYPTO.replace(KEY, f" {KEY}"),
-    "an empty second key": _SAVP + CRYPTO.replace("|1:4", "|1:4 :|x"),
+    "an empty key": _SAVP + _CRYPTO + "|" + _LONG,
+    "a blank before the key": _SAVP + _CRYPTO + " " + _LONG,
+    "an empty second key": _SAVP + _CRYPTO + KEY + " :|" + _LONG,
     "a ptime without a value": HEAD + "a=ptime\r\n" + AUDIO,
     "a maxptime without a value": HEAD + "a=maxptime:\r\n" + AUDIO,
     "a setup without a value": HEAD + AUDIO + "a=setup\r\n",
@@ -19,6 +22,7 @@ DEADLY = {
 
 MALFORMED = {
     **DEADLY,
+    "an empty key and nothing behind it": _SAVP + CRYPTO.replace(KEY, ""),
     "an MKI of 128 octets": _SAVP + CRYPTO.replace("|1:4", "|1:128"),
     "a short key": _SAVP + CRYPTO.replace(KEY, "QUJD"),
     "a suite in a longer name": _SAVP + CRYPTO.replace("AES_CM", "X_AES_CM"),

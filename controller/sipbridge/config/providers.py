@@ -37,6 +37,11 @@ _BY_SHORT = {"uri": "{uri}", "alias": "{alias}"}
 _DEFAULT_FROM = "{account.uri}"
 
 _FROM_VARIABLE = re.compile(r"\{(?:incoming\.)?from\b")
+_TRUSTS_SDES_ANSWERS = (
+    "SDES straight to the provider: one answer with a malformed key ends a FreeSWITCH older than 1.11.2, and all its "
+    "calls. Whether yours is older, `sipbridge doctor` tells; the edge checks the answers of accounts that go through "
+    'it: accounts = "all" in [edge] of the settings'
+)
 _BELIEVES_ANY_FROM = (
     "a From alone decides here, and whoever learns the contact of an account can call it with any From: add "
     '"side": "inside" here, so that only calls of your own proxy are taken'
@@ -202,8 +207,12 @@ def _outgoing_invite(
     # If it says nothing, the settings alone decide, and are checked where they are read.
     if encryption is not None or avpf is not None:
         used, used_avpf = defaults.fill_in(encryption, avpf)
-        if media_offer(used, used_avpf, has_edge=edge is not None) is None:
-            report.error((*path, "mediaEncryption" if encryption else "enableAvpf"), why_not_offered(used))
+        which = (*path, "mediaEncryption" if encryption else "enableAvpf")
+        offer = media_offer(used, used_avpf, has_edge=edge is not None)
+        if offer is None:
+            report.error(which, why_not_offered(used))
+        elif used is MediaEncryption.SDES and offer.edge is None and (proxy or edge is None or not edge.takes_all):
+            report.warning(which, _TRUSTS_SDES_ANSWERS)
     return OutgoingInvite(to, from_, proxy, encryption, avpf) if to and from_ else None
 
 

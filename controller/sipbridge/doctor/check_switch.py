@@ -17,6 +17,9 @@ NEEDED_MODULES = ("mod_commands", "mod_dialplan_xml", "mod_dptools", "mod_event_
 PUBLISHED_PASSWORD = "ClueCon"  # noqa: S105 - known to everyone, which is the point
 """FreeSWITCH's own default."""
 
+UNCHECKED_CODECS = "none-until-checked"
+"""A codec that does not exist. Source: switch_core_media.c, switch_core_media_set_r_sdp_codec_string."""
+
 _OURS = "the configuration in freeswitch/ of sipbridge has it"
 _FREESWITCH, _PROFILES = Section.FREESWITCH, Section.PROFILES
 
@@ -81,6 +84,7 @@ def check_switch(facts: SwitchFacts, host: HostFacts) -> Iterator[Finding]:
     yield _check_lease(facts, host)
     for profile in facts.profiles:
         yield from _check_profile(profile, host.network)
+        yield _check_offers(profile)
         yield from check_dialplan(profile)
 
 
@@ -150,6 +154,20 @@ def _check_profile(profile: ProfileFacts, network: HostNetwork | None) -> Iterat
             f"sofia profile {name} has auto-restart: FreeSWITCH loses it when the address of this host changes",
             f'set <param name="auto-restart" value="false"/> in it, and leave that to sipbridge; {_OURS}',
         )
+
+
+def _check_offers(profile: ProfileFacts) -> Finding:
+    """Whether mod_sofia looks into an offer before the controller has checked it: for any codec that it knows."""
+    id_, codecs = f"profile-offers.{profile.name}", profile.parameters.get("inbound-codec-prefs", "")
+    if codecs == UNCHECKED_CODECS:
+        what = f"sofia profile {profile.name} reads no SDP before sipbridge has checked it"
+        return _PROFILES.passed(id_, what)
+    return _PROFILES.failed(
+        id_,
+        f"sofia profile {profile.name} reads the SDP of every INVITE: one INVITE of anybody can end FreeSWITCH",
+        f'set <param name="inbound-codec-prefs" value="{UNCHECKED_CODECS}"/> in it, and originator_codec in vars.xml; '
+        f"{_OURS}",
+    )
 
 
 def check_dialplan(profile: ProfileFacts) -> Iterator[Finding]:

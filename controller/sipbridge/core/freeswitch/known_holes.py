@@ -39,7 +39,8 @@ _HOLES = (
         "sdes-key",
         Change.CHECKS_SDES_KEYS,
         "a caller or a provider can end FreeSWITCH, and all its calls, with one malformed a=crypto line",
-        "keep SDES off (rtp_secure_media) or behind the edge",
+        'keep sipbridge_caller_sdes at forbidden, and have providers with SDES go through the edge (accounts = "all" in'
+        " [edge] of the settings)",
     ),
     KnownHole(
         "dtls-fingerprint",
