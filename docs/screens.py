@@ -67,7 +67,7 @@ def _few_accounts(folder: Path) -> Iterator[str]:
         yield _screen(shown, "calls", size=LARGE)
         yield "Each decision as it is made, with the reasons:\n"
         shown.happen("hang up")
-        following.wait_for("over", timeout_s=60.0)
+        following.wait_for("ended", timeout_s=60.0)
         yield _block("calls --follow", _lines(following.shown + following.read(1.0)))
         following.close()
         yield "FreeSWITCH is down:\n"
@@ -83,7 +83,7 @@ def _few_accounts(folder: Path) -> Iterator[str]:
 
 
 def _real_freeswitch(folder: Path) -> Iterator[str]:
-    """The doctor wants to see the real one."""
+    """Run the doctor beside a real FreeSWITCH."""
     providers = two_providers(["alice"])
     for pool in providers["accountPools"].values():
         pool["outboundProxy"] = "<sip:127.0.0.1:5099>"
@@ -110,7 +110,7 @@ def _many_accounts(folder: Path) -> Iterator[str]:
         wait_until("all calls are decided", lambda: _decided(shown) == 134)
         yield "## 100,000 accounts\n\n`status --watch` has keys to sort, filter and page (80 x 24):\n"
         watching = Terminal(shown.command_line("status", "--watch"), SMALL)
-        yield _block("status --watch", _watched(watching, "those that need a person"))
+        yield _block("status --watch", _watched(watching, "failing first"))
         yield "The same, sorted by address, and only accounts with 0123 in it (keys `s`, `s`, `/0123`):\n"
         watching.type("ss/0123\r")
         yield _block("status --watch", _watched(watching, 'by address, with "0123"'))
@@ -125,7 +125,7 @@ def _decided(shown: Stage) -> int:
 
 
 def _screen(shown: Stage, *arguments: str, size: tuple[int, int] = SMALL) -> str:
-    """What a command shows."""
+    """Run a command and return what it shows."""
     terminal = Terminal(shown.command_line(*arguments), size)
     terminal.wait(timeout_s=120.0)
     told = _lines(terminal.shown)
@@ -137,7 +137,7 @@ def _screen(shown: Stage, *arguments: str, size: tuple[int, int] = SMALL) -> str
 
 
 def _watched(terminal: Terminal, sign: str) -> list[str]:
-    """The last whole screen, once `sign` is on it."""
+    """Return the last complete screen after `sign` has appeared."""
     terminal.wait_for(sign, timeout_s=60.0)
     terminal.read(2.0)
     whole = [screen for screen in terminal.shown.split("\x1b[H") if "q quit" in screen and sign in screen]

@@ -16,7 +16,7 @@ from sipbridge.core.freeswitch.version import parse_freeswitch_version
 from sipbridge.simulator import Simulator
 
 HASH = "0123456789abcdef0123456789abcdef"
-ASSUMED = "an edge beside FreeSWITCH is assumed"
+ASSUMED = "assuming an edge beside FreeSWITCH"
 CALL = ["--request-uri", "sip:bob@home.example", "--from", "sip:alice@home.example", "--to", "sip:bob@home.example"]
 
 
@@ -98,7 +98,10 @@ def test_without_a_file_in_use_one_has_to_be_named() -> None:
     told = run("check")
 
     assert told.exit_code == 1
-    assert told.stderr == "sipbridge: error: no file to check: name one, or set providers_file in the settings\n"
+    assert (
+        told.stderr
+        == "sipbridge: error: no file to check: name one on the command line, or set providers_file in the settings\n"
+    )
 
 
 def test_media_of_an_invite_past_the_account_concerns_that_provider_alone(tmp_path: Path) -> None:

@@ -256,7 +256,7 @@ def test_no_secret_is_where_it_does_not_belong(secretive: Secretive) -> None:
     assert secretive.seen["log"].count("\n") >= LOG_LINES
     assert {name: context(text) for name, text in secretive.seen.items() if MARK in text} == {}
     # What was meant to go wrong did.
-    assert "refuses the Event Socket password" in secretive.seen["log"]
+    assert "rejected the Event Socket password" in secretive.seen["log"]
     assert "Traceback" not in secretive.seen["log"]
 
 
@@ -313,7 +313,7 @@ def break_the_link(secretive: Secretive) -> None:
         secretive.wait_until(lambda: ready(secretive))
     right, simulator.password = simulator.password, "another"
     simulator.faults.drop_connections()
-    secretive.wait_for_log("refuses the Event Socket password")
+    secretive.wait_for_log("rejected the Event Socket password")
     simulator.password = right
     secretive.wait_until(lambda: ready(secretive))
 

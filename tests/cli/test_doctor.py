@@ -62,7 +62,7 @@ def doctor(settings: Path, *arguments: str) -> Result:
 def test_what_is_wrong_is_told_and_what_to_do(settings: Path) -> None:
     told = doctor(settings)
     assert told.exit_code == 1
-    assert "✗ no Event Socket: cannot connect to 127.0.0.1:" in told.output
+    assert "✗ Event Socket unavailable: cannot connect to 127.0.0.1:" in told.output
     assert "→ start FreeSWITCH" in told.output
     assert "s3cret" not in told.output
 
@@ -96,4 +96,4 @@ def test_says_so_when_there_is_no_settings_file(monkeypatch: pytest.MonkeyPatch,
     told = CliRunner().invoke(cli, ["doctor"], prog_name="sipbridge")
 
     assert told.exit_code == 1
-    assert "  ! there is no settings file" in told.output
+    assert "  ! no settings file" in told.output

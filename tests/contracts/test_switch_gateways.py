@@ -115,7 +115,7 @@ def test_secrets_leave_the_spool_with_the_rescan(world: World, switch: FreeSwitc
 def test_wrong_event_socket_password_is_refused(world: World) -> None:
     connection = EventSocketConnection("127.0.0.1", world.link.port, "wrong")
 
-    with pytest.raises(SwitchLost, match="refuses the Event Socket password"):
+    with pytest.raises(SwitchLost, match="rejected the Event Socket password"):
         connection.connect()
 
 

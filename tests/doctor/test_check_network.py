@@ -51,18 +51,20 @@ def test_a_proxy_on_loopback_and_a_profile_on_loopback() -> None:
         ),
         pytest.param(hop(routes={}), (), NETWORK, FAIL, "there is no route", id="no route"),
         pytest.param(hop("sips:proxy.example.net"), (), NETWORK, FAIL, "sipbridge_providers_tls", id="no TLS"),
-        pytest.param(hop(addresses=(V6,)), (), NETWORK, FAIL, "another IP version", id="IPv6 only"),
+        pytest.param(hop(addresses=(V6,)), (), NETWORK, FAIL, "IP versions differ", id="IPv6 only"),
         pytest.param(hop(), (LOCAL,), NETWORK, FAIL, f"sipbridge_providers_ip in freeswitch/local/ to {OURS}", id="lo"),
         pytest.param(
             hop(),
             (dataclasses.replace(PROVIDERS, bound="203.0.113.5"),),
             SECOND,
             WARN,
-            f"from {OURS}; sofia profile providers is bound to 203.0.113.5",
+            f"from {OURS}, but sofia profile providers is bound to 203.0.113.5",
             id="another way out",
         ),
-        pytest.param(hop(), (), HostNetwork(), SKIP, "no address of this host", id="an address that is not ours"),
-        pytest.param(hop(), (profile("providers", bound=None),), NETWORK, SKIP, "is not known", id="no profile"),
+        pytest.param(
+            hop(), (), HostNetwork(), SKIP, "not bound to an address of this host", id="an address that is not ours"
+        ),
+        pytest.param(hop(), (profile("providers", bound=None),), NETWORK, SKIP, "unknown", id="no profile"),
     ],
 )
 def test_a_proxy_that_cannot_be_reached(

@@ -24,7 +24,7 @@ KNOWN_HOLES = [(f"known-hole.{hole.name}", WARN) for hole in known_holes(FreeSwi
         pytest.param("127.0.0.1:8021", "", "own", [], "", id="good"),
         pytest.param(
             "127.0.0.1:8021",
-            "127.0.0.1:8021 refuses the Event Socket password",
+            "127.0.0.1:8021 rejected the Event Socket password",
             "own",
             [("event-socket", FAIL)],
             "event_socket.conf.xml",
@@ -136,7 +136,7 @@ def test_address_of_a_profile(
         pytest.param(DIALPLAN.replace('"park"', '"answer"'), FAIL, "does not park", id="no park"),
         pytest.param(DIALPLAN.replace("sip_bridge=true|", ""), FAIL, "sip_bridge=true", id="no mark"),
         pytest.param(DIALPLAN.replace("hangup_after_bridge", "x"), FAIL, "hangup_after_bridge", id="no hangup"),
-        pytest.param(DIALPLAN.replace("sipbridge_lease", "x"), WARN, "does not look for the lease", id="no lease"),
+        pytest.param(DIALPLAN.replace("sipbridge_lease", "x"), WARN, "does not check the lease", id="no lease"),
         pytest.param(DIALPLAN.replace("park_timeout", "x"), WARN, "no park_timeout", id="no timeout"),
     ],
 )

@@ -271,7 +271,7 @@ def test_databases_are_read_when_asked_to(tmp_path: Path) -> None:
 
     read = gather_accounts(given, RedisSettings(), connect=True)
     (source,) = read.sources
-    assert (source.told, source.problems) == ("2 accounts in its database", ("1 rows are no accounts",))
+    assert (source.told, source.problems) == ("2 accounts in its database", ("1 rows are not valid accounts",))
     assert [(pool, account.uri.user) for pool, account in read.own_hops] == [("One", "alice")]
 
     (tmp_path / "accounts.db").unlink()

@@ -70,7 +70,7 @@ def test_calls_in_progress() -> None:
     ("page", "first"),
     [
         (CallsInProgress(), "0 calls in progress"),
-        (CallsInProgress((CALL,), 3_000), "the first 1 of 3,000 calls in progress"),
+        (CallsInProgress((CALL,), 3_000), "first 1 of 3,000 calls in progress"),
         (CallsInProgress((CALL,), 1, "FreeSWITCH does not tell"), "1 call in progress\nFreeSWITCH does not tell\n"),
     ],
     ids=["none", "many", "without states"],
@@ -89,7 +89,7 @@ def test_how_many(page: CallsInProgress, first: str) -> None:
               1. Telephone: its pattern does not match
               2. Outbound: bridges the call
               account sip:alice@far.example.org
-              goes to sip:b@far.example.org as sip:alice@far.example.org, by sip:far.example.org;transport=tls""",
+              to sip:b@far.example.org as sip:alice@far.example.org, via sip:far.example.org;transport=tls""",
         ),
         (
             DECLINED,
@@ -97,30 +97,30 @@ def test_how_many(page: CallsInProgress, first: str) -> None:
 22:13:20.250  declined  sip:a@x.org -> sip:b@bridge.example.org
               1. Telephone: its pattern does not match
               2. Outbound: bridges the call
-              gets 488 Not Acceptable Here: lines-taken, account sip:alice@far.example.org""",
+              answered 488 Not Acceptable Here: lines-taken, account sip:alice@far.example.org""",
         ),
         (
             replace(DECLINED, explanations=(), account="", reason="no-provider"),
             """\
 22:13:20.250  declined  sip:a@x.org -> sip:b@bridge.example.org
               there are no providers
-              gets 488 Not Acceptable Here: no-provider""",
+              answered 488 Not Acceptable Here: no-provider""",
         ),
         (
             OVER,
-            "22:13:20.250  over      sip:a@x.org -> sip:b@bridge.example.org 200 answered, talked for 1 min",
+            "22:13:20.250  ended     sip:a@x.org -> sip:b@bridge.example.org 200 answered, talked for 1 min",
         ),
         (
             replace(OVER, reason="USER_BUSY", sip_status=486, talk_s=None, request_uri=""),
-            "22:13:20.250  over      sip:a@x.org -> sip:b@y.org 486 USER_BUSY",
+            "22:13:20.250  ended     sip:a@x.org -> sip:b@y.org 486 USER_BUSY",
         ),
         (
             replace(OVER, from_="", reason="lost", sip_status=None, talk_s=None),
-            "22:13:20.250  over      a call of before, account sip:alice@far.example.org: lost",
+            "22:13:20.250  ended     a call from before the restart, account sip:alice@far.example.org: lost",
         ),
         (
             CallNews(NewsKind.MISSED, at=1_700_000_000.0, missed=15),
-            "22:13:20.000  15 messages missed: more happened than could be shown",
+            "22:13:20.000  15 messages missed: too many to show",
         ),
     ],
     ids=["bridged", "declined", "declined by nobody", "answered", "busy", "lost", "missed"],

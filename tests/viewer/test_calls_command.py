@@ -91,4 +91,4 @@ def test_without_a_bridge_it_says_so_in_one_line(tmp_path: Path) -> None:
 def test_declined_goes_with_follow(shown: Stage) -> None:
     done = shown.command("calls", "--declined")
     assert done.returncode == 2
-    assert "--declined goes with --follow" in done.stderr
+    assert "--declined requires --follow" in done.stderr

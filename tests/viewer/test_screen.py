@@ -49,7 +49,7 @@ PROVIDER            POOL    CALLS  5 MIN: BRIDGED  FAILED  DECLINED
 Flexisip -> Jabiru  Jabiru     12             690      20        10
 Telephone           PSTN        2               -       -         -
 
-accounts 1-3 of 100,001, those that need a person first, then the busiest
+accounts 1-3 of 100,001, failing first, then busiest
 ACCOUNT                        POOL    REGISTRATION   SINCE  NEXT TRY    CALLS
 sip:user0@jabiru.example.org   Jabiru  403 Forbidden  3 min   in 42 s  0 of 20
 sip:user1@jabiru.example.org   Jabiru  403 Forbidden  3 min   in 42 s  1 of 20
@@ -57,7 +57,7 @@ sip:user2@jabiru.example.org   Jabiru  OK                              2 of 20
 q quit"""
 
 QUIET = """\
-sipbridge 0.1.0 · all is well · up 3 d 3 h · Redis OK
+sipbridge 0.1.0 · no problems · up 3 d 3 h · Redis OK
 FreeSWITCH 1.11.2 · connected for 2 h 13 min · lease held · up 12 d 3 h
 0 calls now, 0.0 a second · in 5 min: 0 bridged · 0 declined · 0 failed
 
@@ -67,7 +67,7 @@ PSTN         1   1       -        -    3 of 682  file
 PROVIDER   POOL  CALLS  5 MIN: BRIDGED  FAILED  DECLINED  LAST FAILURE
 Telephone  PSTN      2               -       -         -
 
-1 account, those that need a person first, then the busiest
+1 account, failing first, then busiest
 ACCOUNT                       POOL  REGISTRATION  SINCE  NEXT TRY    CALLS
 sip:user2@jabiru.example.org  PSTN  OK                             2 of 20"""
 
@@ -144,9 +144,9 @@ def test_what_is_wrong_goes_before_everything_below_it(height: int) -> None:
 def test_a_page_says_where_it_is_and_what_it_was_asked_for() -> None:
     query = AccountQuery(limit=60, offset=40, order=AccountOrder.ADDRESS, match='a"b', only_failed=True)
     snapshot = replace(TROUBLED, accounts=AccountPage(ROWS[40:43], 40, 43))
-    assert 'accounts 41-43 of 43, by address, with "a"b", failed ones only' in text(screen(snapshot, query, Size())[0])
+    assert 'accounts 41-43 of 43, by address, with "a"b", failed only' in text(screen(snapshot, query, Size())[0])
     nobody = replace(TROUBLED, accounts=AccountPage((), 0, 0))
-    assert text(screen(nobody, query, Size())[0]).endswith('\n\nno account with "a"b", failed ones only')
+    assert text(screen(nobody, query, Size())[0]).endswith('\n\nno accounts with "a"b", failed only')
     assert "accounts" not in text(screen(WELL, AccountQuery(), Size())[0]).replace("ACCOUNTS", "")
 
 
@@ -180,7 +180,7 @@ def test_one_account_with_all_that_is_known() -> None:
         "alias         sip:user0@flexisip.example.org\n"
         "pool          Jabiru\n"
         "used by       One, Two\n"
-        "registration  403 Forbidden for 3 min, tries again in 42 s\n"
+        "registration  403 Forbidden for 3 min, next try in 42 s\n"
         "calls         0 of 20\n"
         "gateway       sipbridge.user0.0123456789\n"
         "registrar     sip:jabiru.example.org;transport=tls\n"
@@ -193,7 +193,7 @@ def test_one_account_with_all_that_is_known() -> None:
     [
         ("not used", None, ""),
         ("OK", EdgeState("", 12, 12), " · Redis OK · edge knows 12 of 12 accounts"),
-        ("No route", EdgeState("no answer", 3, 0), " · Redis: No route · edge cannot be told its accounts"),
+        ("No route", EdgeState("no answer", 3, 0), " · Redis: No route · edge cannot be updated"),
     ],
     ids=["neither", "both", "both fail"],
 )
@@ -204,4 +204,4 @@ def test_what_helps_the_bridge_is_shown_where_it_is_used(redis: str, edge: EdgeS
 
 def test_memory_that_freeswitch_has_lost_is_shown() -> None:
     switch = replace(TROUBLED.switch, lost_gateways=25_000, lost_mb=117.5)
-    assert "CPU 12 % · 118 MB lost\n" in text(screen(replace(TROUBLED, switch=switch), QUERY, Size(120))[0])
+    assert "CPU 12 % · 118 MB leaked\n" in text(screen(replace(TROUBLED, switch=switch), QUERY, Size(130))[0])

@@ -74,21 +74,21 @@ def test_a_closer_look(shown: Stage) -> None:
     account = shown.command("status", "--account", "mallory").stdout
     assert account.startswith("account       sip:mallory@jabiru.example.org\n")
     assert "registration  403 Forbidden for " in account
-    assert 'no account with "nobody"' in shown.command("status", "--account", "nobody").stdout
+    assert 'no accounts with "nobody"' in shown.command("status", "--account", "nobody").stdout
 
 
 @pytest.mark.parametrize(("option", "what"), [("--pool", "pool"), ("--provider", "provider")])
 def test_a_name_that_nobody_has_is_an_error(shown: Stage, option: str, what: str) -> None:
     done = shown.command("status", option, "Jabiru")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f'sipbridge: error: there is no {what} "Jabiru"; there are "French')
+    assert done.stderr.startswith(f'sipbridge: error: unknown {what} "Jabiru"; known are "French')
 
 
 def test_in_a_terminal_it_has_colours_and_its_width(shown: Stage) -> None:
     with terminal(shown, size=(80, 24)) as seen:
         assert seen.wait() == 0
     assert f"{ESCAPE}[" in seen.shown
-    plain = [line for line in seen.shown.replace("\r", "").split("\n") if " accounts, those" in line]
+    plain = [line for line in seen.shown.replace("\r", "").split("\n") if " accounts, failing" in line]
     assert plain
 
 
@@ -101,19 +101,19 @@ def test_without_colours_it_says_the_same(shown: Stage) -> None:
 
 def test_keys_change_what_is_watched(shown: Stage) -> None:
     with terminal(shown, "--watch", "--interval", "0.5") as seen:
-        seen.wait_for("those that need a person first", "q quit")
+        seen.wait_for("failing first", "q quit")
         seen.type("s")
-        seen.wait_for("the busiest first")
+        seen.wait_for("busiest first")
         seen.type("s")
         seen.wait_for("by address")
         seen.type("/ali")
-        seen.wait_for("show accounts with: ali")
+        seen.wait_for("filter accounts: ali")
         seen.type("\r")
         seen.wait_for('1 account, by address, with "ali"')
         seen.type("\x1b")
         seen.wait_for("4 accounts, by address")
         seen.type("f")
-        seen.wait_for("1 account, by address, failed ones only")
+        seen.wait_for("1 account, by address, failed only")
         seen.type("q")
         assert seen.wait() == 0
     # The terminal is as it was: the usual screen, with its cursor.
@@ -126,7 +126,7 @@ def test_another_size_is_noticed_and_ctrl_c_ends_it(shown: Stage) -> None:
         seen.wait_for("sipbridge")
         assert "those that need" not in seen.shown
         seen.resize(120, 40)
-        seen.wait_for("those that need a person first")
+        seen.wait_for("failing first")
         seen.type("\x03")
         assert seen.wait() == 0
 

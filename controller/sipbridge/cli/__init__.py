@@ -1,7 +1,7 @@
-"""The command line: arguments become calls, results become text, problems become one message and exit code 1.
+"""The command line: parses arguments, prints results, and turns each failure into one message and exit code 1.
 
-One module a command, or a few that belong together; it is imported when the command is used, because all of them take
-a second, which nobody waits for who presses the tab key.
+There is one module per command or group of related commands. A module is imported only when its command is used:
+importing all of them takes a second, too slow for tab completion.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ _MODULES = {
     "demo": "demo",
     "completion": "completion",
 }
-"""Where each command is: a module here, in which it has its name."""
+"""The module in this package that defines each command, under the command's own name."""
 
 
 class _Commands(click.Group):
-    """The commands, each imported when it is needed."""
+    """The commands, each imported on first use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Their names, in the order of a day's work."""
+        """List the command names, in the order an operator meets them."""
         return list(_MODULES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """A command with its manual."""
+        """Import a command and attach its manual; None for an unknown name."""
         if cmd_name not in _MODULES:
             return None
         module = importlib.import_module(f"sipbridge.cli.{_MODULES[cmd_name]}")
@@ -50,7 +50,7 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or tell the one that was meant."""
+        """Find the command, or suggest the closest name."""
         if args[0] not in _MODULES and not ctx.resilient_parsing:
             nearest = difflib.get_close_matches(args[0], _MODULES, n=1)
             if nearest:
@@ -58,16 +58,16 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List them, without importing them."""
+        """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, MANUALS[name].summary) for name in _MODULES])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write what comes after the commands."""
+        """Write the sections that follow the list of commands."""
         write_manual(SIPBRIDGE, formatter)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete the name of a command, without importing any, or an option."""
+        """Complete a command name or an option, without importing any command."""
         names = [name for name in _MODULES if name.startswith(incomplete)]
         options = click.Command.shell_complete(self, ctx, incomplete)
         return [CompletionItem(name, help=MANUALS[name].summary) for name in names] + options
@@ -78,12 +78,12 @@ class _Commands(click.Group):
 def cli() -> None:
     """Bridge SIP calls to other domains and providers, through accounts there, with FreeSWITCH for SIP and media.
 
-    Reads the providers file of a Flexisip B2BUA. `sipbridge COMMAND --help` tells all about a command.
+    Reads the providers file of a Flexisip B2BUA. See `sipbridge COMMAND --help` for the details of a command.
     """
 
 
 def main() -> None:
     """Run the command line."""
-    # Ctrl-C is how some commands end; gevent would print a traceback of it.
+    # Some commands are ended with Ctrl-C; gevent would print a traceback for it.
     Hub.NOT_ERROR = (*Hub.NOT_ERROR, KeyboardInterrupt)
     cli(prog_name="sipbridge")

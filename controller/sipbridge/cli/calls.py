@@ -1,4 +1,4 @@
-"""``sipbridge calls``: who is calling whom, and what is decided while somebody looks."""
+"""``sipbridge calls``: shows the calls in progress, or follows decisions as they are made."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from sipbridge.viewer.calls import calls_table, news_lines
 from sipbridge.viewer.print import print_folded, print_lines, terminal_width
 
 _TIMEOUT_S = 60.0
-"""FreeSWITCH takes seconds to tell of ten thousand channels."""
+"""FreeSWITCH takes seconds to list ten thousand channels."""
 
 
 @click.command()
 @click.option("--follow", is_flag=True, help="Show each call as it is decided, with the reasons, and as it ends.")
-@click.option("--declined", is_flag=True, help="With --follow: only calls that are declined, or fail.")
-@click.option("--match", default="", metavar="TEXT", help="Only calls with this in an address, account or Call-ID.")
-@click.option("--provider", default="", metavar="NAME", help="Only calls of this provider.")
+@click.option("--declined", is_flag=True, help="With --follow: show only declined and failed calls.")
 @click.option(
-    "--limit", type=click.IntRange(0, 1_000), help="How many to show; with --follow, of before.  [default: 100; 10]"
+    "--match", default="", metavar="TEXT", help="Show only calls with TEXT in an address, account or Call-ID."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON; with --follow, a line for each.")
+@click.option("--provider", default="", metavar="NAME", help="Show only calls of this provider.")
+@click.option(
+    "--limit", type=click.IntRange(0, 1_000), help="Calls to show; with --follow, past calls first.  [default: 100; 10]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; with --follow, one object per line.")
 @settings_option
 def calls(
     follow: bool,
@@ -37,14 +39,14 @@ def calls(
     as_json: bool,
     settings_file: Path | None,
 ) -> None:
-    """Show the calls in progress, or with --follow what becomes of each call, and why.
+    """Show the calls in progress; with --follow, show each decision as it is made, and why.
 
-    Which provider took or declined it, what the ones before it made of it, which account it uses, where its INVITE
-    goes; then how it ended. Ctrl-C ends it.
+    --follow shows which provider bridged or declined the call, why the providers before it did not match, which
+    account the call uses, where its INVITE goes, and later how the call ended. Stop with Ctrl-C.
     """
     if not follow:
         if declined:
-            raise click.UsageError("--declined goes with --follow")
+            raise click.UsageError("--declined requires --follow")
         query = {"limit": 100 if limit is None else limit, "match": match, "provider": provider}
         _print_calls(ask_daemon(settings_file, "calls", query, timeout_s=_TIMEOUT_S), as_json)
         return
@@ -57,7 +59,7 @@ def calls(
         raise Failed(f"sipbridge: error: {error}") from error
     except KeyboardInterrupt:
         return
-    raise Failed("sipbridge: error: the bridge has stopped")
+    raise Failed("sipbridge: error: the daemon has stopped")
 
 
 def _print_calls(told: Any, as_json: bool) -> None:

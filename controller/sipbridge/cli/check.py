@@ -1,4 +1,4 @@
-"""``sipbridge check``: providers files, and with ``--connect`` their databases, become a list of what is wrong."""
+"""``sipbridge check``: lists the errors of providers files and, with ``--connect``, of their databases."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ NOT_VERIFYING = FreeSwitchVersion(0, 0, 0)
 @no_edge_option
 @settings_option
 def check(files: tuple[Path, ...], as_json: bool, connect: bool, no_edge: bool, settings_file: Path | None) -> None:
-    """Check providers files: all errors and warnings, each with its place, and what goes through the edge.
+    """Check providers files: list all errors and warnings with their positions, and what goes through the edge.
 
-    Without FILES, the settings and the providers file that they name. An account that is invalid, or there twice, is
-    skipped when the bridge reads the file, as a row of a database is; this command then ends with status 1.
+    Without FILES, check the settings and the providers file they name. The bridge skips accounts in the file that are
+    invalid or duplicate, as it skips rows of a database; this command reports them and exits with status 1.
     """
     settings, edge_is_assumed = settings_to_check_with(settings_file, no_edge=no_edge)
     checked = files or _file_of(settings)
@@ -67,7 +67,7 @@ def check(files: tuple[Path, ...], as_json: bool, connect: bool, no_edge: bool, 
                 click.echo(f"{file}: {line}")
             if through_edge and edge_is_assumed:
                 click.echo(EDGE_ASSUMED, err=True)
-    # All of them are asked, whatever comes of the first.
+    # Read every database even if the first one fails.
     answered = [_read_databases(file, result.config) for file, result in results.items() if connect and result.config]
     unusable = any(result.config is None or result.skipped or result.errors for result in results.values())
     if not all(answered) or unusable:
@@ -111,12 +111,14 @@ def _ask_version(settings_file: Path | None) -> FreeSwitchVersion | None:
 
 def _file_of(settings: Settings) -> tuple[Path]:
     if settings.providers_file is None:
-        raise Failed("sipbridge: error: no file to check: name one, or set providers_file in the settings")
+        raise Failed(
+            "sipbridge: error: no file to check: name one on the command line, or set providers_file in the settings"
+        )
     return (settings.providers_file,)
 
 
 def _read_databases(file: Path, config: BridgeConfig) -> bool:
-    """Read every pool that is in a database, and print how it went; whether all could be read."""
+    """Read every pool that is in a database and print the result; return whether all were read without problems."""
     went_well = True
     for name, pool in config.pools.items():
         if not isinstance(pool.loader, SqlLoader):

@@ -1,4 +1,4 @@
-"""What the commands share: the settings they read, the daemon they ask, and how they fail."""
+"""Shared by the commands: loads settings, queries the daemon, and reports failures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SETTINGS_FILE = Path("/etc/sipbridge/sipbridge.toml")
 
 
 class Failed(click.ClickException):
-    """Something that the operator has to mend: its message, and nothing else, goes to standard error."""
+    """A problem the operator has to fix; only its message is printed, to standard error."""
 
     def show(self, file: Any = None) -> None:
         """Print the message."""
@@ -38,37 +38,37 @@ settings_option = click.option(
     "settings_file",
     type=click.Path(path_type=Path, dir_okay=False),
     envvar="SIPBRIDGE_SETTINGS",
-    help=f"The settings file.  [default: {SETTINGS_FILE}, if there is one]",
+    help=f"The settings file.  [default: {SETTINGS_FILE}, if it exists]",
 )
 
-no_edge_option = click.option("--no-edge", is_flag=True, help="As if there were no edge beside FreeSWITCH.")
+no_edge_option = click.option("--no-edge", is_flag=True, help="Assume there is no edge beside FreeSWITCH.")
 
-EDGE_ASSUMED = "without a settings file, an edge beside FreeSWITCH is assumed; --no-edge checks without one"
+EDGE_ASSUMED = "no settings file: assuming an edge beside FreeSWITCH; use --no-edge to check without one"
 _EDGE_ENABLED = f"{PREFIX}EDGE__ENABLED"
 
 
 def settings_path(file: Path | None) -> Path | None:
-    """The settings file: that one, or the one where it usually is, or none."""
+    """Return `file`, else the default settings file if it exists, else None."""
     return file or (SETTINGS_FILE if SETTINGS_FILE.exists() else None)
 
 
 def settings_from(file: Path | None, *, for_run: bool = False) -> Settings:
-    """The settings of that file, or of the one where it usually is, and of the environment.
+    """Load the settings from `file` (or the default file) and the environment.
 
     Raises:
-        Failed: they cannot be used.
+        Failed: the settings are invalid.
     """
     return _load(settings_path(file), os.environ, for_run=for_run)
 
 
 def settings_to_check_with(file: Path | None, *, no_edge: bool) -> tuple[Settings, bool]:
-    """Likewise; without a settings file there is no telling whether there is an edge, and one is assumed.
+    """Load the settings for a check. Without a settings file, whether there is an edge is unknown: assume one.
 
     Returns:
         The settings, and whether the edge is an assumption.
 
     Raises:
-        Failed: they cannot be used.
+        Failed: the settings are invalid.
     """
     path = settings_path(file)
     is_assumed = path is None and not no_edge and _EDGE_ENABLED not in os.environ
@@ -79,10 +79,10 @@ def settings_to_check_with(file: Path | None, *, no_edge: bool) -> tuple[Setting
 
 
 def control_socket(file: Path | None) -> Path:
-    """Where the daemon with these settings is reached.
+    """Return the path of the daemon's control socket.
 
     Raises:
-        Failed: they cannot be used.
+        Failed: the settings are invalid.
     """
     return _load(settings_path(file), os.environ, passwords=False).control.socket
 
@@ -97,10 +97,10 @@ def _load(path: Path | None, environ: Mapping[str, str], *, for_run: bool = Fals
 def ask_daemon(
     settings_file: Path | None, command: str, arguments: Mapping[str, Any] | None = None, *, timeout_s: float = 10.0
 ) -> Any:
-    """The answer of the daemon that runs.
+    """Send a command to the running daemon and return its answer.
 
     Raises:
-        Failed: there is none, or it refuses.
+        Failed: no daemon is running, or it refused the command.
     """
     try:
         return ask(control_socket(settings_file), command, arguments, timeout_s=timeout_s)
@@ -109,19 +109,19 @@ def ask_daemon(
 
 
 def told_as(wanted: type[_T], told: Any) -> _T:
-    """What the daemon has told.
+    """Decode an answer of the daemon.
 
     Raises:
-        Failed: that is not what this version reads.
+        Failed: the daemon is a different version, and its answer cannot be decoded.
     """
     try:
         return from_json(wanted, told)
     except SipBridgeError as error:
-        raise Failed(f"sipbridge: error: the bridge that runs is of another version: {error}") from error
+        raise Failed(f"sipbridge: error: the running daemon is a different version: {error}") from error
 
 
 def config_or_exit(result: LoadResult) -> BridgeConfig:
-    """The configuration, after its errors and warnings are printed; with errors, the end."""
+    """Print all errors and warnings; return the configuration, or exit with status 1 if there were errors."""
     for found in result.diagnostics:
         print_diagnostic(found)
     if result.config is None:
@@ -135,10 +135,10 @@ def print_diagnostic(found: Diagnostic) -> None:
 
 
 def print_json(value: Any, *, indent: int | None = 2, separators: tuple[str, str] | None = None) -> None:
-    """Print what a daemon or a check has told: letters of any language as they are, what cannot be printed escaped."""
+    """Print JSON; printable characters of any language stay as they are, unprintable ones are escaped."""
     click.echo(escape_lines(json.dumps(value, indent=indent, separators=separators, ensure_ascii=False)))
 
 
 def count(number: int, what: str) -> str:
-    """A number of things: ``1 account``, ``2 accounts``."""
+    """Return a count with its noun: ``1 account``, ``2 accounts``."""
     return f"{number} {what}{'' if number == 1 else 's'}"

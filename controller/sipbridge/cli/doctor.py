@@ -1,4 +1,4 @@
-"""``sipbridge doctor``: findings become a checklist, or JSON."""
+"""``sipbridge doctor``: prints findings as a checklist or as JSON."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _SIGNS = {
     Verdict.SKIP: Text("-", "dim"),
 }
 _STYLES = {Verdict.PASS: "", Verdict.WARN: "yellow", Verdict.FAIL: "red", Verdict.SKIP: "dim"}
-_COUNTED = {Verdict.PASS: "passed", Verdict.WARN: "to look at", Verdict.FAIL: "failed", Verdict.SKIP: "not looked at"}
+_COUNTED = {Verdict.PASS: "passed", Verdict.WARN: "warnings", Verdict.FAIL: "failed", Verdict.SKIP: "not checked"}
 
 
 @click.command()
-@click.option("--connect", is_flag=True, help="Read the databases too, and look at the proxies in them.")
-@click.option("-q", "--quiet", is_flag=True, help="Leave out what is as it should be.")
+@click.option("--connect", is_flag=True, help="Read the databases too, and check the proxies in them.")
+@click.option("-q", "--quiet", is_flag=True, help="Leave out the checks that passed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @settings_option
 def doctor(connect: bool, quiet: bool, as_json: bool, settings_file: Path | None) -> None:
-    """Look for what keeps the bridge from working, and tell what to do about it.
+    """Find what keeps the bridge from working, and say how to fix it.
 
-    Looks at FreeSWITCH (Event Socket, version, modules, dialplan, profiles), the spool, the way to every proxy and
+    Checks FreeSWITCH (Event Socket, version, modules, dialplan, profiles), the spool, the path to every proxy and
     registrar (name, route, source address), databases and Redis, permissions of secrets, clock and limits. Changes
-    nothing. Run it as root, who may look at everything.
+    nothing. Run it as root: other users cannot check everything.
     """
     settings = settings_from(settings_file)
     findings = list(examine(settings, settings_path(settings_file), connect=connect))
@@ -76,9 +76,9 @@ def _print(findings: Sequence[Finding], *, quiet: bool) -> None:
 
 
 def _print_indented(console: Console, first: Text, text: Text) -> None:
-    """A text whose lines begin below each other; in a pipe it is one line, for those who search it."""
+    """Print a text with a hanging indent; in a pipe it stays on one line, so that grep finds it."""
     indent = len(first) + 1
-    # What name servers and databases say is in it too.
+    # The text quotes name servers and databases, so it may hold control characters.
     text.plain = printable(text.plain)
     lines = text.wrap(console, console.width - indent) if console.is_terminal else [text]
     for number, line in enumerate(lines):

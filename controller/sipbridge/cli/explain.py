@@ -1,4 +1,4 @@
-"""``sipbridge explain``: a call that nobody makes, and what would become of it."""
+"""``sipbridge explain``: shows how a hypothetical call would be routed, and why."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from sipbridge.viewer.words import printable
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--request-uri", required=True, metavar="URI", help="Request-URI of the call.")
-@click.option("--from", "from_", required=True, metavar="ADDRESS", help="Its From: a URI, or a name and a URI.")
-@click.option("--to", required=True, metavar="ADDRESS", help="Its To, likewise.")
+@click.option("--from", "from_", required=True, metavar="ADDRESS", help="From address: a URI, or a name and a URI.")
+@click.option("--to", required=True, metavar="ADDRESS", help="To address, in the same form.")
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
 @no_edge_option
 @settings_option
 def explain(
     file: Path, request_uri: str, from_: str, to: str, as_json: bool, no_edge: bool, settings_file: Path | None
 ) -> None:
-    """Tell what would become of a call, and why, with every account registered and free."""
+    """Show how a call would be routed, and why, assuming that every account is registered and free."""
     settings, edge_is_assumed = settings_to_check_with(settings_file, no_edge=no_edge)
     config = config_or_exit(
         load_providers(file, settings.media_defaults, settings.edge.edge, settings.unknown_fields.severity)
@@ -68,4 +68,4 @@ def _print_explanation(told: dict[str, Any]) -> None:
     console.print()
     for number, step in enumerate(told["trace"], 1):
         detail = f": {step['detail']}" if step["detail"] else ""
-        console.print(Text(printable(f"{number}. {step['provider'] or 'In the end'}: {step['verdict']}{detail}")))
+        console.print(Text(printable(f"{number}. {step['provider'] or 'Result'}: {step['verdict']}{detail}")))

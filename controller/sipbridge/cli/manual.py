@@ -1,6 +1,6 @@
-"""What a manual says of a command beside its description becomes the end of ``--help``; man pages are made of the same.
+"""Appends examples, exit statuses, files and environment to ``--help``; the man pages use the same texts.
 
-`sipbridge.cli.manuals` has the texts.
+The texts are in `sipbridge.cli.manuals`.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ _SETTINGS_FILE = "/etc/sipbridge/sipbridge.toml"
 
 SETTINGS_FILES: Pairs = ((_SETTINGS_FILE, "The settings, see sipbridge.toml(5)."),)
 SETTINGS_ENVIRONMENT: Pairs = (
-    ("SIPBRIDGE_SETTINGS", "The settings file, where --settings does not name one."),
+    ("SIPBRIDGE_SETTINGS", "The settings file, unless --settings names one."),
     (
         "SIPBRIDGE_*",
-        "Any setting, before the one in the file: SIPBRIDGE_EVENT_SOCKET__PORT is port in [event_socket].",
+        "Any setting; overrides the file. Example: SIPBRIDGE_EVENT_SOCKET__PORT is port in [event_socket].",
     ),
 )
 EXIT_STATUSES: Pairs = (
-    ("0", "It is done."),
-    ("1", "It could not be done. Standard error says why, and what to do."),
-    ("2", "The command line is wrong."),
+    ("0", "Success."),
+    ("1", "Failure. Standard error says why, and what to do."),
+    ("2", "Invalid command line."),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Manual:
-    """What is to be known of a command.
+    """The manual of a command.
 
     Attributes:
-        summary: what it is for, in a line of the list of commands.
-        examples: what for, and the command.
-        exit_statuses: a status, and what it means.
-        files: a path, and what it is.
-        environment: a variable, and what it does.
-        see_also: other pages: ``sipbridge-check(1)``.
+        summary: its line in the list of commands.
+        examples: pairs of a purpose and a command.
+        exit_statuses: pairs of a status and its meaning.
+        files: pairs of a path and its purpose.
+        environment: pairs of a variable and its effect.
+        see_also: related man pages, such as ``sipbridge-check(1)``.
     """
 
     summary: str
@@ -51,23 +51,23 @@ class Manual:
 
     @property
     def lists(self) -> Mapping[str, Pairs]:
-        """What has the form of a list, by its heading."""
-        all_of_them = {"Exit status": self.exit_statuses, "Files": self.files, "Environment": self.environment}
-        return {heading: pairs for heading, pairs in all_of_them.items() if pairs}
+        """The sections that are lists of pairs, by heading; empty ones are left out."""
+        sections = {"Exit status": self.exit_statuses, "Files": self.files, "Environment": self.environment}
+        return {heading: pairs for heading, pairs in sections.items() if pairs}
 
 
 class DocumentedCommand(click.Command):
-    """A command with its manual."""
+    """A command that has a manual."""
 
     manual: Manual
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write what comes after the options."""
+        """Write the sections that follow the options."""
         write_manual(self.manual, formatter)
 
 
 def documented(command: click.Command, manual: Manual) -> DocumentedCommand:
-    """The command with a manual."""
+    """Return a copy of the command with a manual attached."""
     made = DocumentedCommand(
         name=command.name,
         context_settings=command.context_settings,
@@ -88,7 +88,7 @@ def write_manual(manual: Manual, formatter: click.HelpFormatter) -> None:
                 formatter.write_paragraph()
             formatter.write_text(what_for)
             with formatter.indentation():
-                # Not wrapped: it is to be copied.
+                # Not wrapped, so that it can be copied.
                 formatter.write(f"{'':>{formatter.current_indent}}$ {command}\n")
     for heading, pairs in manual.lists.items():
         with formatter.section(heading):

@@ -1,4 +1,4 @@
-"""The manuals of all commands, by name, in the order of a day's work. Pure text."""
+"""The manuals of all commands, by name, in the order an operator meets them. Pure text."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Mapping
 from sipbridge.cli.manual import EXIT_STATUSES, SETTINGS_ENVIRONMENT, SETTINGS_FILES, Manual
 
 _PROVIDERS = "/etc/sipbridge/providers.json"
-_CONTROL_SOCKET = (("/run/sipbridge/control.sock", "How the daemon is reached (socket in [control])."),)
+_CONTROL_SOCKET = (("/run/sipbridge/control.sock", "The daemon's control socket (socket in [control])."),)
 _ASKS_DAEMON = (*SETTINGS_FILES, *_CONTROL_SOCKET)
 
 SIPBRIDGE = Manual(
-    summary="bridge SIP calls to other domains and providers, on FreeSWITCH",
+    summary="bridge SIP calls to other domains and providers with FreeSWITCH",
     examples=(
-        ("See calls carried, with nothing installed", "sipbridge demo"),
-        ("Check the providers file that you have", f"sipbridge check {_PROVIDERS}"),
+        ("Watch calls without installing FreeSWITCH", "sipbridge demo"),
+        ("Check your providers file", f"sipbridge check {_PROVIDERS}"),
         ("Run the bridge beside FreeSWITCH", "sipbridge run"),
-        ("Find out what does not work, and what to do about it", "sipbridge doctor"),
+        ("Find out what is broken, and how to fix it", "sipbridge doctor"),
     ),
     files=(
         *SETTINGS_FILES,
-        (_PROVIDERS, "The providers file, as the Flexisip B2BUA reads it (providers_file)."),
-        ("/usr/share/sipbridge/freeswitch", "A complete configuration for FreeSWITCH, in the Debian package."),
+        (_PROVIDERS, "The providers file, in the format of the Flexisip B2BUA (providers_file)."),
+        ("/usr/share/sipbridge/freeswitch", "A complete FreeSWITCH configuration, from the Debian package."),
         *_CONTROL_SOCKET,
     ),
     see_also=("sipbridge.toml(5)", "freeswitch(1)"),
@@ -29,22 +29,22 @@ SIPBRIDGE = Manual(
 
 MANUALS: Mapping[str, Manual] = {
     "check": Manual(
-        summary="Check providers files: every error with its place.",
+        summary="Check providers files, and show the position of every error.",
         examples=(
-            ("Check a file before it is used", "sipbridge check ./providers.json"),
-            ("Check the settings and the providers file that are in use", "sipbridge check"),
-            ("Read the databases in it too", f"sipbridge check --connect {_PROVIDERS}"),
-            ("Count the errors, for a pipeline", f"sipbridge check --json {_PROVIDERS} | jq length"),
+            ("Check a file before using it", "sipbridge check ./providers.json"),
+            ("Check the settings and the providers file in use", "sipbridge check"),
+            ("Read the databases that the file names too", f"sipbridge check --connect {_PROVIDERS}"),
+            ("Count errors and warnings, in a pipeline", f"sipbridge check --json {_PROVIDERS} | jq length"),
         ),
         exit_statuses=(
-            ("0", "Every file can be used; there may be warnings."),
+            ("0", "Every file is valid; there may be warnings."),
             ("1", "A file has errors, or a database cannot be read."),
-            ("2", "The command line is wrong."),
+            ("2", "Invalid command line."),
         ),
         see_also=("sipbridge-explain(1)", "sipbridge-reload(1)"),
     ),
     "explain": Manual(
-        summary="Tell what would become of a call, and why.",
+        summary="Show how a call would be routed, and why.",
         examples=(
             (
                 "A call to a phone number",
@@ -53,9 +53,9 @@ MANUALS: Mapping[str, Manual] = {
             ),
         ),
         exit_statuses=(
-            ("0", "It is told, whether the call would be bridged or declined."),
+            ("0", "The decision was shown, whether the call would be bridged or declined."),
             ("1", "The file has errors."),
-            ("2", "The command line is wrong."),
+            ("2", "Invalid command line."),
         ),
         see_also=("sipbridge-check(1)",),
     ),
@@ -66,64 +66,70 @@ MANUALS: Mapping[str, Manual] = {
             ("By hand, with other settings", "sipbridge run --settings ./sipbridge.toml"),
         ),
         exit_statuses=(
-            ("0", "It was told to stop, and has."),
-            ("1", "It cannot start, or had to stop. Standard error says why."),
-            ("2", "The command line is wrong."),
+            ("0", "Stopped on request."),
+            ("1", "The daemon could not start, or had to stop. Standard error says why."),
+            ("2", "Invalid command line."),
         ),
         files=(
             *_ASKS_DAEMON,
-            ("/run/sipbridge-spool/gateways.xml", "How FreeSWITCH gets new gateways (spool_file in [gateways])."),
+            ("/run/sipbridge-spool/gateways.xml", "Passes new gateways to FreeSWITCH (spool_file in [gateways])."),
         ),
         environment=(
             *SETTINGS_ENVIRONMENT,
-            ("NOTIFY_SOCKET, WATCHDOG_USEC", "Set by systemd, which is told of readiness, state and health."),
+            ("NOTIFY_SOCKET, WATCHDOG_USEC", "Set by systemd; the daemon reports readiness, state and health."),
         ),
         see_also=("sipbridge-doctor(1)", "sipbridge-reload(1)", "sipbridge.toml(5)"),
     ),
     "doctor": Manual(
-        summary="Find out what does not work, and what to do about it.",
+        summary="Find out what is broken, and how to fix it.",
         examples=(
-            ("Look at everything but the databases", "sipbridge doctor"),
-            ("Look at the databases too, and at the proxies in them", "sipbridge doctor --connect"),
-            ("Only what is not as it should be", "sipbridge doctor --quiet"),
-            ("What failed, for a script", "sipbridge doctor --json | jq -r '.[] | select(.verdict == \"fail\") | .id'"),
+            ("Check everything except the databases", "sipbridge doctor"),
+            ("Check the databases and the proxies in them too", "sipbridge doctor --connect"),
+            ("Show only the checks that did not pass", "sipbridge doctor --quiet"),
+            (
+                "List failed checks, for a script",
+                "sipbridge doctor --json | jq -r '.[] | select(.verdict == \"fail\") | .id'",
+            ),
         ),
         exit_statuses=(
-            ("0", "Nothing failed; there may be something to look at."),
-            ("1", "Something failed, or the settings cannot be used."),
-            ("2", "The command line is wrong."),
+            ("0", "No check failed; there may be warnings."),
+            ("1", "A check failed, or the settings are invalid."),
+            ("2", "Invalid command line."),
         ),
         files=_ASKS_DAEMON,
         see_also=("sipbridge-check(1)", "sipbridge-status(1)"),
     ),
     "status": Manual(
-        summary="Show how the running bridge is doing.",
+        summary="Show the state of the running bridge, and its problems.",
         examples=(
-            ("Now", "sipbridge status"),
-            ("All the while", "sipbridge status --watch"),
-            ("Accounts that cannot register, of one pool", "sipbridge status --failed --pool JabiruAccountPool"),
+            ("Once", "sipbridge status"),
+            ("Continuously", "sipbridge status --watch"),
+            ("Accounts of one pool that cannot register", "sipbridge status --failed --pool JabiruAccountPool"),
             ("For a script", "sipbridge status --json | jq .switch"),
         ),
         exit_statuses=(
-            ("0", "It is told, whether all is well or not."),
-            ("1", "No bridge answers."),
-            ("2", "The command line is wrong."),
+            ("0", "The state was shown, whether or not there are problems."),
+            ("1", "No daemon answers."),
+            ("2", "Invalid command line."),
         ),
         files=_ASKS_DAEMON,
         see_also=("sipbridge-calls(1)", "sipbridge-info(1)", "sipbridge-doctor(1)"),
     ),
     "calls": Manual(
-        summary="Show the calls in progress, or each as it is decided.",
+        summary="Show calls in progress, or follow decisions as they are made.",
         examples=(
-            ("Who is calling whom", "sipbridge calls"),
-            ("What becomes of each call, and why", "sipbridge calls --follow"),
-            ("What goes wrong for one caller", "sipbridge calls --follow --declined --match alice@example.org"),
+            ("Calls in progress", "sipbridge calls"),
+            ("Each decision, and why", "sipbridge calls --follow"),
+            (
+                "Declined and failed calls of one caller",
+                "sipbridge calls --follow --declined --match alice@example.org",
+            ),
             ("Declined calls, for a script", "sipbridge calls --follow --declined --json | jq -r .reason"),
         ),
         exit_statuses=(
-            ("0", "It is told; or Ctrl-C has ended it."),
-            ("1", "No bridge answers, or it has stopped."),
-            ("2", "The command line is wrong."),
+            ("0", "The calls were shown, or Ctrl-C ended the command."),
+            ("1", "No daemon answers, or it has stopped."),
+            ("2", "Invalid command line."),
         ),
         files=_ASKS_DAEMON,
         see_also=("sipbridge-status(1)", "sipbridge-explain(1)"),
@@ -131,7 +137,7 @@ MANUALS: Mapping[str, Manual] = {
     "info": Manual(
         summary="Print every provider and its accounts, as JSON.",
         examples=(
-            ("The state that the reference prints", "sipbridge info"),
+            ("The state, in the Flexisip B2BUA's format", "sipbridge info"),
             (
                 "Accounts that cannot be used",
                 "sipbridge info | jq '.providers[].accounts[] | select(.status != \"OK\")'",
@@ -141,47 +147,47 @@ MANUALS: Mapping[str, Manual] = {
         see_also=("sipbridge-status(1)",),
     ),
     "reload": Manual(
-        summary="Use the providers file as it is now.",
+        summary="Read the providers file again and apply the changes.",
         examples=(
-            ("See what would change", "sipbridge reload --dry-run"),
-            ("Change it", "sipbridge reload"),
+            ("Show what would change", "sipbridge reload --dry-run"),
+            ("Apply the changes", "sipbridge reload"),
         ),
         exit_statuses=(
-            ("0", "The file is in use, or would be."),
-            ("1", "The file has errors, and what was in use stays in use; or no bridge runs."),
-            ("2", "The command line is wrong."),
+            ("0", "The file is in use or, with --dry-run, could be."),
+            ("1", "The file has errors and was not applied, or no daemon is running."),
+            ("2", "Invalid command line."),
         ),
         files=(*_ASKS_DAEMON, (_PROVIDERS, "The providers file (providers_file).")),
         see_also=("sipbridge-check(1)", "sipbridge-drain(1)"),
     ),
     "drain": Manual(
-        summary="Take no new calls; those in progress go on.",
+        summary="Accept no new calls; calls in progress continue.",
         examples=(
-            ("Before FreeSWITCH is stopped", "sipbridge drain"),
-            ("One provider has a problem", "sipbridge drain --provider 'Example provider 1'"),
-            ("It is solved", "sipbridge drain --provider 'Example provider 1' --undo"),
+            ("Before stopping FreeSWITCH", "sipbridge drain"),
+            ("Stop using one provider", "sipbridge drain --provider 'Example provider 1'"),
+            ("Use it again", "sipbridge drain --provider 'Example provider 1' --undo"),
         ),
         files=_ASKS_DAEMON,
         see_also=("sipbridge-reload(1)", "sipbridge-status(1)"),
     ),
     "demo": Manual(
-        summary="Carry calls through a simulated FreeSWITCH.",
+        summary="Place calls through a simulated FreeSWITCH.",
         examples=(
-            ("Some calls", "sipbridge demo"),
-            ("Many, quickly", "sipbridge demo --calls 5000 --rate 500"),
+            ("A few calls", "sipbridge demo"),
+            ("Many calls, quickly", "sipbridge demo --calls 5000 --rate 500"),
         ),
         exit_statuses=(
-            ("0", "Every call ended as it should."),
-            ("1", "One did not."),
-            ("2", "The command line is wrong."),
+            ("0", "Every call ended as expected."),
+            ("1", "At least one call did not."),
+            ("2", "Invalid command line."),
         ),
         files=(),
         environment=(),
     ),
     "completion": Manual(
-        summary="Print what makes a shell complete commands and options.",
+        summary="Print the script for shell completion.",
         examples=(
-            ("bash, for everybody", "sipbridge completion bash > /usr/share/bash-completion/completions/sipbridge"),
+            ("bash, for all users", "sipbridge completion bash > /usr/share/bash-completion/completions/sipbridge"),
             ("zsh, in a folder of $fpath", "sipbridge completion zsh > ~/.zfunc/_sipbridge"),
             ("fish", "sipbridge completion fish > ~/.config/fish/completions/sipbridge.fish"),
         ),

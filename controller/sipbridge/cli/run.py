@@ -47,8 +47,8 @@ def run(settings_file: Path | None, *, take_over: bool) -> None:
         App(settings, config, log=log, takes_over=take_over).run()
     except (ControlError, HttpServerError, SwitchTaken, OSError) as error:
         raise Failed(f"sipbridge: error: {error}") from error
-    except Exception:  # noqa: BLE001 - what Python would print of it has not gone through the filter of secrets
-        _log.critical("stopped by a defect", exc_info=True)
+    except Exception:  # noqa: BLE001 - Python's own traceback would bypass the filter for secrets
+        _log.critical("stopped by an internal error", exc_info=True)
         sys.exit(1)
     finally:
         log.stop()

@@ -1,4 +1,4 @@
-"""``sipbridge status``: how the running bridge is doing, once or for as long as somebody looks."""
+"""``sipbridge status``: shows the state of the running bridge, once or continuously."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _ORDERS = [order.value for order in AccountOrder]
 
 
 @click.command()
-@click.option("--watch", is_flag=True, help="Stay, and show what changes. Keys are shown at the bottom.")
+@click.option("--watch", is_flag=True, help="Keep running and refresh. Keys are shown at the bottom.")
 @click.option(
-    "--interval", default=2.0, show_default=True, type=click.FloatRange(0.5, 3600), help="Seconds between two looks."
+    "--interval", default=2.0, show_default=True, type=click.FloatRange(0.5, 3600), help="Seconds between refreshes."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
-@click.option("--provider", default="", metavar="NAME", help="Only this provider, its pool and their accounts.")
-@click.option("--pool", default="", metavar="NAME", help="Only this pool, its providers and accounts.")
-@click.option("--account", default="", metavar="TEXT", help="Only accounts with this in their URI or alias.")
-@click.option("--failed", is_flag=True, help="Only accounts that cannot register.")
-@click.option("--order", default="need", show_default=True, type=click.Choice(_ORDERS), help="Who comes first.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole state as JSON.")
+@click.option("--provider", default="", metavar="NAME", help="Show only this provider, its pool and accounts.")
+@click.option("--pool", default="", metavar="NAME", help="Show only this pool, its providers and accounts.")
+@click.option("--account", default="", metavar="TEXT", help="Show only accounts with TEXT in their URI or alias.")
+@click.option("--failed", is_flag=True, help="Show only accounts that cannot register.")
+@click.option("--order", default="need", show_default=True, type=click.Choice(_ORDERS), help="Order of the accounts.")
 @click.option("--limit", default=10, show_default=True, type=click.IntRange(0, 1_000), help="Accounts to show.")
 @settings_option
 def status(
@@ -46,13 +46,13 @@ def status(
     limit: int,
     settings_file: Path | None,
 ) -> None:
-    """Show how the running bridge is doing.
+    """Show the state of the running bridge.
 
-    What is wrong comes first, with the side that it is on and what to do: FreeSWITCH, a provider, accounts (their
-    secrets), lines, the database, Redis. Then pools, providers, and the accounts that need a person first: those that
-    cannot register, for longest first; then the busiest.
+    Problems come first, each with its cause (FreeSWITCH, a provider, accounts and their secrets, lines, the database,
+    Redis) and what to do. Then come pools, providers and accounts. Accounts that cannot register are listed first,
+    longest failing first; then the busiest.
 
-    Ends with status 1 when no bridge answers. Piped, it prints plain text, and as wide as it takes.
+    Exits with status 1 when no daemon answers. In a pipe, the output is plain text of any width.
     """
     query = AccountQuery(limit, 0, AccountOrder(order), account, pool, provider, failed)
     snapshot = _ask(settings_file, query)
@@ -73,20 +73,20 @@ def _ask(settings_file: Path | None, query: AccountQuery) -> Snapshot:
 
 
 def _check_names(snapshot: Snapshot, query: AccountQuery) -> None:
-    """Refuse names that nobody has, rather than show nothing."""
+    """Reject an unknown name instead of showing nothing."""
     for what, name, known in (
         ("provider", query.provider, [provider.name for provider in snapshot.providers]),
         ("pool", query.pool, [pool.name for pool in snapshot.pools]),
     ):
         if name and name not in known:
             there_are = ", ".join(f'"{each}"' for each in known)
-            raise Failed(f'sipbridge: error: there is no {what} "{name}"; there are {there_are}')
+            raise Failed(f'sipbridge: error: unknown {what} "{name}"; known are {there_are}')
 
 
 def _watch(settings_file: Path | None, query: AccountQuery, first: Snapshot, interval_s: float) -> None:
     console = Console()
     if not console.is_terminal or console.is_dumb_terminal or not sys.stdin.isatty():
-        raise Failed("sipbridge: error: --watch needs a terminal; without one, leave it out, or use --json")
+        raise Failed("sipbridge: error: --watch needs a terminal; leave it out, or use --json")
     socket = control_socket(settings_file)
 
     def fetch(wanted: AccountQuery) -> Snapshot:

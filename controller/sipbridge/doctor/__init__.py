@@ -1,4 +1,4 @@
-"""``sipbridge doctor``: what is there is gathered by adapters, and judged by pure functions, one list of findings."""
+"""``sipbridge doctor``: gathers facts with adapters and judges them with pure functions, as one list of findings."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ __all__ = ["Finding", "Section", "Verdict", "examine"]
 
 
 def examine(settings: Settings, settings_file: Path | None, *, connect: bool) -> Iterator[Finding]:
-    """Look at everything that the bridge needs, and tell what was found.
+    """Check everything that the bridge needs, and yield the findings.
 
     Args:
-        connect: whether databases are read too.
+        connect: whether to read the databases too.
     """
     yield _check_settings_file(settings_file)
     file = settings.providers_file
@@ -65,7 +65,7 @@ def _check_settings_file(settings_file: Path | None) -> Finding:
     if settings_file is None:
         return Section.SETTINGS.warned(
             "settings",
-            "there is no settings file: every setting is its default, or in the environment",
-            "write /etc/sipbridge/sipbridge.toml, or name another file with --settings",
+            "no settings file: all settings come from the environment or are defaults",
+            "create /etc/sipbridge/sipbridge.toml, or name another file with --settings",
         )
-    return Section.SETTINGS.passed("settings", f"{settings_file} can be used as settings")
+    return Section.SETTINGS.passed("settings", f"{settings_file}: the settings are valid")

@@ -1,4 +1,4 @@
-"""The providers file, databases and Redis as they were found become findings. Pure."""
+"""Judges the providers file, databases and Redis. Pure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from sipbridge.doctor.facts import SourceFacts
 from sipbridge.doctor.finding import Finding, Section
 
 _SHOWN = 2
-_ADVICE = {"pool": "sipbridge check --connect FILE shows all of it", "Redis": "see [redis] in the settings"}
+_ADVICE = {"pool": "run sipbridge check --connect FILE for the full list", "Redis": "check [redis] in the settings"}
 
 
 def check_providers_file(file: Path | None, result: LoadResult | None) -> Finding:
-    """Whether there is a providers file that can be used.
+    """Check the providers file.
 
     Args:
-        result: what came of it; None where the settings name none.
+        result: the result of loading it; None if the settings name no file.
     """
     id_, section = "providers-file", Section.SETTINGS
     if file is None or result is None:
@@ -26,23 +26,23 @@ def check_providers_file(file: Path | None, result: LoadResult | None) -> Findin
         )
     if result.config is None:
         return section.failed(
-            id_, f"{file} has errors ({len(result.errors)}), the first: {result.errors[0]}", f"sipbridge check {file}"
+            id_, f"{file} has errors ({len(result.errors)}); first: {result.errors[0]}", f"run sipbridge check {file}"
         )
     if result.warnings:
         return section.warned(
-            id_, f"{file} can be used, with warnings ({len(result.warnings)})", f"sipbridge check {file}"
+            id_, f"{file} is valid, with warnings ({len(result.warnings)})", f"run sipbridge check {file}"
         )
     pools = result.config.pools.values()
     accounts = sum(len(pool.loader) for pool in pools if isinstance(pool.loader, tuple))
     counts = f"providers: {len(result.config.providers)}, pools: {len(pools)}, accounts in the file: {accounts}"
-    return section.passed(id_, f"{file} can be used; {counts}")
+    return section.passed(id_, f"{file} is valid; {counts}")
 
 
 def check_sources(sources: Iterable[SourceFacts], unread: Sequence[str]) -> Iterator[Finding]:
-    """Whether databases and Redis answer.
+    """Check whether databases and Redis answer.
 
     Args:
-        unread: the pools whose databases were not asked.
+        unread: the pools whose databases were not read.
     """
     for source in sources:
         id_ = f"source.{source.name}"
@@ -57,5 +57,5 @@ def check_sources(sources: Iterable[SourceFacts], unread: Sequence[str]) -> Iter
         )
     if unread:
         yield Section.ACCOUNTS.skipped(
-            "source", f"the databases of {', '.join(unread)} are read with --connect, and their proxies too"
+            "source", f"databases of {', '.join(unread)} and the proxies in them: checked only with --connect"
         )

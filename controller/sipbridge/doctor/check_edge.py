@@ -1,4 +1,4 @@
-"""The edge as it was found becomes findings: can it be told its accounts, by nobody else, and does it listen. Pure."""
+"""Judges the edge: does its RPC socket answer, is access to that restricted, and does the edge listen. Pure."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ _EDGE = Section.EDGE
 
 
 def check_edge(edge: EdgeFacts, host: HostFacts) -> Iterator[Finding]:
-    """Whether accounts and calls that need the edge can go through it."""
+    """Check whether accounts and calls that need the edge can go through it."""
     socket = edge.rpc_socket
     if edge.problem:
         yield _EDGE.failed(
             "edge-rpc",
             f"{edge.problem}: accounts that need the edge cannot register",
-            "start its Kamailio; let rpc_socket in [edge] be what EDGE_RPC_SOCKET is in local.cfg; look as root",
+            "start the edge's Kamailio; set rpc_socket in [edge] to EDGE_RPC_SOCKET of local.cfg; run this as root",
         )
     elif not edge.has_owner and host.daemon is not None:
         yield _EDGE.warned(
             "edge-rpc",
-            "the edge was not told any account yet",
-            "see sipbridge status, and the log: journalctl -u sipbridge",
+            "the edge has not received any account yet",
+            "see sipbridge status and journalctl -u sipbridge",
         )
     else:
         yield _EDGE.passed("edge-rpc", f"the edge answers on {socket.path} and knows {edge.accounts} accounts")
     if socket.mode is not None and socket.mode & 0o006 and socket.others_reach:
         yield _EDGE.failed(
             "edge-rpc-mode",
-            f"everybody may read and set secrets of accounts through {socket.path}",
-            "EDGE_RPC_MODE 0660 in local.cfg, and a group that sipbridge and Kamailio have in common",
+            f"every user can read and set account secrets through {socket.path}",
+            "set EDGE_RPC_MODE to 0660 in local.cfg, and use a group that both sipbridge and Kamailio belong to",
         )
     yield _check_listens(edge, host)
 
@@ -43,12 +43,12 @@ def _check_listens(edge: EdgeFacts, host: HostFacts) -> Finding:
         return _EDGE.failed(
             "edge-address",
             f"nothing listens at {where}: accounts and calls that need the edge fail",
-            "start its Kamailio; let address in [edge] be what EDGE_INSIDE is in local.cfg",
+            "start the edge's Kamailio; set address in [edge] to the EDGE_INSIDE of local.cfg",
         )
     if lost:
         return _EDGE.warned(
             "edge-address",
-            f"{where} has lost {lost} SIP messages, because Kamailio did not read them in time",
-            "EDGE_WORKERS in local.cfg, or sysctl net.core.rmem_default=4194304",
+            f"{where} lost {lost} SIP messages because Kamailio did not read them in time",
+            "raise EDGE_WORKERS in local.cfg, or set sysctl net.core.rmem_default=4194304",
         )
     return _EDGE.passed("edge-address", f"the edge listens at {where}")

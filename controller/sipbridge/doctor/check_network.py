@@ -1,4 +1,4 @@
-"""Where requests go next becomes findings: is there an address, a way to it, and is it the profile's. Pure."""
+"""Judges the next hops: does each have an address and a route, from the address of the right profile. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sipbridge.doctor.facts import Exit, HopFacts, ProfileFacts
 from sipbridge.doctor.finding import Finding, Section, Verdict
 
 MOST_HOPS = 50
-"""More distinct proxies than these are not looked at one by one."""
+"""At most this many distinct proxies and registrars are checked."""
 
 _NETWORK = Section.NETWORK
 
@@ -22,10 +22,10 @@ def check_hops(
     provider_profile: str,
     network: HostNetwork | None,
 ) -> Iterator[Finding]:
-    """Whether each proxy and registrar can be reached from the profile that talks to it.
+    """Check whether each proxy and registrar can be reached from the profile that sends to it.
 
     Args:
-        left_out: how many more there are.
+        left_out: how many hops beyond `MOST_HOPS` were not checked.
     """
     for hop in hops:
         if hop.exit is Exit.EDGE:
@@ -33,10 +33,10 @@ def check_hops(
             continue
         candidates = [one for one in profiles if one.name == provider_profile or hop.exit is Exit.EITHER_PROFILE]
         findings = [_check_hop(hop, one, network) for one in candidates if one.bound is not None]
-        # Either profile may do where it is not about gateways: the better finding is the true one.
+        # A hop that is not a gateway's may be used by either profile: report the better finding.
         yield min(findings, key=lambda one: _RANK[one.verdict], default=_unchecked(hop))
     if left_out:
-        yield _NETWORK.skipped("proxy", f"{left_out} more proxies and registrars: not looked at")
+        yield _NETWORK.skipped("proxy", f"{left_out} more proxies and registrars not checked")
     for profile in profiles:
         if profile.name == provider_profile:
             yield from _check_nat(profile, hops)
@@ -56,11 +56,11 @@ def _named(hop: HopFacts) -> str:
 def _unchecked(hop: HopFacts) -> Finding:
     if hop.problem:
         return _unresolved(hop)
-    return _NETWORK.skipped(_id(hop), f"{_named(hop)}: {_list(hop.addresses)}; what would reach it is not known")
+    return _NETWORK.skipped(_id(hop), f"{_named(hop)}: {_list(hop.addresses)}; reachability unknown")
 
 
 def _unresolved(hop: HopFacts) -> Finding:
-    advice = "look for a mistake in the name, and at the name servers in /etc/resolv.conf"
+    advice = "check the spelling of the name, and the name servers in /etc/resolv.conf"
     return _NETWORK.failed(_id(hop), f"{_named(hop)}: {hop.problem}", advice)
 
 
@@ -71,23 +71,23 @@ def _check_hop(hop: HopFacts, profile: ProfileFacts, network: HostNetwork | None
     if hop.uri.transport == "tls" and profile.parameters.get("tls") != "true":
         return _NETWORK.failed(
             id_,
-            f"{named} wants TLS, which sofia profile {profile.name} does not do",
-            f"set sipbridge_{profile.name}_tls in freeswitch/local/, with a certificate (freeswitch/README.md)",
+            f"{named} requires TLS, which is not enabled in sofia profile {profile.name}",
+            f"set sipbridge_{profile.name}_tls in freeswitch/local/, and provide a certificate (freeswitch/README.md)",
         )
     reachable = [one for one in hop.addresses if (":" in one) == (":" in bound)]
     if not reachable:
         return _NETWORK.failed(
             id_,
-            f"{named} is {_list(hop.addresses)}; sofia profile {profile.name} is bound to {bound}, another IP version",
-            "bind the profile to an address of that version, or name a proxy that has both",
+            f"{named} is {_list(hop.addresses)}; sofia profile {profile.name} is bound to {bound} (IP versions differ)",
+            "bind the profile to an address of the same IP version, or use a proxy that has both",
         )
     if network is not None and not network.has(bound):
-        return _NETWORK.skipped(id_, f"{named}: sofia profile {profile.name} is bound to no address of this host")
+        return _NETWORK.skipped(id_, f"{named}: sofia profile {profile.name} is not bound to an address of this host")
     return _check_route(hop, profile, bound, reachable)
 
 
 def _check_behind_edge(hop: HopFacts) -> Finding:
-    """The edge is bound to addresses of its own, which only its configuration tells."""
+    """Check for any route: the edge's own addresses are known only to its configuration."""
     if hop.problem:
         return _unresolved(hop)
     for address in hop.addresses:
@@ -100,8 +100,8 @@ def _check_behind_edge(hop: HopFacts) -> Finding:
 def _no_route(hop: HopFacts, address: str) -> Finding:
     return _NETWORK.failed(
         _id(hop),
-        f"{_named(hop)} is {address}, and there is no route to it",
-        f"see: ip route get {address}; is the interface up, is there a default route?",
+        f"{_named(hop)} is {address}, to which there is no route",
+        f"run ip route get {address}; check the interface and the default route",
     )
 
 
@@ -123,28 +123,28 @@ def _wrong_source(hop: HopFacts, profile: ProfileFacts, bound: str, address: str
     if _is_loopback(bound):
         return _NETWORK.failed(
             _id(hop),
-            f"{_named(hop)} is {address}, which cannot be reached from {bound}, sofia profile {profile.name}",
+            f"{_named(hop)} is {address}, which cannot be reached from {bound} (sofia profile {profile.name})",
             f"set {setting} in freeswitch/local/ to {route.source}, and restart the profile",
         )
     return _NETWORK.warned(
         _id(hop),
-        f"{_named(hop)} is {address}, reached {route}; sofia profile {profile.name} is bound to {bound}, and "
-        "answers may not find back",
+        f"{_named(hop)} is {address}, reached {route}, but sofia profile {profile.name} is bound to {bound}: "
+        "responses may not arrive",
         f"set {setting} in freeswitch/local/ to {route.source}, or add a route with src {bound}",
     )
 
 
 def _check_nat(profile: ProfileFacts, hops: Sequence[HopFacts]) -> Iterator[Finding]:
-    """Whether public proxies are told an address that they can send to."""
+    """Check whether public proxies receive a contact address that they can reach."""
     told = profile.parameters.get("ext-sip-ip") or profile.bound
     public = [one for hop in hops if hop.exit is Exit.GATEWAYS for one in hop.addresses if ip_address(one).is_global]
     if told is None or not public or not _is_private(told):
         return
     yield _NETWORK.warned(
         f"nat.{profile.name}",
-        f"sofia profile {profile.name} tells {public[0]}, which is public, to answer to {told}, which is private",
-        f"set sipbridge_{profile.name}_external_ip in freeswitch/local/ to the address that the Internet sees, unless "
-        "the provider does without",
+        f"sofia profile {profile.name} gives its private address {told} to {public[0]}, which is public",
+        f"set sipbridge_{profile.name}_external_ip in freeswitch/local/ to the public address, unless the provider "
+        "handles NAT itself",
     )
 
 
@@ -152,7 +152,7 @@ def _is_private(address: str) -> bool:
     try:
         return ip_address(address).is_private
     except ValueError:
-        # A host name, or a way for FreeSWITCH to find out: auto-nat.
+        # A host name, or a keyword such as auto-nat.
         return False
 
 

@@ -1,4 +1,4 @@
-"""FreeSWITCH as it was found becomes findings: is it there, can it be worked with, does it hand calls over. Pure."""
+"""Judges FreeSWITCH: does it answer, is it configured as needed, does it hand calls over. Pure."""
 
 from __future__ import annotations
 
@@ -23,64 +23,64 @@ UNCHECKED_CODECS = "none-until-checked"
 _OURS = "the configuration in freeswitch/ of sipbridge has it"
 _FREESWITCH, _PROFILES = Section.FREESWITCH, Section.PROFILES
 
-# A part of the problem → what to do about it.
+# A part of the problem's text → what to do about it.
 _EVENT_SOCKET_ADVICE = {
-    "refuses the Event Socket password": "let password_file in [event_socket] hold the password that FreeSWITCH has in "
-    "event_socket.conf.xml (sipbridge_event_socket_password)",
-    "access list": "let apply-inbound-acl in event_socket.conf.xml admit this host, or run sipbridge beside FreeSWITCH",
-    "refused": "start FreeSWITCH, or set host and port in [event_socket] to where its mod_event_socket listens",
+    "rejected the Event Socket password": "put FreeSWITCH's password from event_socket.conf.xml "
+    "(sipbridge_event_socket_password) into the password_file of [event_socket]",
+    "access list": "allow this host in apply-inbound-acl of event_socket.conf.xml, or run sipbridge beside FreeSWITCH",
+    "refused": "start FreeSWITCH, or set host and port in [event_socket] to the address of its mod_event_socket",
 }
-_ELSEWHERE = "look whether FreeSWITCH runs, and where its mod_event_socket listens: ss -ltn"
+_ELSEWHERE = "check that FreeSWITCH is running, and where its mod_event_socket listens: ss -ltn"
 
 
 def check_event_socket(where: str, problem: str, password: str) -> Iterator[Finding]:
-    """Whether FreeSWITCH can be talked to.
+    """Check the connection to FreeSWITCH.
 
     Args:
-        where: ``127.0.0.1:8021``.
-        problem: why not; empty when it can.
-        password: what was used.
+        where: the address, such as ``127.0.0.1:8021``.
+        problem: why the connection failed; empty if it worked.
+        password: the password that was used.
     """
     if problem:
         advice = next((text for part, text in _EVENT_SOCKET_ADVICE.items() if part in problem), _ELSEWHERE)
-        yield _FREESWITCH.failed("event-socket", f"no Event Socket: {problem}", advice)
+        yield _FREESWITCH.failed("event-socket", f"Event Socket unavailable: {problem}", advice)
         return
-    yield _FREESWITCH.passed("event-socket", f"the Event Socket at {where} takes our password")
+    yield _FREESWITCH.passed("event-socket", f"the Event Socket at {where} accepts the password")
     if password == PUBLISHED_PASSWORD:
         yield _FREESWITCH.failed(
             "event-socket-password",
-            "the Event Socket has the password that everybody knows",
-            "set sipbridge_event_socket_password in freeswitch/local/ and in [event_socket] to one of your own",
+            "the Event Socket uses FreeSWITCH's published default password",
+            "set a password of your own: sipbridge_event_socket_password in freeswitch/local/, and in [event_socket]",
         )
     if not where.startswith(("127.", "[::1]", "localhost")):
         yield _FREESWITCH.warned(
             "event-socket-address",
-            f"the Event Socket is reached over the network ({where}), where anybody can read the passwords in it",
-            "run sipbridge on the host of FreeSWITCH, and let the Event Socket listen on 127.0.0.1 alone",
+            f"the Event Socket is used over the network ({where}) without encryption: its passwords can be read there",
+            "run sipbridge on FreeSWITCH's host, and make the Event Socket listen on 127.0.0.1 only",
         )
 
 
 def check_switch(facts: SwitchFacts, host: HostFacts) -> Iterator[Finding]:
-    """Whether FreeSWITCH is one that the bridge can work with."""
+    """Check whether FreeSWITCH is configured as the bridge needs it."""
     yield from _check_version(facts.version)
     missing = [name for name, loaded in facts.modules.items() if not loaded]
     if missing:
         yield _FREESWITCH.failed(
             "modules",
-            f"not loaded: {', '.join(missing)}",
+            f"modules not loaded: {', '.join(missing)}",
             f'add <load module="{missing[0]}"/> to modules.conf.xml; {_OURS}',
         )
     else:
-        yield _FREESWITCH.passed("modules", f"the {len(facts.modules)} modules that are needed are loaded")
+        yield _FREESWITCH.passed("modules", f"all {len(facts.modules)} required modules are loaded")
     if facts.api_expansion:
         yield _FREESWITCH.failed(
             "api-expansion",
-            "api-expansion is on: text that a caller sends could run commands here",
+            "api-expansion is on: text sent by a caller could run commands on this host",
             'set <param name="api-expansion" value="false"/> in switch.conf.xml, and restart FreeSWITCH; until then: '
             'fs_cli -x "fsctl api_expansion off"',
         )
     else:
-        yield _FREESWITCH.passed("api-expansion", "api-expansion is off: no text from the network runs a command")
+        yield _FREESWITCH.passed("api-expansion", "api-expansion is off: text from the network cannot run commands")
     yield _check_lease(facts, host)
     for profile in facts.profiles:
         yield from _check_profile(profile, host.network)
@@ -91,14 +91,14 @@ def check_switch(facts: SwitchFacts, host: HostFacts) -> Iterator[Finding]:
 def _check_version(text: str) -> Iterator[Finding]:
     version = parse_freeswitch_version(text)
     if version is None:
-        yield _FREESWITCH.skipped("version", "the version of FreeSWITCH is unknown: its answer cannot be read")
+        yield _FREESWITCH.skipped("version", "unknown version of FreeSWITCH: its answer cannot be parsed")
     elif any(version[:2] == tested[:2] for tested in TESTED):
         yield _FREESWITCH.passed("version", f"FreeSWITCH {version}")
     elif version < RECOMMENDED:
-        what = f"FreeSWITCH {version}: sipbridge was not tested with it"
+        what = f"FreeSWITCH {version}: not tested with sipbridge"
         yield _FREESWITCH.warned("version", what, f"upgrade FreeSWITCH to {RECOMMENDED}")
     else:
-        what = f"FreeSWITCH {version}: sipbridge was not tested with it; {RECOMMENDED} is the newest that it was"
+        what = f"FreeSWITCH {version}: not tested with sipbridge; the newest tested version is {RECOMMENDED}"
         yield _FREESWITCH.warned("version", what, "look for a newer sipbridge; do not install an older FreeSWITCH")
     for hole in known_holes(version):
         yield _FREESWITCH.warned(f"known-hole.{hole.name}", f"FreeSWITCH {version}: {hole.what}", hole.advice)
@@ -116,15 +116,15 @@ def check_dtls(config: BridgeConfig, media: MediaDefaults, facts: SwitchFacts) -
 
 def _check_lease(facts: SwitchFacts, host: HostFacts) -> Finding:
     if facts.lease:
-        return _FREESWITCH.passed("lease", "a controller holds the lease: new calls are taken")
+        return _FREESWITCH.passed("lease", "a controller holds the lease: new calls are accepted")
     if host.daemon is None:
         return _FREESWITCH.warned(
-            "lease", "no controller holds the lease: new calls get 503", "start it: systemctl start sipbridge"
+            "lease", "no controller holds the lease: new calls get 503", "start sipbridge: systemctl start sipbridge"
         )
     return _FREESWITCH.warned(
         "lease",
-        "sipbridge runs and does not hold the lease: new calls get 503",
-        "see why: sipbridge status; it may be drained (sipbridge drain --undo), or just be connecting",
+        "sipbridge is running but does not hold the lease: new calls get 503",
+        "run sipbridge status; it may be drained (sipbridge drain --undo) or still connecting",
     )
 
 
@@ -132,17 +132,19 @@ def _check_profile(profile: ProfileFacts, network: HostNetwork | None) -> Iterat
     id_, name = f"profile-address.{profile.name}", profile.name
     configured = profile.parameters.get("sip-ip", "")
     if profile.bound is None:
-        why = f"it is configured for {configured}" if configured else "it is not configured"
-        advice = f'see why in FreeSWITCH\'s log: fs_cli -x "sofia profile {name} start"; {why}'
-        yield _PROFILES.failed(id_, f"sofia profile {name} does not run", advice)
+        why = f"its configured address is {configured}" if configured else "it is not configured"
+        advice = f'run fs_cli -x "sofia profile {name} start" and read FreeSWITCH\'s log; {why}'
+        yield _PROFILES.failed(id_, f"sofia profile {name} is not running", advice)
         return
     where = f"sofia profile {name} is bound to {profile.bound}:{profile.port}"
     if network is None:
-        yield _PROFILES.skipped(id_, f"{where}; whether this host has that address is not known")
+        yield _PROFILES.skipped(id_, f"{where}; unknown whether this host has that address")
     elif network.has(profile.bound):
         yield _PROFILES.passed(id_, where)
     elif network.has(configured):
-        advice = f'it is configured for {configured} now: fs_cli -x "sofia profile {name} restart"; its calls end'
+        advice = (
+            f'its configured address is now {configured}: fs_cli -x "sofia profile {name} restart" (ends its calls)'
+        )
         yield _PROFILES.failed(id_, f"{where}, which this host no longer has", advice)
     else:
         those = ", ".join(sorted(network.addresses))
@@ -151,8 +153,8 @@ def _check_profile(profile: ProfileFacts, network: HostNetwork | None) -> Iterat
     if profile.parameters.get("auto-restart", "true") != "false":
         yield _PROFILES.warned(
             f"profile-auto-restart.{name}",
-            f"sofia profile {name} has auto-restart: FreeSWITCH loses it when the address of this host changes",
-            f'set <param name="auto-restart" value="false"/> in it, and leave that to sipbridge; {_OURS}',
+            f"sofia profile {name} has auto-restart: FreeSWITCH drops the profile when this host's address changes",
+            f'set <param name="auto-restart" value="false"/> in it; sipbridge follows address changes; {_OURS}',
         )
 
 
@@ -171,13 +173,13 @@ def _check_offers(profile: ProfileFacts) -> Finding:
 
 
 def check_dialplan(profile: ProfileFacts) -> Iterator[Finding]:
-    """Whether calls to a profile are handed over to the controller."""
+    """Check whether calls to a profile are handed over to the controller."""
     context = profile.parameters.get("context", "")
     id_, where = f"dialplan.{profile.name}", f"dialplan context {context!r} of sofia profile {profile.name}"
     if not profile.dialplan:
         yield _PROFILES.failed(id_, f"{where} does not exist: every call is refused", f"add it; {_OURS}")
         return
-    root = ElementTree.fromstring(profile.dialplan)  # noqa: S314 - written by FreeSWITCH, and checked by who gathered it
+    root = ElementTree.fromstring(profile.dialplan)  # noqa: S314 - written by FreeSWITCH, and parsed once already when gathered
     wanting = list(_wanting(root))
     if not wanting:
         yield _PROFILES.passed(
@@ -189,17 +191,17 @@ def check_dialplan(profile: ProfileFacts) -> Iterator[Finding]:
 
 
 def _wanting(context: ElementTree.Element) -> Iterator[tuple[str, str, bool]]:
-    """What a context lacks, what comes of that, and whether it is fatal."""
+    """Yield what a context lacks, the consequence, and whether it is fatal."""
     conditions = [one.get("field", "") for one in context.iter("condition")]
     actions = [(one.get("application", ""), one.get("data", "")) for one in context.iter("action")]
     set_here = " ".join(data for application, data in actions if application in ("set", "multiset", "export"))
     if "park" not in (application for application, _ in actions):
         yield "does not park", "the controller never gets a call", True
     if "sip_bridge=true" not in set_here:
-        yield "does not set sip_bridge=true", "the controller never hears of a call", True
+        yield "does not set sip_bridge=true", "the controller never sees a call", True
     if "hangup_after_bridge=true" not in set_here:
         yield "does not set hangup_after_bridge=true", "a caller whose call fails stays parked", True
     if not any("sipbridge_lease" in field for field in conditions):
-        yield "does not look for the lease", "without a controller a call waits, parked, instead of getting 503", False
+        yield "does not check the lease", "without a controller, calls stay parked instead of getting 503", False
     if "park_timeout=" not in set_here:
-        yield "sets no park_timeout", "a call that nobody decides stays parked for ever", False
+        yield "sets no park_timeout", "an undecided call stays parked forever", False

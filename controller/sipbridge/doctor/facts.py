@@ -1,4 +1,4 @@
-"""What an examination looks at, as it was when it looked. Pure."""
+"""The facts that the doctor gathers and judges. Pure."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class ProfileFacts:
     """A sofia profile.
 
     Attributes:
-        bound: the address it is bound to; None while it does not run.
+        bound: the address it is bound to; None while it is not running.
         port: the port it is bound to.
-        parameters: its settings in ``sofia.conf``, as FreeSWITCH has read them.
-        dialplan: the XML of its dialplan context; empty where there is none.
+        parameters: its settings in ``sofia.conf``, as FreeSWITCH read them.
+        dialplan: the XML of its dialplan context; empty if there is none.
     """
 
     name: str
@@ -32,16 +32,16 @@ class ProfileFacts:
 
 @dataclass(frozen=True, slots=True)
 class SwitchFacts:
-    """FreeSWITCH, asked over the Event Socket.
+    """FreeSWITCH, as queried over the Event Socket.
 
     Attributes:
         version: ``1.10.12-release``.
-        modules: of those that are needed, which are loaded.
-        lease: whether a controller holds the lease, so that calls are taken.
-        spool: the file that the configuration names as the spool; empty where it names none.
-        sees_spool_folder: whether the folder of our spool file exists for FreeSWITCH.
-        max_sessions: beyond how many sessions it refuses calls.
-        pid: its process on this host; None where it is not found.
+        modules: each required module, and whether it is loaded.
+        lease: whether a controller holds the lease, so that calls are accepted.
+        spool: the spool file that FreeSWITCH's configuration names; empty if it names none.
+        sees_spool_folder: whether FreeSWITCH can see the folder of the spool file.
+        max_sessions: the number of sessions beyond which FreeSWITCH refuses calls.
+        pid: its process on this host; None if it was not found.
     """
 
     version: str
@@ -60,11 +60,11 @@ class FileFacts:
     """A file or a folder.
 
     Attributes:
-        what: what it is for us: ``settings file``.
-        mode: permissions and kind; None where it does not exist, or cannot be looked at.
-        holds_secret: whether there is a password in it.
-        others_reach: whether everybody may enter the folders that it is in.
-        is_hidden: whether we may not look at it.
+        what: its purpose, such as ``settings file``.
+        mode: permissions and file type; None if it does not exist or cannot be examined.
+        holds_secret: whether it contains a password.
+        others_reach: whether every user may enter its parent folders.
+        is_hidden: whether this user may not examine it.
     """
 
     path: Path
@@ -77,7 +77,7 @@ class FileFacts:
     is_hidden: bool = False
 
     def may(self, user: UserFacts, rights: int) -> bool:
-        """Whether a user has these rights (4 read, 2 write, 1 enter), as far as permissions tell."""
+        """Return whether a user has these rights (4 read, 2 write, 1 enter) according to the file mode."""
         if self.mode is None:
             return False
         if user.uid == 0:
@@ -93,7 +93,7 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True)
 class UserFacts:
-    """Who a process runs as."""
+    """The user that a process runs as."""
 
     name: str
     uid: int
@@ -118,14 +118,14 @@ class HostFacts:
     """The machine.
 
     Attributes:
-        network: None where the kernel does not tell.
-        clock_synchronized: None where the kernel does not tell.
-        files: those that secrets are in, and the providers file.
-        spool_path: the folders that lead to the spool, from the root down.
-        daemon: the controller that runs.
+        network: None if the kernel does not report it.
+        clock_synchronized: None if the kernel does not report it.
+        files: the files that contain secrets, and the providers file.
+        spool_path: the folders from the root down to the spool.
+        daemon: the running controller, if any.
         freeswitch: FreeSWITCH, if it runs on this host.
-        udp_drops: by address and port, how many datagrams a socket has lost because it was not read in time.
-        udp_buffer: bytes that a UDP socket buffers (``net.core.rmem_default``).
+        udp_drops: by address and port, the datagrams a socket lost because it was not read in time.
+        udp_buffer: the receive buffer of a UDP socket in bytes (``net.core.rmem_default``).
     """
 
     network: HostNetwork | None
@@ -139,7 +139,7 @@ class HostFacts:
 
 
 class Exit(Enum):
-    """Where requests leave."""
+    """The way by which requests leave this host."""
 
     GATEWAYS = "the provider profile"
     EITHER_PROFILE = "the profile that the call did not come in on"
@@ -148,13 +148,13 @@ class Exit(Enum):
 
 @dataclass(frozen=True, slots=True)
 class HopFacts:
-    """Where requests go next: an outbound proxy or a registrar.
+    """A next hop of requests: an outbound proxy or a registrar.
 
     Attributes:
-        used_by: what uses it: pools and providers, in words.
-        addresses: what its name comes to.
-        problem: why it comes to nothing.
-        routes: how each address is reached; None where it is not.
+        used_by: the pools and providers that use it, in words.
+        addresses: what its name resolves to.
+        problem: why its name does not resolve; empty if it does.
+        routes: the route to each address; None if there is none.
     """
 
     uri: SipUri
@@ -170,12 +170,12 @@ class EdgeFacts:
     """The Kamailio beside FreeSWITCH.
 
     Attributes:
-        host: where it takes requests from FreeSWITCH.
-        port: likewise.
-        rpc_socket: by which it is told its accounts.
-        problem: why it is not; empty when it answers.
-        accounts: how many it knows.
-        has_owner: whether a controller keeps its table.
+        host: the address where it accepts requests from FreeSWITCH.
+        port: the port where it accepts them.
+        rpc_socket: the socket through which it receives its accounts.
+        problem: why the socket does not answer; empty if it does.
+        accounts: the number of accounts it knows.
+        has_owner: whether a controller has written its table.
     """
 
     host: str
@@ -192,8 +192,8 @@ class SourceFacts:
 
     Attributes:
         name: ``pool JabiruAccountPool``, ``Redis``.
-        told: what it came to: ``3 accounts``.
-        problems: what is wrong with it.
+        told: the result, such as ``3 accounts``.
+        problems: what is wrong with it; empty if nothing is.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What an examination finds: a verdict, what it is about, and what to do. Pure."""
+"""The doctor's findings: a verdict, its subject, and what to do. Pure."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from enum import Enum
 
 
 class Verdict(Enum):
-    """How bad it is."""
+    """The severity of a finding."""
 
     PASS = "pass"  # noqa: S105 - no password
     """As it should be."""
     WARN = "warn"
-    """It works, but not for long, not for all, or not as safely as it could."""
+    """Works, but not for long, not for all, or not as safely as it should."""
     FAIL = "fail"
-    """Calls or registrations do not work, or a secret is not one."""
+    """Calls or registrations do not work, or a secret is exposed."""
     SKIP = "skip"
-    """It could not be looked at; why is found elsewhere."""
+    """Could not be checked; another finding says why."""
 
 
 class Section(Enum):
-    """What a finding is about; they are shown in this order."""
+    """The subject of a finding; sections are shown in this order."""
 
     SETTINGS = "Settings"
     FREESWITCH = "FreeSWITCH"
     PROFILES = "SIP profiles and dialplan"
     SPOOL = "Spool"
     EDGE = "Edge"
-    NETWORK = "Way to the providers"
+    NETWORK = "Paths to the providers"
     ACCOUNTS = "Accounts"
     HOST = "Host"
 
     def passed(self, id_: str, text: str) -> Finding:
-        """It is as it should be."""
+        """Return a finding that all is in order."""
         return Finding(id_, self, Verdict.PASS, text)
 
     def warned(self, id_: str, text: str, advice: str) -> Finding:
-        """It works, but."""
+        """Return a warning."""
         return Finding(id_, self, Verdict.WARN, text, advice)
 
     def failed(self, id_: str, text: str, advice: str) -> Finding:
-        """It does not work."""
+        """Return a failure."""
         return Finding(id_, self, Verdict.FAIL, text, advice)
 
     def skipped(self, id_: str, text: str) -> Finding:
-        """It could not be looked at."""
+        """Return a finding that a check could not be made."""
         return Finding(id_, self, Verdict.SKIP, text)
 
 
@@ -53,9 +53,9 @@ class Finding:
     """One line of the checklist.
 
     Attributes:
-        id: stays the same whatever the words become: ``api-expansion``, ``profile-address.providers``.
-        text: what is so, in one line.
-        advice: what to do about it; empty when there is nothing to do.
+        id: stable, even when the wording changes: ``api-expansion``, ``profile-address.providers``.
+        text: the finding, in one line.
+        advice: what to do about it; empty if there is nothing to do.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Databases and Redis, asked once, become `SourceFacts`; accounts come with them. Never writes."""
+"""Reads databases and Redis once, and gathers `SourceFacts` and the accounts' next hops. Never writes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from sipbridge.settings.redis import RedisSettings
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What came of asking.
+    """The gathered facts about accounts.
 
     Attributes:
-        own_hops: accounts that do not go where their pool goes, each with its pool.
-        exits: where requests of a pool's accounts leave.
-        unread: pools whose databases were not asked.
+        own_hops: accounts with a proxy or registrar of their own, each with its pool.
+        exits: by which ways the requests of a pool's accounts leave.
+        unread: pools whose databases were not read.
     """
 
     sources: tuple[SourceFacts, ...]
@@ -35,7 +35,7 @@ class Gathered:
 
 
 def gather_accounts(config: BridgeConfig, redis: RedisSettings, *, connect: bool) -> Gathered:
-    """Ask the databases, if they are to be connected to, and Redis, if it is used."""
+    """Read the databases if `connect` is set, and query Redis if it is used."""
     pools = {name: _Pool(pool.policy) for name, pool in config.pools.items()}
     sources: list[SourceFacts] = []
     unread: list[str] = []
@@ -53,12 +53,12 @@ def gather_accounts(config: BridgeConfig, redis: RedisSettings, *, connect: bool
 
 
 def exit_of(account: Account, edge: Edge | None) -> Exit:
-    """Where requests of an account leave."""
+    """Return the way by which requests of an account leave."""
     return Exit.GATEWAYS if edge_reason(account, edge) is None else Exit.EDGE
 
 
 class _Pool:
-    """What is found out about the accounts of a pool, as they come."""
+    """Collects facts about the accounts of a pool as they are read."""
 
     def __init__(self, policy: PoolPolicy) -> None:
         self.name = policy.name
@@ -75,7 +75,7 @@ class _Pool:
 
     @property
     def exits(self) -> frozenset[Exit]:
-        """Of accounts that nobody has read, what most pools' have."""
+        """The ways that the accounts use; if none were read, the default of most pools."""
         takes_all = self._edge is not None and self._edge.takes_all is not None
         return frozenset(self._exits) or frozenset({Exit.EDGE if takes_all else Exit.GATEWAYS})
 
@@ -92,7 +92,7 @@ def _read_database(pool: _Pool, loader: SqlLoader) -> SourceFacts:
         except (SourceUnavailable, SourceError) as error:
             problems.append(str(error))
     if skipped:
-        problems.append(f"{skipped} rows are no accounts")
+        problems.append(f"{skipped} rows are not valid accounts")
     return SourceFacts(f"pool {pool.name}", f"{read} accounts in its database", tuple(problems))
 
 

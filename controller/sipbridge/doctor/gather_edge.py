@@ -1,4 +1,4 @@
-"""The edge's Kamailio, asked over its RPC socket, becomes `EdgeFacts`. Nothing is changed there."""
+"""Queries the edge's Kamailio over its RPC socket, and gathers `EdgeFacts`. Changes nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sipbridge.settings import EdgeSettings
 
 
 def gather_edge(settings: EdgeSettings) -> EdgeFacts | None:
-    """How the edge is; None where there is none."""
+    """Query the edge; None if it is not enabled."""
     if not settings.enabled:
         return None
     host, _, port = settings.address.rpartition(":")

@@ -1,4 +1,4 @@
-"""The kernel and the file system become `HostFacts`. Reads /proc and permissions; connects to the control socket."""
+"""Gathers `HostFacts`: reads /proc and file permissions, and connects to the control socket."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CONNECT_TIMEOUT_S = 2.0
 def gather_host(
     settings: Settings, settings_file: Path | None, config: BridgeConfig | None, freeswitch_pid: int | None
 ) -> HostFacts:
-    """How the machine is."""
+    """Gather the facts about this host."""
     return HostFacts(
         network=_network(),
         clock_synchronized=_is_clock_synchronized(),
@@ -43,7 +43,7 @@ def gather_host(
 
 
 def controller_user(host: HostFacts) -> UserFacts:
-    """Who the controller runs as: the one that runs, or would as a service, or else we."""
+    """Return the user of the running controller, else of its service, else of this process."""
     if host.daemon is not None:
         return host.daemon.user
     try:
@@ -53,7 +53,7 @@ def controller_user(host: HostFacts) -> UserFacts:
 
 
 def user_of(uid: int) -> UserFacts:
-    """A user and the groups it is in."""
+    """Look up a user and its groups."""
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:
@@ -82,7 +82,7 @@ def _files(settings: Settings, settings_file: Path | None, config: BridgeConfig 
 
 
 def _holds_secret(config: BridgeConfig) -> bool:
-    """Whether there are passwords of accounts in a providers file, or one of a database."""
+    """Return whether a providers file contains passwords of accounts or of a database."""
     return any(
         isinstance(pool.loader, SqlLoader) or any(account.secret for account in pool.loader)
         for pool in config.pools.values()
@@ -90,7 +90,7 @@ def _holds_secret(config: BridgeConfig) -> bool:
 
 
 def file_facts(path: Path, what: str, *, holds_secret: bool = False) -> FileFacts:
-    """A file, as far as it may be looked at."""
+    """Examine a file, as far as this user may."""
     try:
         found = path.stat()
     except OSError as error:
@@ -100,7 +100,7 @@ def file_facts(path: Path, what: str, *, holds_secret: bool = False) -> FileFact
 
 
 def _daemon(control_socket: Path) -> ProcessFacts | None:
-    """Who listens on the control socket."""
+    """Return the process that listens on the control socket."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(_CONNECT_TIMEOUT_S)
         try:
@@ -115,7 +115,7 @@ def _daemon(control_socket: Path) -> ProcessFacts | None:
 def _process(pid: int) -> ProcessFacts | None:
     try:
         status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text("utf-8").splitlines())
-        # The groups of the process, which need not be those that its user would get now.
+        # The groups of the process, which may differ from the groups its user has now.
         uid, gid = int(status["Uid"].split()[1]), int(status["Gid"].split()[1])
         gids = {gid, *map(int, status["Groups"].split())}
     except (OSError, KeyError, ValueError):
@@ -132,7 +132,7 @@ def _max_open_files(pid: int) -> int | None:
 
 
 def _is_clock_synchronized() -> bool | None:
-    """Whether the kernel's clock is disciplined. Source: adjtimex(2)."""
+    """Return whether the kernel's clock is synchronized. Source: adjtimex(2)."""
     # struct timex: modes, offset, freq, maxerror, esterror, status; room for the rest.
     timex = (ctypes.c_long * 64)()
     try:
@@ -144,7 +144,7 @@ def _is_clock_synchronized() -> bool | None:
 
 
 def _udp_drops() -> Mapping[tuple[str, int], int]:
-    """The column ``drops`` of /proc/net/udp and udp6."""
+    """Read the ``drops`` column of /proc/net/udp and udp6, by address and port."""
     drops = {}
     for file in (Path("/proc/net/udp"), Path("/proc/net/udp6")):
         try:

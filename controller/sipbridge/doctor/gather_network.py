@@ -1,4 +1,4 @@
-"""The proxies and registrars of a configuration become `HopFacts`. Asks name servers, and the kernel for routes."""
+"""Gathers `HopFacts` for a configuration's proxies and registrars. Queries name servers, and the kernel for routes."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _SERVICES = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}
 
 
 def next_hops(config: BridgeConfig, gathered: Gathered) -> tuple[list[HopFacts], int]:
-    """The distinct places that requests go to, not looked at yet, and how many more there are."""
+    """Return the distinct next hops, not resolved yet, and how many more were left out."""
     used: dict[tuple[str, Exit], tuple[SipUri, dict[str, None]]] = {}
     for uri, user, exit_ in _uses(config, gathered):
-        # What is told apart is where it leads.
+        # Hops are distinct if they lead to different places.
         key = (f"{uri.hostport.lower()};{uri.transport}", exit_)
         used.setdefault(key, (uri, {}))[1][user] = None
     hops = [HopFacts(uri, _named(list(users)), exit_) for (_, exit_), (uri, users) in used.items()]
@@ -62,7 +62,7 @@ def _named(users: Sequence[str]) -> tuple[str, ...]:
 
 
 def look_at(hops: Sequence[HopFacts]) -> list[HopFacts]:
-    """The same, with their addresses and the routes to them."""
+    """Add addresses and routes to the hops."""
     return list(gevent.pool.Pool(_LOOKUPS_AT_A_TIME).imap(_look_at, hops))
 
 
@@ -79,7 +79,7 @@ def _route(address: str) -> Route | None:
 
 
 def _addresses(uri: SipUri) -> tuple[tuple[str, ...], str]:
-    """What a host comes to: the addresses, and why there are none. Source: RFC 3263 §4.2, without NAPTR."""
+    """Resolve a host to addresses, or say why that failed. Source: RFC 3263 §4.2, without NAPTR."""
     host = uri.host.strip("[]")
     try:
         return (str(ipaddress.ip_address(host)),), ""
@@ -100,7 +100,7 @@ def _addresses(uri: SipUri) -> tuple[tuple[str, ...], str]:
 
 
 def _servers(domain: str, transport: str) -> list[str]:
-    """The targets of SRV records, best first; none where there are none."""
+    """Return the targets of SRV records, best first; empty if there are none."""
     try:
         answer = resolve(f"{_SERVICES.get(transport, '_sip._udp')}.{domain}", "SRV", lifetime=_LOOKUP_S, search=False)
     except (NXDOMAIN, NoAnswer, DNSException):

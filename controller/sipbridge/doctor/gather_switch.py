@@ -1,4 +1,4 @@
-"""FreeSWITCH, asked over one Event Socket connection, becomes `SwitchFacts`. Nothing is changed there."""
+"""Queries FreeSWITCH over one Event Socket connection, and gathers `SwitchFacts`. Changes nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sipbridge.settings import Settings
 _NAME = re.compile(r"[\w.\-]+")
 
 Api = Callable[[str], str]
-"""Carries out an API command; gives its answer, ``""`` for none."""
+"""Runs an API command and returns its answer, ``""`` if there is none."""
 
 
 def gather_switch(settings: Settings) -> SwitchFacts | str:
@@ -66,7 +66,7 @@ def _connected(settings: Settings) -> Iterator[Api]:
 
 def _answer(connection: EventSocketConnection, command: str) -> str:
     text = connection.send(f"api {command}").text.strip()
-    # What has no answer, such as a variable that is not set, comes as an error.
+    # FreeSWITCH answers an unset variable with an error.
     return "" if text.startswith("-ERR") else text
 
 
@@ -96,23 +96,23 @@ def _ask_profile(api: Api, name: str, sofia_conf: str) -> ProfileFacts:
     status = _xml_or_none(api(f"sofia xmlstatus profile {name}"))
     if not status:
         return ProfileFacts(name, None, 0, parameters, dialplan)
-    told = ElementTree.fromstring(status)  # noqa: S314 - what FreeSWITCH writes itself
+    told = ElementTree.fromstring(status)  # noqa: S314 - written by FreeSWITCH
     bound, url = told.findtext("./profile-info/sip-ip") or "", told.findtext("./profile-info/bind-url") or ""
     port = re.search(r":(\d+)(?:;|$)", url)
     return ProfileFacts(name, canonical_address(bound), int(port[1]) if port else 5060, parameters, dialplan)
 
 
 def _xml_or_none(text: str) -> str:
-    """The answer if it is XML, and otherwise nothing: ``can't find anything``."""
+    """Return the answer if it is XML, else an empty string (for ``can't find anything``)."""
     try:
-        ElementTree.fromstring(text)  # noqa: S314 - what FreeSWITCH writes itself
+        ElementTree.fromstring(text)  # noqa: S314 - written by FreeSWITCH
     except ElementTree.ParseError:
         return ""
     return text
 
 
 def _is_plain(path: Path) -> bool:
-    # FreeSWITCH would take a space for the end, and ${…} for a variable.
+    # A space would end the argument for FreeSWITCH, and it would expand ${…}.
     return re.fullmatch(r"[\w./\-]+", str(path)) is not None
 
 
@@ -124,5 +124,5 @@ def _read_pid(run_folder: str) -> int | None:
 
 
 def profiles_of(switch: SwitchFacts | None) -> Sequence[ProfileFacts]:
-    """The profiles, where FreeSWITCH told of any."""
+    """Return the profiles that FreeSWITCH reported, if any."""
     return switch.profiles if switch else ()

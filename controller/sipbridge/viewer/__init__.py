@@ -1,1 +1,1 @@
-"""What is seen of the bridge in a terminal. Knows snapshots and nothing else of the bridge."""
+"""The terminal screens. Depends on snapshots only."""

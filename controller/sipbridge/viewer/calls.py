@@ -1,4 +1,4 @@
-"""Calls in progress, and news of calls, become lines. Pure, but for the time zone."""
+"""Formats calls in progress and call news as lines. Pure, except for the local time zone."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _INDENT = " " * 14
 
 
 def calls_table(page: CallsInProgress, width: int | None) -> list[Text]:
-    """How many calls there are, then a line for each that was asked for."""
+    """Return a title with the number of calls, then one line per requested call."""
     shown = len(page.calls)
     count = plural(page.in_progress, "call")
-    title = Text(f"{count} in progress" if shown == page.in_progress else f"the first {shown:,} of {count} in progress")
+    title = Text(f"{count} in progress" if shown == page.in_progress else f"first {shown:,} of {count} in progress")
     title.stylize("bold")
     lines = [title]
     if page.problem:
@@ -51,20 +51,20 @@ def _row(call: CallInProgress) -> Row:
 
 
 def news_lines(news: CallNews) -> list[Text]:
-    """A line that says what happened, and some that say why."""
+    """Return a line that says what happened, followed by lines that say why."""
     when = Text(f"{datetime.fromtimestamp(news.at).astimezone():%H:%M:%S.%f}"[:12] + "  ", DIM)
     match news.kind:
         case NewsKind.MISSED:
-            return [when + Text(f"{plural(news.missed, 'message')} missed: more happened than could be shown", WARN)]
+            return [when + Text(f"{plural(news.missed, 'message')} missed: too many to show", WARN)]
         case NewsKind.OVER:
             return [when + _over(news)]
         case NewsKind.BRIDGED:
-            goes = f"goes to {news.goes_to} as {news.goes_as}, by {news.next_hop}"
+            goes = f"to {news.goes_to} as {news.goes_as}, via {news.next_hop}"
             account = f"account {news.account}"
             return [when + _headline("bridged ", GOOD, news), *_steps(news), _indented(account), _indented(goes)]
         case NewsKind.DECLINED:
             account = f", account {news.account}" if news.account else ""
-            gets = f"gets {news.answer}: {news.reason}{account}"
+            gets = f"answered {news.answer}: {news.reason}{account}"
             return [when + _headline("declined", BAD, news), *_steps(news), _indented(gets, BAD)]
 
 
@@ -73,7 +73,7 @@ def _headline(word: str, style: str, news: CallNews) -> Text:
 
 
 def _steps(news: CallNews) -> list[Text]:
-    """What each provider made of it."""
+    """Return one line per provider that was considered."""
     return [
         _indented(f"{number}. {each.provider}: {each.verdict}", DIM) for number, each in enumerate(news.explanations, 1)
     ] or [_indented("there are no providers", DIM)]
@@ -83,14 +83,14 @@ def _over(news: CallNews) -> Text:
     talked = f", talked for {duration(news.talk_s)}" if news.talk_s is not None else ""
     status = f"{news.sip_status} " if news.sip_status is not None else ""
     answered = news.reason == "answered"
-    return Text("over    ", DIM) + Text(
+    return Text("ended   ", DIM) + Text(
         printable(f"  {_who(news)} {status}{news.reason}{talked}"), "" if answered else WARN
     )
 
 
 def _who(news: CallNews) -> str:
     if not news.from_:
-        return f"a call of before, account {news.account}:"
+        return f"a call from before the restart, account {news.account}:"
     return f"{news.from_} -> {news.request_uri or news.to}"
 
 

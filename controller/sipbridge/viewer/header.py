@@ -1,4 +1,4 @@
-"""What matters most of a snapshot becomes the three lines at the top. Pure."""
+"""Formats the most important facts of a snapshot as the three lines at the top. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sipbridge.viewer.words import duration, plural, printable
 
 
 def header(snapshot: Snapshot, problems: Sequence[Problem], width: int | None) -> Section:
-    """Three lines: the bridge and what helps it, FreeSWITCH, calls."""
+    """Return three lines: the bridge with Redis and the edge, FreeSWITCH, and calls."""
     return Section(
         [
             _facts([*_bridge(snapshot.bridge, problems), *_redis_and_edge(snapshot)], width, "bold"),
@@ -42,7 +42,7 @@ def _switch(switch: SwitchState) -> list[str | Text]:
     if switch.idle_cpu_percent is not None:
         facts.append(f"CPU {100 - switch.idle_cpu_percent:.0f} %")
     if switch.lost_mb >= 1:
-        facts.append(f"{switch.lost_mb:,.0f} MB lost")
+        facts.append(f"{switch.lost_mb:,.0f} MB leaked")
     return facts
 
 
@@ -54,31 +54,31 @@ def _traffic(traffic: TrafficState) -> list[str | Text]:
         f"in 5 min: {recent.bridged:,} bridged",
         Text(f"{declined:,} declined", WARN if declined else ""),
         f"{sum(recent.failed.values()):,} failed",
-        f"{recent.answered:,} answered and over",
+        f"{recent.answered:,} answered and ended",
     ]
 
 
 def _redis_and_edge(snapshot: Snapshot) -> list[str | Text]:
-    """Redis and the edge, where they are used."""
+    """Describe Redis and the edge, if they are used."""
     facts: list[str | Text] = []
     if snapshot.redis != "not used":
         works = snapshot.redis == "OK"
         facts.append("Redis OK" if works else Text(printable(f"Redis: {snapshot.redis}"), BAD))
     if (edge := snapshot.edge) is not None:
         knows = f"edge knows {edge.known:,} of {edge.accounts:,} accounts"
-        facts.append(Text("edge cannot be told its accounts", BAD) if edge.problem else knows)
+        facts.append(Text("edge cannot be updated", BAD) if edge.problem else knows)
     return facts
 
 
 def _verdict(problems: Sequence[Problem]) -> Text:
     if not problems:
-        return Text("all is well", GOOD)
+        return Text("no problems", GOOD)
     is_down = any(problem.severity is Severity.DOWN for problem in problems)
     return Text(plural(len(problems), "problem"), BAD if is_down else WARN)
 
 
 def _facts(facts: Iterable[str | Text], width: int | None, style: str = "") -> Text:
-    """Facts in a line, as many as there is room for."""
+    """Join facts to a line, as many as fit."""
     line = Text(no_wrap=True, style=style)
     for fact in facts:
         text = fact if isinstance(fact, Text) else Text(printable(fact))

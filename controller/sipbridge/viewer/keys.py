@@ -1,7 +1,7 @@
-"""Reads keys from the terminal, which it sets so that each key arrives at once. I/O: the terminal.
+"""Reads keys. I/O: puts the terminal into cbreak mode, so that each key arrives at once.
 
 Why not a library: importing blessed takes 0.1 s and prompt_toolkit's parser 0.2 s, against 0.03 s for this module, and
-either needs 16 MB more (measured 2026-12); a viewer that people start to look at a fault should be there at once.
+either needs 16 MB more (measured 2026-12); a viewer that people start to examine a fault should appear at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import NoReturn
 
 
 class Key(Enum):
-    """A key that is no character."""
+    """A key that is not a character."""
 
     ENTER = "enter"
     ESCAPE = "escape"
@@ -30,7 +30,7 @@ class Key(Enum):
     PAGE_DOWN = "page down"
     HOME = "home"
     RESIZE = "resize"
-    """No key at all: the terminal has another size now."""
+    """Not a key: the size of the terminal changed."""
 
 
 _SEQUENCES = {
@@ -52,7 +52,7 @@ _SEQUENCES = {
 
 
 def parse_keys(typed: bytes) -> list[Key | str]:
-    """Keys and characters of what a terminal sent; what nobody knows is passed over.
+    """Parse what a terminal sent into keys and characters; unknown sequences are ignored.
 
     Source: XTerm Control Sequences, "PC-Style Function Keys".
     """
@@ -78,17 +78,17 @@ def _sequence_length(typed: bytes) -> int:
 
 
 class Keyboard:
-    """A terminal whose keys arrive one by one, and that tells when its size changes."""
+    """Reads keys and size changes of a terminal."""
 
     def __init__(self, terminal: int, resized: int) -> None:
         self._terminal = terminal
         self._resized = resized
 
     def read(self, timeout_s: float) -> list[Key | str]:
-        """What was typed since; waits for something, but no longer than that.
+        """Return the keys typed since the last read; wait up to `timeout_s` for the first one.
 
         Raises:
-            EOFError: the terminal is gone.
+            EOFError: the terminal was closed.
         """
         ready, _, _ = select.select([self._terminal, self._resized], [], [], max(0.0, timeout_s))
         keys: list[Key | str] = []
@@ -98,16 +98,16 @@ class Keyboard:
         if self._terminal in ready:
             typed = os.read(self._terminal, 4_096)
             if not typed:
-                raise EOFError("the terminal is gone")
+                raise EOFError("the terminal was closed")
             keys += parse_keys(typed)
         return keys
 
 
 @contextmanager
 def keyboard() -> Iterator[Keyboard]:
-    """The terminal of this process; as it was before, at the end, even when a signal ends it.
+    """Take over the terminal of this process, and restore it at the end, even when a signal ends the process.
 
-    Ctrl-C goes on being an interrupt.
+    Ctrl-C still interrupts.
     """
     terminal = sys.stdin.fileno()
     before = termios.tcgetattr(terminal)
@@ -135,5 +135,5 @@ def _tell(pipe: int) -> None:
     try:
         os.write(pipe, b"r")
     except BlockingIOError:
-        # Nobody has read for so long that the pipe is full: the news is in it.
+        # The pipe is full, so a size change is already pending.
         return

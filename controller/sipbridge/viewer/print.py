@@ -1,4 +1,4 @@
-"""What is to be seen is printed once: for the terminal that there is, or plain without one. I/O: standard output."""
+"""Prints a screen once, styled on a terminal and plain elsewhere. I/O: standard output."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from sipbridge.viewer.screen import Size, screen
 from sipbridge.viewer.tables import account_section
 
 _UNLIMITED = 100_000
-"""Cells; a pipe has no width, and what reads it wants whole words."""
+"""Width in cells for a pipe, so that nothing is cut."""
 
 
 def print_snapshot(snapshot: Snapshot, query: AccountQuery) -> None:
-    """Print all of it, as wide as the terminal, or as it takes."""
+    """Print a whole snapshot, at the terminal's width; in a pipe, as wide as needed."""
     lines, _ = screen(snapshot, query, Size(width=terminal_width()))
     print_lines(lines)
 
 
 def print_account(snapshot: Snapshot) -> None:
-    """Print the one account of a snapshot."""
+    """Print a snapshot's only account."""
     (account,) = snapshot.accounts.rows
     providers = [provider.name for provider in snapshot.providers if provider.pool == account.pool]
     print_lines(account_section(account, providers, terminal_width()).lines)
 
 
 def terminal_width() -> int | None:
-    """Cells of a line; None where there is no terminal."""
+    """Return the terminal's width in cells; None without a terminal."""
     console = Console()
     return console.width if console.is_terminal else None
 
 
 def print_lines(lines: Iterable[Text]) -> None:
-    """Print lines as they are; a character that the terminal does not have becomes a question mark."""
+    """Print lines without wrapping; a character that the terminal cannot encode becomes a question mark."""
     console = _console()
     for line in lines:
         line.rstrip()
@@ -44,7 +44,7 @@ def print_lines(lines: Iterable[Text]) -> None:
 
 
 def print_folded(lines: Iterable[Text]) -> None:
-    """Print lines; the terminal folds those that are too long for it."""
+    """Print lines; the terminal wraps long ones."""
     console = _console()
     for line in lines:
         console.print(line, soft_wrap=True, highlight=False)

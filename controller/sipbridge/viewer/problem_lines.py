@@ -1,4 +1,4 @@
-"""Problems become lines: what is wrong, on whose side, and what to do, as far as there is room. Pure."""
+"""Formats problems as lines: what is wrong, on whose side, and what to do, as space allows. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SEVERITIES = {Severity.DOWN: ("DOWN", BAD), Severity.WARNING: ("warn", WARN)}
 
 
 def problems_section(problems: Sequence[Problem], width: int | None, room: int | None) -> Section:
-    """What is wrong, on whose side, and what to do about it: advice for as many as there is room for."""
+    """Return the lines of all problems; advice is shown for as many problems as space allows."""
     shown = [_what(problem, width, is_whole=True) for problem in problems]
     left = None if room is None else room - sum(map(len, shown))
     if left is not None and left < 0:
@@ -52,7 +52,7 @@ _INDENT = len("DOWN  ") + _SIDE_WIDTH + 2
 
 
 def _wrap(text: str, width: int | None) -> list[str]:
-    """Text in lines of at most `width` cells, broken between words where that is possible."""
+    """Wrap text to lines of at most `width` cells, between words if possible."""
     if width is None:
         return [text]
     lines = [""]

@@ -1,4 +1,4 @@
-"""A snapshot becomes the lines of a screen of some size, or as many as it takes. Pure."""
+"""Formats a snapshot as the lines of a screen, of a fixed size or as long as needed. Pure."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from sipbridge.viewer.tables import accounts_section, pools_section, providers_s
 from sipbridge.viewer.words import plural, printable
 
 _ORDERS = {
-    AccountOrder.NEED: "those that need a person first, then the busiest",
-    AccountOrder.CALLS: "the busiest first",
+    AccountOrder.NEED: "failing first, then busiest",
+    AccountOrder.CALLS: "busiest first",
     AccountOrder.ADDRESS: "by address",
 }
 _FEWEST_ROWS = 2
-"""Below its titles a section shows so many lines at least, or none at all."""
+"""A section shows at least this many lines below its titles, or is left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Cells of a terminal.
+    """The size of a terminal, in cells.
 
     Attributes:
-        width: None for as wide as it gets.
-        height: None for as long as it gets.
+        width: None for unlimited.
+        height: None for unlimited.
     """
 
     width: int | None = None
@@ -38,11 +38,11 @@ class Size:
 
 
 def screen(snapshot: Snapshot, query: AccountQuery, size: Size, footer: Sequence[Text] = ()) -> tuple[list[Text], int]:
-    """The lines, and how many accounts they show.
+    """Return the lines of the screen, and how many accounts they show.
 
     Args:
-        query: what the accounts of the snapshot were asked for with; with a limit of 0 they are not shown.
-        footer: the last lines, whatever else has no room.
+        query: the query that the snapshot's accounts answer; with a limit of 0, no accounts are shown.
+        footer: the last lines; always shown.
     """
     problems = find_problems(snapshot)
     top = header(snapshot, problems, size.width)
@@ -54,7 +54,7 @@ def screen(snapshot: Snapshot, query: AccountQuery, size: Size, footer: Sequence
         return _join(top, wrong, pools, providers, _titled(accounts, snapshot.accounts, query)), _rows(accounts)
     room = max(0, size.height - len(footer))
     left = room - len(top.lines)
-    # What matters least goes first where even a little of each has no room.
+    # If not even the minimum of each section fits, drop the least important sections first.
     for gone in (1, 2, 0):
         below = [pools, providers, accounts]
         if sum(map(_least, below)) + min(len(problems), 3) <= left:
@@ -79,20 +79,20 @@ def _accounts(page: AccountPage, width: int | None) -> Section:
 
 
 def _titled(section: Section, page: AccountPage, query: AccountQuery) -> Section:
-    """The same with a line before it that says which accounts these are."""
+    """Put a line before the section that says which accounts it shows."""
     if not section.lines:
         return section
     title = Text(_which(page, _rows(section), query), DIM, no_wrap=True)
     if query.match:
         title.append(printable(f' with "{query.match}"' if not page.matching else f', with "{query.match}"'))
     if query.only_failed:
-        title.append(", failed ones only")
+        title.append(", failed only")
     return replace(section, lines=[title, *section.lines[1:]] if page.matching else [title])
 
 
 def _which(page: AccountPage, shown: int, query: AccountQuery) -> str:
     if not page.matching:
-        return "no account"
+        return "no accounts"
     order = _ORDERS[query.order]
     if shown == page.matching:
         return f"{shown:,} account{'s' if shown > 1 else ''}, {order}"
@@ -104,7 +104,7 @@ def _rows(section: Section) -> int:
 
 
 def _least(section: Section) -> int:
-    """Lines below which a section is not shown, with the blank one before it."""
+    """Return the minimum height at which a section is shown, with the blank line before it."""
     return min(_height(section), 1 + section.head + _FEWEST_ROWS)
 
 
@@ -113,7 +113,7 @@ def _height(section: Section) -> int:
 
 
 def _cut(section: Section, room: int, *, says_more: bool = True) -> Section:
-    """What there is room for below a blank line; the last one says how much there is not."""
+    """Cut a section to the lines that fit below a blank line; the last line says how many were cut."""
     room = max(0, room - 1)
     if len(section.lines) <= room or not says_more or room < 2:
         return replace(section, lines=section.lines[:room])
@@ -130,7 +130,7 @@ def _join(*sections: Section) -> list[Text]:
 
 
 def narrowed(snapshot: Snapshot, query: AccountQuery) -> Snapshot:
-    """The same with the provider or pool that a query names, and what belongs to it, alone."""
+    """Keep only the provider or pool that a query names, and what belongs to it."""
     providers = [
         provider
         for provider in snapshot.providers

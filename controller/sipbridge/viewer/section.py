@@ -1,4 +1,4 @@
-"""Some lines of a screen, and how they look. Pure."""
+"""A section of the screen, and the styles. Pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from rich.text import Text
 
 BAD, WARN, GOOD, DIM = "bold red", "yellow", "green", "dim"
-"""Colours say nothing that words do not say as well: many terminals have none."""
+"""Colour only repeats what the words say: many terminals have none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Some lines of the screen.
+    """A section of the screen.
 
     Attributes:
-        head: how many of them are titles.
+        head: how many of its lines are titles.
     """
 
     lines: list[Text]

@@ -1,6 +1,6 @@
-"""Rows of cells become lines of a given width: what matters least is cut first, then left out. Pure.
+"""Formats rows of cells as lines of a given width; cuts, then drops, the least important columns. Pure.
 
-No boxes: they cost a third of a small terminal, and are in the way of grep.
+Draws no boxes: they would take a third of a small terminal and hinder grep.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _TITLE_STYLE = "bold"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column.
+    """A column.
 
     Attributes:
-        least: cells to which it may be cut; 0 for a column that is never cut.
-        importance: those with the least are left out first where there is no room.
+        least: the width in cells to which it may be cut; 0 if it is never cut.
+        importance: columns with the lowest importance are dropped first.
     """
 
     title: str
@@ -34,7 +34,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A text, and how it looks."""
+    """A text and its style."""
 
     text: str
     style: str = ""
@@ -44,10 +44,10 @@ Row = Sequence[str | Cell]
 
 
 def format_table(columns: Sequence[Column], rows: Sequence[Row], width: int | None) -> list[Text]:
-    """The titles, then a line for each row.
+    """Return a line of titles, then one line per row.
 
     Args:
-        width: cells at most; None for as wide as it gets.
+        width: the maximum width in cells; None for unlimited.
     """
     cells = [[each if isinstance(each, Cell) else Cell(each) for each in row] for row in rows]
     cells = [[Cell(printable(each.text), each.style) for each in row] for row in cells]
@@ -60,7 +60,7 @@ def format_table(columns: Sequence[Column], rows: Sequence[Row], width: int | No
 
 
 def _that_fit(columns: Sequence[Column], widths: list[int], width: int) -> list[int]:
-    """The columns that there is room for, the most important one in any case; their widths are cut as needed."""
+    """Choose the columns that fit, always including the most important one; cut their widths as needed."""
     by_importance = sorted(range(len(columns)), key=lambda at: (-columns[at].importance, at))
     shown = by_importance[:1]
     for at in by_importance[1:]:
@@ -73,7 +73,7 @@ def _that_fit(columns: Sequence[Column], widths: list[int], width: int) -> list[
 
 
 def _fit(columns: Sequence[Column], widths: list[int], shown: Sequence[int], width: int) -> bool:
-    """Cut the widest of those that may be cut, until all fit; whether they do."""
+    """Cut the widest columns that may be cut until all fit; return whether they do."""
     excess = sum(widths[at] for at in shown) + _GAP * (len(shown) - 1) - width
     if excess <= 0:
         return True
@@ -100,5 +100,5 @@ def _line(columns: Sequence[Column], row: Sequence[Cell], widths: Sequence[int],
 
 
 def cut(text: str, width: int | None) -> str:
-    """Text of at most so many cells; its end gives way."""
+    """Cut a text at its end to at most `width` cells."""
     return text if width is None or cell_len(text) <= width else set_cell_size(text, width - 1) + "…"

@@ -1,4 +1,4 @@
-"""Providers, pools and accounts become the tables of a screen, as wide as they get or as the screen is. Pure."""
+"""Formats providers, pools and accounts as tables, at the screen's width or unlimited. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PROVIDER_COLUMNS = (
 
 
 def providers_section(providers: Iterable[ProviderState], width: int | None) -> Section:
-    """A line for each provider."""
+    """Return one line per provider."""
     rows = [
         (
             Cell(f"{provider.name} (drained)", WARN) if provider.is_drained else provider.name,
@@ -54,7 +54,7 @@ _POOL_COLUMNS = (
 
 
 def pools_section(pools: Iterable[PoolState], width: int | None) -> Section:
-    """A line for each pool."""
+    """Return one line per pool."""
     rows = []
     for pool in pools:
         ok, failed = pool.registrations.get(_OK, 0), pool.registrations.get(_FAILED, 0)
@@ -91,16 +91,16 @@ _ACCOUNT_COLUMNS = (
 
 
 def accounts_section(rows: Iterable[AccountState], width: int | None) -> Section:
-    """A line for each account."""
+    """Return one line per account."""
     return Section(format_table(_ACCOUNT_COLUMNS, [_account_row(row) for row in rows], width))
 
 
 def account_section(account: AccountState, providers: Sequence[str], width: int | None) -> Section:
-    """All that is known of one account."""
+    """Return all facts about one account."""
     registration = _registration(account)
     since = ""
     if account.failing_s is not None:
-        since = f" for {duration(account.failing_s)}, tries again {next_try(account)}"
+        since = f" for {duration(account.failing_s)}, next try {next_try(account)}"
     facts = {
         "account": Cell(account.uri, "bold"),
         "alias": Cell(account.alias or "-"),
@@ -139,7 +139,7 @@ def _registration(account: AccountState) -> Cell:
 
 
 def next_try(account: AccountState) -> str:
-    """``in 42 s`` for an account that waits because it was refused."""
+    """Return when a refused account retries, such as ``in 42 s``; empty if it is not failing."""
     if account.next_try_s is not None:
         return f"in {duration(account.next_try_s)}"
     return "soon" if account.failing_s is not None else ""

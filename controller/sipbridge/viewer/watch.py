@@ -1,7 +1,7 @@
-"""A screen that stays: it asks again and again, and does what the keys say. I/O: the terminal.
+"""Refreshes the screen and handles keys until the operator quits. I/O: the terminal.
 
-What it costs is bounded on both sides: the pauses are fifty times as long as the daemon takes for an answer, or as the
-screen takes to be drawn, whichever takes longer.
+The load is bounded on both sides: each pause is at least fifty times as long as the daemon took to answer or the
+screen took to draw, whichever is longer.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from sipbridge.viewer.words import duration, printable
 Fetch = Callable[[AccountQuery], Snapshot]
 
 _PAUSE_FACTOR = 50.0
-"""2 % at most."""
+"""At most 2 % load."""
 _ORDERS = tuple(AccountOrder)
 _HELP = "q quit  / filter  s sort  f failed only  n next page  p previous page"
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What somebody wants to see.
+    """What the operator wants to see.
 
     Attributes:
-        typing: the filter that is being typed; None when none is.
-        is_over: whether he has seen enough.
+        typing: the filter being typed; None when none is being typed.
+        is_over: whether the operator has quit.
     """
 
     query: AccountQuery
@@ -44,11 +44,11 @@ class View:
 
 
 def next_view(view: View, key: Key | str, shown: int, matching: int) -> View:
-    """What a key makes of it.
+    """Return the view after a key.
 
     Args:
-        shown: accounts on the screen now.
-        matching: accounts that there are.
+        shown: the number of accounts on the screen.
+        matching: the number of accounts that match the query.
     """
     if view.typing is not None:
         return _type(view, view.typing, key)
@@ -93,12 +93,12 @@ def _type(view: View, typing: str, key: Key | str) -> View:
 
 
 class Watch:
-    """One look at the bridge that lasts.
+    """The live screen of ``sipbridge status --watch``.
 
     Args:
-        fetch: asks the daemon; raises `SipBridgeError` when it does not answer.
-        first: its first answer.
-        interval_s: between two looks, where that is longer than what they cost asks for.
+        fetch: queries the daemon; raises `SipBridgeError` when it does not answer.
+        first: the daemon's first answer.
+        interval_s: minimum pause between two refreshes.
     """
 
     def __init__(self, console: Console, fetch: Fetch, query: AccountQuery, first: Snapshot, interval_s: float) -> None:
@@ -112,7 +112,7 @@ class Watch:
         self._shown = 0
 
     def run(self) -> None:
-        """Watch until somebody types q, or Ctrl-C, or the terminal is gone."""
+        """Run until the operator types q or Ctrl-C, or the terminal closes."""
         with (
             keyboard() as keys,
             Live(console=self._console, screen=True, auto_refresh=False, vertical_overflow="crop") as live,
@@ -124,7 +124,7 @@ class Watch:
                 return
 
     def _follow(self, keys: Keyboard, live: Live) -> None:
-        """Show what is known, wait for a key or until it is time to look again, then look."""
+        """Draw the screen, wait for a key or the next refresh, then fetch."""
         began = time.monotonic()
         live.update(Group(*self._lines()), refresh=True)
         took_s = time.monotonic() - began
@@ -154,8 +154,8 @@ class Watch:
 
     def _footer(self) -> list[Text]:
         if self._view.typing is not None:
-            return [Text(f"show accounts with: {self._view.typing}▏", "bold", no_wrap=True)]
+            return [Text(f"filter accounts: {self._view.typing}▏", "bold", no_wrap=True)]
         if self._trouble:
             age = duration(time.monotonic() - self._seen_at)
-            return [Text(printable(f"{self._trouble}; this is {age} old"), BAD, no_wrap=True)]
+            return [Text(printable(f"{self._trouble}; data is {age} old"), BAD, no_wrap=True)]
         return [Text(_HELP, DIM, no_wrap=True)]

@@ -1,4 +1,4 @@
-"""Numbers, times and what strangers say become short texts that a terminal can show. Pure."""
+"""Formats numbers, durations and untrusted text for a terminal. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 
 
 def duration(seconds: float) -> str:
-    """``42 s``, ``3 min``, ``2 h 5 min``, ``12 d 3 h``: one or two units, as exact as somebody needs."""
+    """Format a duration with one or two units: ``42 s``, ``3 min``, ``2 h 5 min``, ``12 d 3 h``."""
     left = int(seconds)
     for at, (unit, size) in enumerate(_UNITS):
         if left >= size:
@@ -18,15 +18,15 @@ def duration(seconds: float) -> str:
 
 
 def number(value: int) -> str:
-    """``12,345``; ``-`` for nothing, which the eye passes over."""
+    """Format a count: ``12,345``; ``-`` for zero."""
     return f"{value:,}" if value else "-"
 
 
 def plural(count: int, what: str) -> str:
-    """``1 problem``, ``2 problems``."""
+    """Format a count with its noun: ``1 problem``, ``2 problems``."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def printable(text: str) -> str:
-    """Text that does nothing to a terminal: a registrar chooses its phrases, a caller his name."""
+    """Replace unprintable characters: registrars choose their phrases, and callers their names."""
     return text if text.isprintable() else "".join(each if each.isprintable() else "�" for each in text)

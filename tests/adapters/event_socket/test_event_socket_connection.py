@@ -143,7 +143,7 @@ def _never_answers_the_password(client: Client) -> None:
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        (_refuses, "refuses the Event Socket password"),
+        (_refuses, "rejected the Event Socket password"),
         (_is_rude, "refused by FreeSWITCH's access list"),
         (_is_no_event_socket, "not understood: a line without a colon"),
         (_closes, "closed by FreeSWITCH"),

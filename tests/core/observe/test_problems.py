@@ -135,7 +135,7 @@ DOWN, WARNING = Severity.DOWN, Severity.WARNING
             with_pool(source=SourceState("as the database has them", "", 7)),
             WARNING,
             Side.DATABASE,
-            "pool Pool: 7 rows are no accounts",
+            "pool Pool: 7 rows are not valid accounts",
         ),
         (with_pool(drained=2), WARNING, Side.OPERATOR, "pool Pool: 2 of 10 drained"),
         (

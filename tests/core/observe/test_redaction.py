@@ -60,7 +60,7 @@ def test_what_looks_like_a_secret_is_hidden(text: str, shown: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "127.0.0.1:8021 refuses the Event Socket password",
+        "127.0.0.1:8021 rejected the Event Socket password",
         "account sip:alice@example.org cannot register: 403 Forbidden",
         "see https://example.org/a:b and sip:a:b@c",
         "the secret of an account",

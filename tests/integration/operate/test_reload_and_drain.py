@@ -144,7 +144,7 @@ def test_a_bad_file_is_refused_and_a_good_one_taken_by_signal_as_well(start: Sta
         first, last = refused.stderr.splitlines()
         assert first.startswith(f"{bridge.providers_file}:")
         assert "error: " in first
-        assert last == "sipbridge: error: the file has errors; what was in use stays in use"
+        assert last == "sipbridge: error: the file has errors; the previous configuration stays in use"
         bridge.signal(signal.SIGHUP)
         wait_until("the signal is answered", lambda: bridge.log().count("the file has errors") == 2)
         assert bridge.log().count(f"reload: {first}") == 2

@@ -45,7 +45,7 @@ def test_a_file_with_errors_is_refused_and_all_stays(caplog: pytest.LogCaptureFi
     assert [record.getMessage() for record in caplog.records] == [
         f"reload: {ERROR}",
         f"reload: {WARNING}",
-        "reload: the file has errors; what was in use stays in use",
+        "reload: the file has errors; the previous configuration stays in use",
     ]
 
 

@@ -100,7 +100,7 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
                 raise
         if reply.is_error:
             self.lose("authentication refused")
-            raise SwitchLost(f"{self._where} refuses the Event Socket password")
+            raise SwitchLost(f"{self._where} rejected the Event Socket password")
 
     def post(self, command: str, on_reply: OnReply, *, body: str | None = None, timeout_s: float | None = None) -> None:
         """Send a command without waiting.

@@ -113,7 +113,7 @@ def _sources(snapshot: Snapshot) -> Iterator[Problem]:
             advice = "Calls go on with the accounts that are known; it is asked again and again."
             yield Problem(severity, Side.DATABASE, what, advice)
         elif source.skipped_rows:
-            what = f"pool {pool.name}: {source.skipped_rows:,} rows are no accounts"
+            what = f"pool {pool.name}: {source.skipped_rows:,} rows are not valid accounts"
             yield Problem(Severity.WARNING, Side.DATABASE, what, "`sipbridge check --connect` says which, and why.")
 
 

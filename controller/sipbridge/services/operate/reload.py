@@ -226,7 +226,7 @@ def _log_result(loaded: LoadResult, plan: ReloadPlan | None) -> None:
     for found in loaded.diagnostics:
         _log.log(logging.ERROR if found.is_error else logging.WARNING, "reload: %s", found)
     if plan is None:
-        _log.error("reload: the file has errors; what was in use stays in use")
+        _log.error("reload: the file has errors; the previous configuration stays in use")
     else:
         for line in format_plan(plan).splitlines():
             _log.info("reload: %s", line)
