@@ -60,9 +60,11 @@ CLEAR = account("Mellon", secretType="clrtxt")
 @pytest.mark.parametrize(
     ("an_account", "of_invite", "why"),
     [
-        pytest.param(account(HASH), {}, "a digest hash as secret", id="hash"),
-        pytest.param(CLEAR | {"secret": "Mel:lon"}, {}, "a password with which FreeSWITCH", id="password"),
-        pytest.param(CLEAR, {"enableAvpf": True}, "a provider of the pool asks for media", id="media"),
+        pytest.param(account(HASH), {}, "the secret is a digest hash", id="hash"),
+        pytest.param(
+            CLEAR | {"secret": "Mel:lon"}, {}, "FreeSWITCH cannot authenticate with the password", id="password"
+        ),
+        pytest.param(CLEAR, {"enableAvpf": True}, "a provider of the pool needs media", id="media"),
     ],
 )
 def test_an_edge_is_assumed_and_said_so(
@@ -107,10 +109,10 @@ def test_without_a_file_in_use_one_has_to_be_named() -> None:
 def test_media_of_an_invite_past_the_account_concerns_that_provider_alone(tmp_path: Path) -> None:
     file = providers_file(tmp_path, [CLEAR], enableAvpf=True, outboundProxy="sip:elsewhere.example")
 
-    assert "provider out: calls through the edge: the provider asks for media" in run("check", file).output
+    assert "provider out: calls through the edge: the provider needs media" in run("check", file).output
     told = json.loads(run("explain", file, *CALL, "--json").stdout)
     assert (told["path"], told["next_hop"]) == ("edge", "sip:elsewhere.example")
-    assert told["path_reason"].startswith("the provider asks for media")
+    assert told["path_reason"].startswith("the provider needs media")
 
 
 def test_what_goes_straight_to_the_provider_needs_no_assumption(tmp_path: Path) -> None:

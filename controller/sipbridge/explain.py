@@ -23,7 +23,7 @@ from sipbridge.core.providers.media import media_offer
 from sipbridge.core.providers.provider import SqlLoader
 from sipbridge.core.sip.call import CallRequest
 
-_OWN_MEDIA = "the provider asks for media that FreeSWITCH alone cannot offer"
+_OWN_MEDIA = "the provider needs media that FreeSWITCH alone cannot offer"
 _REGISTERED = Registration(RegistrationStatus.REGISTERED)
 
 

@@ -85,7 +85,7 @@ def loaded(case: str, folder: Path) -> tuple[BridgeConfig, list[str]]:
 
 def accounts_of(case: str, folder: Path, **edits: str) -> tuple[PoolPolicy, list[Account]]:
     config, warnings = loaded(case, folder)
-    assert warnings == [] or all("a From alone" in warning for warning in warnings)
+    assert warnings == [] or all("by From alone" in warning for warning in warnings)
     pool = config.pools["P"]
     if not isinstance(pool.loader, SqlLoader):
         return pool.policy, list(pool.loader)

@@ -36,11 +36,11 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     # What the schema says
     "missing field": (
         ('"outgoingInvite": { "to": "{incoming.requestUri}", ', '"outgoingInvite": ▲{ '),
-        ['error: missing here: "to"'],
+        ['error: missing: "to"'],
     ),
     "several missing fields": (
         ('{ "strategy": "FindInPool", "by": "alias", "source": "{to}" }', '▲{ "strategy": "FindInPool" }'),
-        ['error: missing here: "by" and "source"'],
+        ['error: missing: "by" and "source"'],
     ),
     "unknown field": (
         ('"maxCallsPerLine": 20', '"maxCallsPerLine": 20, ▲"registerThrottlingRateMs": 5'),
@@ -56,7 +56,7 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     ),
     "field of the other strategy": (
         ('"strategy": "Random"', '"strategy": "Random", ▲"by": "uri"'),
-        ['error: unknown field "by": there is only "strategy"'],
+        ['error: unknown field "by": known is "strategy"'],
     ),
     "unknown strategy": (
         ('"strategy": "FindInPool"', '"strategy": ▲"FindInPol"'),
@@ -69,7 +69,7 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     "pattern that takes for ever": (
         ('"pattern": "sip:\\\\+33.*"', '"pattern": ▲"sip:(?!\\\\+33)(a+)+"'),
         [
-            "warning: a caller can hold up the bridge with a number that this pattern takes minutes to refuse: write "
+            "warning: a caller can block the bridge with a number that takes this pattern minutes to reject: write "
             "it without look-ahead, look-behind and back-references"
         ],
     ),
@@ -79,11 +79,11 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     ),
     "number in quotation marks": (
         ('"maxCallsPerLine": 20', '"maxCallsPerLine": ▲"20"'),
-        ['error: "maxCallsPerLine" must be a whole number, not a text: leave the quotation marks out'],
+        ['error: "maxCallsPerLine" must be a whole number, not a string: leave the quotation marks out'],
     ),
     "text without quotation marks": (
         ('"name": "people"', '"name": ▲5'),
-        ['error: "name" must be a text, not a number: put it in quotation marks'],
+        ['error: "name" must be a string, not a number: put it in quotation marks'],
     ),
     "fraction": (
         ('"maxCallsPerLine": 20', '"maxCallsPerLine": ▲2.5'),
@@ -99,11 +99,11 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     ),
     "text instead of an object": (
         ('{ "strategy": "Always" }', '▲"Always"'),
-        ['error: "triggerCondition" must be an object {...}, not a text'],
+        ['error: "triggerCondition" must be an object {...}, not a string'],
     ),
     "account that is no object": (
         ('{ "uri": "sip:line2@example.org", "secretType": "clrtxt", "secret": "Mellon2" }', '▲"sip:line2@example.org"'),
-        ['skipped: item 2 of "loader" must be an object {...}, not a text'],
+        ['skipped: item 2 of "loader" must be an object {...}, not a string'],
     ),
     "later schema": (
         ('"schemaVersion": 2', '"schemaVersion": ▲3'),
@@ -127,15 +127,15 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     ),
     "connection without an equals sign": (
         ("\"db=users password='Mellon3'\"", "\"db=users password='Mellon3' ▲host\""),
-        ["error: keyword=value is expected here; a value with a space in it is put in single quotes"],
+        ["error: expected keyword=value here; put a value that contains a space in single quotes"],
     ),
     "quotation mark in a connection that is not closed": (
         ("\"db=users password='Mellon3'\"", '"db=\\u0075sers password=▲\'Mellon3"'),
-        ["error: the quotation mark that begins here is not closed"],
+        ["error: this quotation mark is not closed"],
     ),
     "secret that is a number": (
         ('"secret": "Mellon1"', '"secret": ▲271828'),
-        ['skipped: "secret" must be a text, not a number: put it in quotation marks'],
+        ['skipped: "secret" must be a string, not a number: put it in quotation marks'],
     ),
     # Names
     "unused pool": (
@@ -148,7 +148,7 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     ),
     "two providers of one name": (
         ('"name": "people"', '"name": ▲"numbers"'),
-        ['warning: another provider is named "numbers" too, on line 5'],
+        ['warning: another provider already has the name "numbers", on line 5'],
     ),
     "duplicate key": (
         ('"schemaVersion": 2', '"schemaVersion": 2, ▲"schemaVersion": 2'),
@@ -158,46 +158,46 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     "pattern that begins with +": (
         (r'"sip:\\+33.*"', '"▲+33.*"'),
         [
-            'error: "pattern" is no regular expression: nothing to repeat before "+"; a Request-URI begins '
+            'error: "pattern" is not a valid regular expression: nothing to repeat before "+"; a Request-URI begins '
             r'with "sip:", as in sip:\+33.*, which JSON writes as "sip:\\+33.*"'
         ],
     ),
     "pattern that repeats a repetition": (
         (r'"sip:\\+33.*"', r'"sip:\\+33*▲*"'),
         [
-            r'error: "pattern" is no regular expression: nothing to repeat before "*"; the character itself '
-            r"is written \\* in JSON"
+            r'error: "pattern" is not a valid regular expression: nothing to repeat before "*"; write the literal '
+            r"character as \\* in JSON"
         ],
     ),
     "pattern with an open parenthesis": (
         (r'"sip:\\+33.*"', r'"sip:\\+▲(33.*"'),
         [
-            r'error: "pattern" is no regular expression: "(" without its ")"; a parenthesis itself is '
-            r"written \\( in JSON"
+            r'error: "pattern" is not a valid regular expression: "(" without ")"; write a literal '
+            r"parenthesis as \\( in JSON"
         ],
     ),
     "pattern with a closing parenthesis": (
         (r'"sip:\\+33.*"', r'"sip:\\+33▲).*"'),
         [
-            r'error: "pattern" is no regular expression: ")" without its "("; a parenthesis itself is '
-            r"written \\) in JSON"
+            r'error: "pattern" is not a valid regular expression: ")" without "("; write a literal '
+            r"parenthesis as \\) in JSON"
         ],
     ),
     "pattern with an open bracket": (
         (r'"sip:\\+33.*"', r'"sip:▲[+33.*"'),
-        ['error: "pattern" is no regular expression: "[" without its "]"'],
+        ['error: "pattern" is not a valid regular expression: "[" without "]"'],
     ),
     "pattern with a collating element": (
         (r'"sip:\\+33.*"', r'"sip:[▲[.a.]].*"'),
         [
-            'error: "pattern" is no regular expression: "[." begins a collating element, which is not '
-            "supported: name the characters"
+            'error: "pattern" is not a valid regular expression: collating element "[." is not '
+            "supported: list the characters"
         ],
     ),
     "pattern with another fault": (
         (r'"sip:\\+33.*"', '▲"sip:[z-a]"'),
         [
-            'error: "pattern" is no regular expression: range values reversed, start char code is greater '
+            'error: "pattern" is not a valid regular expression: range values reversed, start char code is greater '
             "than end char code"
         ],
     ),
@@ -214,7 +214,7 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     ),
     "source of a pattern that is not the Request-URI": (
         ('"source": "{requestUri}"', '"source": ▲"{to}"'),
-        ['warning: ignored: a pattern is always held against the Request-URI; write "{requestUri}" to say so'],
+        ['warning: ignored: a pattern is always matched against the Request-URI; write "{requestUri}"'],
     ),
     # Templates
     "unknown variable": (
@@ -227,11 +227,11 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     ),
     "open brace": (
         ('"{incoming.to}"', '"sip:▲{incoming.to.user@x.example"'),
-        ['error: "{" without its "}": write variables as {name}'],
+        ['error: "{" without "}": write variables as {name}'],
     ),
     "closing brace": (
         ('"sip:{account.uri.user}@example.org"', '"sip:account.uri.user▲}@example.org"'),
-        ['error: "}" without its "{": write variables as {name}'],
+        ['error: "}" without "{": write variables as {name}'],
     ),
     "variable that resembles none": (
         ('"{to}"', '"{▲callId}"'),
@@ -242,7 +242,7 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     ),
     "source without a variable": (
         ('"{to}"', '▲"from"'),
-        ['warning: the same for every call: a part of the call is written in braces, as in "{from}"'],
+        ['warning: the same for every call: write a part of the call in braces, as in "{from}"'],
     ),
     "key that is no field": (
         ('"by": "alias"', '"by": ▲"user"'),
@@ -251,14 +251,14 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     "template that comes to no URI": (
         ('"{incoming.to}"', '▲"{incoming.to.user}@{account.uri.hostport}"'),
         [
-            'warning: comes to "callee@c.example", which is no SIP URI, because it does not begin with "sip:": '
+            'warning: results in "callee@c.example", which is not a SIP URI, because it does not begin with "sip:": '
             "every call will be declined"
         ],
     ),
     "template that quotes a display name again": (
         ('"{incoming.to}"', '▲"\\"{incoming.to.displayName}\\" <{incoming.to}>"'),
         [
-            'warning: comes to """Callee"" <sip:callee@a.example>", which is no SIP URI: '
+            'warning: results in """Callee"" <sip:callee@a.example>", which is not a SIP URI: '
             "every call with a display name will be declined"
         ],
     ),
@@ -270,7 +270,7 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     "half of the angle brackets": (
         ('"sip:proxy.example.org"', '▲"<sip:proxy.example.org"'),
         [
-            'error: "outboundProxy" is not a SIP URI: "<" and ">" go together, as in '
+            'error: "outboundProxy" is not a SIP URI: "<" and ">" belong together, as in '
             "<sip:proxy.example.org;transport=tcp>"
         ],
     ),
@@ -280,7 +280,7 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     ),
     "space in a URI": (
         ('"sip:line2@example.org"', '▲"sip:line 2@example.org"'),
-        ['skipped: "uri" is not a SIP URI: it must not hold spaces'],
+        ['skipped: "uri" is not a SIP URI: it must not contain spaces'],
     ),
     "empty URI": (
         ('"sip:line2@example.org"', '▲""'),
@@ -298,7 +298,7 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
         ('"name": "people"', '"name": "people", "outgoingNotify": ▲{ "outboundProxy": ▲"x y" }'),
         [
             "warning: has no effect yet: message-waiting indications are not passed on",
-            'error: "outboundProxy" is not a SIP URI: it must not hold spaces',
+            'error: "outboundProxy" is not a SIP URI: it must not contain spaces',
         ],
     ),
     # Accounts
@@ -308,7 +308,7 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     ),
     "hash on an account that registers": (
         ('"secretType": "clrtxt", "secret": "Mellon2"', '"secretType": ▲"sha-256", "secret": "Mellon2"'),
-        [f'skipped: "sha-256" does not do for an account that registers, as {HASH}'],
+        [f'skipped: "sha-256" cannot be used for an account that registers: {HASH}'],
     ),
     "no secretType on an account that registers": (
         ('"secretType": "clrtxt", "secret": "Mellon2"', '"secret": ▲"Mellon2"'),
@@ -323,19 +323,19 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
             '{ "uri": "sip:line2@example.org", "secretType": "clrtxt", "secret": "Mellon2" }',
             '▲{ "uri": "sip:line2@x.example" }',
         ),
-        ["warning: registers without a secret, which works only where the registrar asks for none"],
+        ["warning: no secret: registration works only if the registrar does not ask for one"],
     ),
     "colon in a secret": (
         ('"secret": "Mellon2"', '"secret": ▲"Mel:lon2"'),
-        ["skipped: FreeSWITCH cannot authenticate with a colon in a password: it is cut there"],
+        ["skipped: FreeSWITCH cannot authenticate with a colon in a password: it cuts the text there"],
     ),
     "colon in a userid": (
         ('"secret": "Mellon2"', '"secret": "Mellon2", "userid": ▲"a:b"'),
-        ['skipped: FreeSWITCH cannot authenticate with a colon in "userid": it is cut there'],
+        ['skipped: FreeSWITCH cannot authenticate with a colon in "userid": it cuts the text there'],
     ),
     "control character in a secret": (
         ('"secret": "Mellon2"', '"secret": ▲"Mel\\u0000lon2"'),
-        ["skipped: the secret has a control character in it, which FreeSWITCH cannot be told"],
+        ["skipped: the secret contains a control character, which cannot be passed to FreeSWITCH"],
     ),
     "secret that is too long": (
         ('"secret": "Mellon2"', f'"secret": ▲"{"x" * 230}"'),
@@ -347,14 +347,14 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     ),
     "no calls": (
         ('"maxCallsPerLine": 20', '"maxCallsPerLine": ▲0'),
-        ["warning: 0 means that these accounts never carry a call"],
+        ["warning: with 0, these accounts never carry a call"],
     ),
     # Media
     "SDES": (('"mediaEncryption": "none"', '"mediaEncryption": ▲"sdes"'), [f"warning: {TRUSTS_SDES_ANSWERS}"]),
     "AVPF with ZRTP": (
         ('"mediaEncryption": "none"', '"enableAvpf": true, "mediaEncryption": ▲"zrtp"'),
         [
-            "error: with ZRTP, media goes from caller to callee as it is, and AVPF cannot be added: leave enableAvpf"
+            "error: with ZRTP, media passes unchanged between both sides, so AVPF cannot be added: leave enableAvpf"
             " out or set it to false"
         ],
     ),
@@ -420,7 +420,7 @@ def test_all_at_once_in_the_order_of_the_file() -> None:
 def test_key_that_no_account_has() -> None:
     by_alias = '{ "strategy": "FindInPool", "by": ▲"alias", "source": "{to}" }'
     text, places = without_marks(edited(('{ "strategy": "Random" }', by_alias)))
-    assert said_about(text) == [f'p.json:{places[0]}: warning: finds nothing: no account of "lines" has this']
+    assert said_about(text) == [f'p.json:{places[0]}: warning: never finds an account: no account of "lines" has this']
     assert said_about(text.replace('"secret": "Mellon2"', '"secret": "Mellon2", "alias": "sip:a@b"')) == []
 
 
@@ -429,7 +429,7 @@ def test_a_from_that_anybody_can_write(source: str) -> None:
     always = ('{ "strategy": "Always" }', '▲{ "strategy": "Always" }')
     text, places = without_marks(edited(always, ('"source": "{to}"', f'"source": "{source}"')))
     (told,) = said_about(text)
-    assert told.startswith(f"p.json:{places[0]}: warning: a From alone decides here")
+    assert told.startswith(f"p.json:{places[0]}: warning: this provider selects accounts by From alone")
     # No call of a stranger gets further with a pattern, and none uses an account with a proxy of its own.
     pattern = r'{ "strategy": "MatchRegex", "pattern": "sip:.*@a\\.b", "source": "{requestUri}" }'
     assert said_about(text.replace('{ "strategy": "Always" }', pattern)) == []
@@ -463,7 +463,7 @@ def test_hash_without_registration_is_one_warning_for_the_pool() -> None:
         )
     )
     more = "(and 1 more account of the pool)"
-    assert said_about(text) == [f"p.json:{places[0]}: warning: of no use when a call is challenged {more}: {HASH}"]
+    assert said_about(text) == [f"p.json:{places[0]}: warning: cannot be used when a call is challenged {more}: {HASH}"]
 
 
 def test_sdes_through_the_edge_is_checked_there() -> None:
@@ -498,7 +498,7 @@ WITH_EDGE: dict[str, tuple[tuple[str, str], list[str]]] = {
     "long secret": (('"secret": "Mellon2"', f'"secret": "{"x" * 230}"'), []),
     "colon in a userid": (
         ('"secret": "Mellon2"', '"secret": "Mellon2", "userid": ▲"a:b"'),
-        ['skipped: FreeSWITCH cannot authenticate with a colon in "userid": it is cut there'],
+        ['skipped: FreeSWITCH cannot authenticate with a colon in "userid": it cuts the text there'],
     ),
     "SDES": CASES["SDES"],
     "AVPF": (('"mediaEncryption": "none"', '"enableAvpf": true'), []),

@@ -6,7 +6,7 @@ from config_examples import EXAMPLES
 
 from sipbridge.config.load import LoadResult, load_providers, parse_providers
 
-NO_BREAK_SPACE = "no-break space (U+00A0) between values, read as a space here; other JSON programs refuse it"
+NO_BREAK_SPACE = "no-break space (U+00A0) between values: treated as a space, but other JSON parsers reject it"
 BELIEVES_ANY_FROM = (
     "a From alone decides here, and whoever learns the contact of an account can call it with any From: add "
     '"side": "inside" here, so that only calls of your own proxy are taken'

@@ -35,7 +35,7 @@ GOOD = r"""[
   }
 ]
 """
-SAME_NAME = 'p.json:16:13: warning: another provider is named "provider" too, on line 3'
+SAME_NAME = 'p.json:16:13: warning: another provider already has the name "provider", on line 3'
 
 
 def test_becomes_version_2() -> None:
@@ -82,13 +82,13 @@ def test_becomes_version_2() -> None:
         pytest.param('"sip:.*"', '"sip:*▲*"', "nothing to repeat", id="pattern"),
         pytest.param('"<sip:proxy.example.org:5060;transport=udp>"', '▲"pro xy"', "not a SIP URI", id="proxy"),
         pytest.param('"sip:account2@example.org"', '▲"sip:account1@example.org"', "already an account", id="account"),
-        pytest.param('"password": "Mellon2"', '"password": ▲5', '"password" must be a text', id="wrong password"),
+        pytest.param('"password": "Mellon2"', '"password": ▲5', '"password" must be a string', id="wrong password"),
         pytest.param(
             '"password": "Mellon2"', '▲"secret": "Mellon2"', 'unknown field "secret"', id="field of version 2"
         ),
         pytest.param('"enableAvpf": false', '"enableAvpf": true', "only together with DTLS", id="media"),
         pytest.param('"maxCallsPerLine": 2', '"maxCallsPerLine": ▲0', "never carry a call", id="no calls"),
-        pytest.param('"pattern": "sip:4.*",', "", 'missing here: "pattern"', id="missing"),
+        pytest.param('"pattern": "sip:4.*",', "", 'missing: "pattern"', id="missing"),
         pytest.param(
             '"name": "provider",\n    "pattern": "sip:.*"', '"pattern": ▲"\\\\+3"', "matches no call", id="no name"
         ),

@@ -314,11 +314,11 @@ def test_bad_rows_are_skipped_counted_and_told_of_once(
     assert sum(batch.skipped for batch in batches) == 6
     assert [one.uri.user for batch in batches for one in batch.accounts] == ["alice", "dan"] * 2
     assert [record.message for record in caplog.records] == [
-        "pool people: a row is skipped: an account of 'x' has no username",
-        "pool people: a row is skipped: account 'b b' of 'jabiru.example.org': "
-        "username and hostport make a text that is not a SIP URI: it must not hold spaces",
-        "pool people: a row is skipped: account 'carol' of 'jabiru.example.org': "
-        "secret_type is none of ha1, md5, sha256, sha-256, clrtxt",
+        "pool people: skipped a row: an account of 'x' has no username",
+        "pool people: skipped a row: account 'b b' of 'jabiru.example.org': "
+        "username and hostport together are not a SIP URI: it must not contain spaces",
+        "pool people: skipped a row: account 'carol' of 'jabiru.example.org': "
+        "secret_type must be one of ha1, md5, sha256, sha-256, clrtxt",
     ]
 
 
@@ -381,9 +381,9 @@ def test_nothing_is_written(accounts: Database, source: Source) -> None:
         "DROP TABLE accounts",
         "CREATE TABLE more (x INTEGER)",
     ):
-        with pytest.raises(SourceError, match="the query tries to write, and the database is only ever read"):
+        with pytest.raises(SourceError, match="the query tries to write, but sipbridge only reads"):
             all_of(source(query))
-        with pytest.raises(SourceError, match="the query tries to write, and the database is only ever read"):
+        with pytest.raises(SourceError, match="the query tries to write, but sipbridge only reads"):
             source(ALL, f"{query} -- :identifier").load_one("alice")
 
     assert all_of(source()) == [account("alice")]
@@ -393,9 +393,9 @@ def test_what_returns_no_table_cannot_open_the_way_to_writing(accounts: Database
     opening = "SET SESSION TRANSACTION READ WRITE" if isinstance(accounts, Maria) else "PRAGMA query_only = OFF"
     asking = source(opening, f"{opening} -- :identifier")
 
-    with pytest.raises(SourceError, match=r"^updateQuery: returns no table$"):
+    with pytest.raises(SourceError, match=r"^updateQuery: does not return a table$"):
         asking.load_one("alice")
-    with pytest.raises(SourceError, match=r"^initQuery: returns no table$"):
+    with pytest.raises(SourceError, match=r"^initQuery: does not return a table$"):
         all_of(source(opening))
 
 

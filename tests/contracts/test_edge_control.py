@@ -159,7 +159,10 @@ def test_a_restart_is_seen_and_survived(edge: Kamailio, world: World) -> None:
 
 
 def test_an_edge_of_another_group(world: World) -> None:
-    with as_nobody(world.rpc_socket), pytest.raises(EdgeLost, match=r"may not write to .*: put it into its group"):
+    with (
+        as_nobody(world.rpc_socket),
+        pytest.raises(EdgeLost, match=r"no permission to write to .*: add sipbridge's user"),
+    ):
         Kamailio(world.rpc_socket).epoch()
 
 

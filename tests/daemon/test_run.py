@@ -140,7 +140,7 @@ def test_a_port_that_somebody_has_is_one_clear_message(tmp_path: Path) -> None:
         assert service.program.wait(60) == 1
     assert service.program.text() == (
         f"sipbridge: error: cannot listen for HTTP on 127.0.0.1:{port}: Address already in use; "
-        'set "host" and "port" in [http] of the settings, or port = 0 for none\n'
+        'set "host" and "port" in [http] of the settings, or port = 0 to disable HTTP\n'
     )
     service.close()
 

@@ -154,7 +154,7 @@ def test_a_row_of_another_account_than_the_message_names_changes_nothing(
     world.notify("alice", "b")
     world.sync.step()
     assert world.take_told() == []
-    assert "the row is of sip:bob@example.org" in caplog.text
+    assert "its row is of sip:bob@example.org" in caplog.text
 
 
 def test_a_bad_row_or_a_bad_name_changes_nothing_and_the_next_one_is_done(
@@ -165,14 +165,14 @@ def test_a_bad_row_or_a_bad_name_changes_nothing_and_the_next_one_is_done(
     world.notify("carol", "c")
     world.sync.step()
     assert world.take_told() == [("changed", "carol")]
-    assert "changes nothing" in caplog.text
+    assert "ignored the notification of alice" in caplog.text
 
     del world.source.rows["b"]
     world.source.bad_rows["b"] = RowError("no username")
     world.notify("bob", "b")
     world.sync.step()
     assert world.take_told() == []
-    assert "bob at example.org changes nothing: no username" in caplog.text
+    assert "ignored the notification of bob at example.org: no username" in caplog.text
     assert not world.sync.has_work
 
 

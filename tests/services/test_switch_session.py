@@ -177,7 +177,7 @@ def test_an_end_that_was_never_told_is_found_by_an_audit(services: Services, cap
     assert services.line("alice").calls == 1
     services.step(30.0)
     assert services.line("alice").calls == 0
-    assert "1 lines of calls that are gone" in caplog.text
+    assert "1 lines of ended calls" in caplog.text
 
 
 def test_a_call_that_was_just_ending_when_it_was_found_is_let_go_again(services: Services) -> None:

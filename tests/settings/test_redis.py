@@ -83,27 +83,34 @@ def test_sentinels() -> None:
         pytest.param({"sentinels": "a.example,"}, "SENTINELS", "must be addresses such as", id="comma at the end"),
         pytest.param({"sentinels": "a.example:99999"}, "SENTINELS", "must be addresses such as", id="no port"),
         pytest.param({"sentinels": "a.example b"}, "SENTINELS", "must be addresses such as", id="no comma"),
-        pytest.param({"sentinels": "a.example"}, "SENTINELS", 'with them, "url" must be', id="no service"),
+        pytest.param({"sentinels": "a.example"}, "SENTINELS", 'with Sentinels, "url" must be', id="no service"),
         pytest.param(
-            {"url": "redis://jabiru:6379", "sentinels": "a.example"}, "SENTINELS", "with them", id="service with port"
+            {"url": "redis://jabiru:6379", "sentinels": "a.example"},
+            "SENTINELS",
+            "with Sentinels",
+            id="service with port",
         ),
         pytest.param(
             {"url": "unix:///run/redis.sock", "sentinels": "a.example"},
             "SENTINELS",
-            "with them",
+            "with Sentinels",
             id="unix and sentinels",
         ),
         pytest.param(
             {"url": "redis://:a@b.example", "password": "a"},
             "URL",
-            "the password is in the URL and set",
+            "the password is set here and in the URL",
             id="passwords",
         ),
-        pytest.param({"url": "redis://b.example", "ca_file": "ca.pem"}, "CA_FILE", "is for TLS", id="no TLS"),
-        pytest.param({"url": "unix:///redis.sock", "cert_file": "a.pem"}, "CERT_FILE", "is for TLS", id="unix and TLS"),
-        pytest.param({"url": "rediss://b.example", "key_file": "a.pem"}, "KEY_FILE", "is the key of", id="key alone"),
+        pytest.param({"url": "redis://b.example", "ca_file": "ca.pem"}, "CA_FILE", "is only for TLS", id="no TLS"),
+        pytest.param(
+            {"url": "unix:///redis.sock", "cert_file": "a.pem"}, "CERT_FILE", "is only for TLS", id="unix and TLS"
+        ),
+        pytest.param(
+            {"url": "rediss://b.example", "key_file": "a.pem"}, "KEY_FILE", "needs a certificate", id="key alone"
+        ),
         pytest.param({"channel": ""}, "CHANNEL", "must be the name of a channel", id="no channel"),
-        pytest.param({"password": ""}, "PASSWORD", "must be a text without control", id="empty password"),
+        pytest.param({"password": ""}, "PASSWORD", "must be a non-empty string without control", id="empty password"),
         pytest.param({"backoff_min_s": "40"}, "BACKOFF_MIN_S", "must not be more than backoff_max_s", id="backoff"),
     ],
 )
@@ -138,7 +145,7 @@ class TestPasswordOfRedis:
         path = self.settings_file(tmp_path, f"[redis]\n{line}")
         path.chmod(0o644)
         (warning,) = load_settings(path, {}).warnings
-        assert str(warning).startswith(f"{path}:2:{column}: warning: everyone can read this password")
+        assert str(warning).startswith(f"{path}:2:{column}: warning: every user can read this password")
         assert "Mellon" not in str(warning)
 
     def test_url_without_a_password_is_no_secret(self, tmp_path: Path) -> None:

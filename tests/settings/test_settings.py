@@ -152,7 +152,7 @@ def test_every_reason_to_decline_has_a_status() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        pytest.param("\nprot = 1", '2:1: error: unknown setting "prot": there are only', id="unknown"),
+        pytest.param("\nprot = 1", '2:1: error: unknown setting "prot": known are', id="unknown"),
         pytest.param('provider_file = "x"', '1:1: error: unknown setting "provider_file": did you mean', id="misspelt"),
         pytest.param(
             "[sofia]\n  profile = 1", '2:3: error: unknown setting "profile" in [sofia]: did you', id="in a table"
@@ -183,7 +183,9 @@ def test_every_reason_to_decline_has_a_status() -> None:
         pytest.param("[logging]\nlevel = 10", '2:9: error: "level" must be one of debug, info', id="choice by number"),
         pytest.param("[sofia]\ninside_profile = 'a b'", "must be the name of a sofia profile", id="profile"),
         pytest.param(
-            '[event_socket]\npassword = "Mel\\nlon"', "must be a text without control characters", id="password"
+            '[event_socket]\npassword = "Mel\\nlon"',
+            "must be a non-empty string without control characters",
+            id="password",
         ),
         pytest.param("providers_file = 5", '1:18: error: "providers_file" must be the path of a file', id="path"),
         pytest.param(
@@ -195,7 +197,7 @@ def test_every_reason_to_decline_has_a_status() -> None:
             "[calls]\nenable_avpf = true", "2:15: error: FreeSWITCH offers AVPF only together with DTLS", id="media"
         ),
         pytest.param(
-            "[calls]\nmedia_encryption = 'zrtp'\nenable_avpf = true", "3:15: error: with ZRTP, media goes", id="zrtp"
+            "[calls]\nmedia_encryption = 'zrtp'\nenable_avpf = true", "3:15: error: with ZRTP, media passes", id="zrtp"
         ),
         pytest.param("[edge]\naddress = 'localhost:5090'", '2:11: error: "address" must be an IP', id="no address"),
         pytest.param("[edge]\naddress = '127.0.0.1'", "must be an IP address and a port", id="no port"),
@@ -304,14 +306,14 @@ class TestPassword:
         file = self.password_file(tmp_path, "Mellon", 0o644)
         path = write('[event_socket]\npassword_file = "password"')
         (warning,) = load_settings(path, {}).warnings
-        assert str(warning) == f"{path}:2:17: warning: everyone can read the password: chmod o-r {file}"
+        assert str(warning) == f"{path}:2:17: warning: every user can read the password: chmod o-r {file}"
 
     def test_settings_file_that_everyone_can_read(self, write: Write) -> None:
         path = write('[event_socket]\npassword = "Mellon"')
         path.chmod(0o644)
         (warning,) = load_settings(path, {}).warnings
         assert str(warning) == (
-            f"{path}:2:12: warning: everyone can read this password: chmod o-r {path}, or use password_file"
+            f"{path}:2:12: warning: every user can read this password: chmod o-r {path}, or use password_file"
         )
 
     @pytest.mark.parametrize("content", ["", "\n", "Mel\nlon", "Mel\0lon"])
@@ -319,8 +321,8 @@ class TestPassword:
         file = self.password_file(tmp_path, content, 0o600)
         (found,) = faults(None, {"SIPBRIDGE_EVENT_SOCKET__PASSWORD_FILE": str(file)})
         assert found == (
-            f"SIPBRIDGE_EVENT_SOCKET__PASSWORD_FILE: error: what {file} holds must be a text without control "
-            "characters, and not empty"
+            f"SIPBRIDGE_EVENT_SOCKET__PASSWORD_FILE: error: the content of {file} must be a non-empty string "
+            "without control characters"
         )
 
     def test_missing_file(self, tmp_path: Path) -> None:
@@ -330,7 +332,7 @@ class TestPassword:
     def test_both(self, write: Write, tmp_path: Path) -> None:
         self.password_file(tmp_path, "Mellon", 0o600)
         (found,) = faults(write('[event_socket]\npassword = "Mellon"\npassword_file = "password"'))
-        assert found == "sipbridge.toml:3:17: error: the password itself is set too: keep one of the two"
+        assert found == "sipbridge.toml:3:17: error: the password is set too: keep one of the two"
 
     def test_file_is_left_alone_by_who_needs_no_password(self, write: Write) -> None:
         path = write('[event_socket]\npassword_file = "not there"')

@@ -103,7 +103,7 @@ class Soak:
         try:
             wait_until("all accounts are right", lambda: not self._wrong_accounts(), timeout_s=_PATIENCE_S, poll_s=0.1)
         except TimeoutError as error:
-            raise TimeoutError(f"not as the database has them: {self._wrong_accounts()}") from error
+            raise TimeoutError(f"not up to date: {self._wrong_accounts()}") from error
 
     def _wrong_accounts(self, *, free_slots: int | None = None) -> dict[str, Any]:
         """The accounts that are too many, missing, not registered, or have other than so many lines free."""

@@ -35,9 +35,9 @@ sipbridge 0.1.0 · 2 problems · up 3 d 3 h · Redis OK
 FreeSWITCH 1.11.2 · connected for 2 h 13 min · lease held · up 12 d 3 h
 14 calls now, 2.3 a second · in 5 min: 690 bridged · 10 declined · 20 failed
 
-warn  accounts    pool Jabiru: 12 of 100,000 refused: 403 Forbidden
-                  Their secret is wrong, or the provider has locked them:
-                  compare it with what they have.
+warn  accounts    pool Jabiru: 12 of 100,000 rejected: 403 Forbidden
+                  The secret is wrong, or the provider has locked the account:
+                  ask the provider.
 warn  lines       provider "Flexisip -> Jabiru": 10 calls declined in 5 min:
                   lines-taken
 

@@ -52,7 +52,7 @@ def test_in_a_pipe_it_is_plain_text_and_nothing_is_cut(shown: Stage) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert ESCAPE not in done.stdout
     assert "…" not in done.stdout
-    assert "warn  accounts    pool JabiruAccountPool: 1 of 3 refused: 403 Forbidden\n" in done.stdout
+    assert "warn  accounts    pool JabiruAccountPool: 1 of 3 rejected: 403 Forbidden\n" in done.stdout
     assert 'warn  lines       provider "Flexisip -> Jabiru (Outbound)": 1 call declined in 5 min: lines-taken\n' in (
         done.stdout
     )

@@ -32,7 +32,7 @@ JABIRU = PoolState(
     lines_used=14,
     max_calls_per_line=20,
     last_failure=Failure("sip:bob@jabiru.example.org: 403 Forbidden", 180.0),
-    source=SourceState("as the database has them"),
+    source=SourceState("up to date"),
 )
 PSTN = PoolState("PSTN", "sip:pstn.example.net", True, 1, 1, {"OK": 1}, {}, 0, 3, 682)
 OUTBOUND = ProviderState(

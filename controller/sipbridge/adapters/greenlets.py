@@ -1,4 +1,4 @@
-"""The greenlets of the daemon as the `Scheduler` port. Runs native threads."""
+"""Implements the `Scheduler` port with greenlets and native threads."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Greenlets:
     """All greenlets share one native thread, the hub's."""
 
     def breathe(self) -> None:
-        """Yield to the hub for once around its loop, so that what has arrived is read as well."""
+        """Yield to the hub for one round of its loop, so that sockets are read too."""
         gevent.sleep(0.0001)
 
     def pause(self, seconds: float) -> None:
-        """Yield to the hub for so long."""
+        """Yield to the hub for some seconds."""
         gevent.sleep(seconds)
 
     def apart(self, work: Callable[[], _T]) -> _T:
-        """Work in a native thread of the hub's pool; the two take turns every few milliseconds."""
+        """Run work in a native thread of the hub's pool; the two threads take turns every few milliseconds."""
         result: _T = gevent.get_hub().threadpool.apply(work)
         return result

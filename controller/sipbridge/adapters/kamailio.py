@@ -1,4 +1,4 @@
-"""The edge's table of accounts, kept over the JSON-RPC of its Kamailio. Datagrams on a UNIX socket.
+"""Keeps the edge's table of accounts, over the JSON-RPC of its Kamailio. Datagrams on a UNIX socket.
 
 Source: Kamailio 5.6, modules jsonrpcs (transport 4) and htable.
 """
@@ -20,7 +20,7 @@ TABLE = "account"
 EPOCH_KEY = "sipbridge.epoch"
 
 _IN_FLIGHT = 8
-"""Linux keeps ten datagrams for a UNIX socket, unless told otherwise; Kamailio would wait for room for its answer."""
+"""By default Linux queues ten datagrams per UNIX socket; with more calls, Kamailio would block on its answers."""
 _LARGEST = 65_536
 _MOST_STRANGERS = 100
 _LONGEST_REASON = 200
@@ -28,7 +28,7 @@ _MISSING = frozenset({"Key name doesn't exist in htable.", "Key not found in hta
 
 
 class _Call(NamedTuple):
-    """A method and its parameters, which may hold secrets: they are in no error."""
+    """A method and its parameters. Parameters may hold secrets, so they never appear in errors."""
 
     method: str
     parameters: Sequence[str]
@@ -40,8 +40,8 @@ class Kamailio:
     Used by one greenlet at a time.
 
     Args:
-        path: of the socket; ``dgram_socket`` of jsonrpcs.
-        timeout_s: longest time for an answer. Short: one that has just been started may never see the first question.
+        path: the socket; ``dgram_socket`` of jsonrpcs.
+        timeout_s: longest time for an answer. Short, because a Kamailio that is still starting may miss the first call.
     """
 
     def __init__(self, path: Path, timeout_s: float = 1.0) -> None:
@@ -51,52 +51,52 @@ class Kamailio:
         self._last_id = 0
 
     def epoch(self) -> str | None:
-        """The value of the key that says whose table it is."""
+        """Read the table's epoch, which identifies the daemon that wrote the table."""
         (found,) = self._call([_Call("htable.get", (TABLE, EPOCH_KEY))])
         with _reading("htable.get"):
             return None if found is None else str(found["item"]["value"])
 
     def set_epoch(self, epoch: str) -> None:
-        """Set it."""
+        """Set the table's epoch."""
         self._call([_Call("htable.sets", (TABLE, EPOCH_KEY, epoch))])
 
     def put(self, entries: Iterable[tuple[GatewayName, str]]) -> None:
-        """``htable.sets`` for each."""
+        """Send ``htable.sets`` for each entry."""
         self._call([_Call("htable.sets", (TABLE, name, entry)) for name, entry in entries])
 
     def delete(self, names: Iterable[GatewayName]) -> None:
-        """``htable.delete`` for each; one that is not there is none the worse."""
+        """Send ``htable.delete`` for each name; a missing entry is not an error."""
         self._call([_Call("htable.delete", (TABLE, name)) for name in names])
 
     def count(self) -> int:
-        """How many accounts it has."""
+        """Return the number of accounts in the table."""
         (tables,) = self._call([_Call("htable.stats", ())])
         with _reading("htable.stats"):
             entries = next((table["all"] for table in tables if table["name"] == TABLE), 0)
             return max(0, int(entries) - 1)
 
     def clear(self) -> None:
-        """Forget all of them, and whose table it is."""
+        """Delete all accounts and the epoch."""
         self._call([_Call("htable.flush", (TABLE,))])
 
     def close(self) -> None:
-        """Give the socket up; the next call makes another."""
+        """Close the socket; the next call opens another."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
     def _call(self, calls: Sequence[_Call]) -> list[Any]:
-        """The results, in order; None for what says that there is no such key.
+        """Make all calls and return their results in order; None where Kamailio reports a missing key.
 
         Raises:
-            EdgeLost: no answer; some may have been carried out.
-            EdgeRefused: Kamailio does not do one of them; the others may have been carried out.
+            EdgeLost: no answer; some calls may have been carried out.
+            EdgeRefused: Kamailio rejected one call; the others may have been carried out.
         """
         try:
             with self._within_reach():
                 return self._exchange(calls)
         except EdgeRefused:
-            # Answers to the others may still come.
+            # Answers to the other calls may still arrive.
             self.close()
             raise
 
@@ -106,10 +106,12 @@ class Kamailio:
             yield
         except TimeoutError:
             self.close()
-            raise EdgeLost(f"Kamailio does not answer on {self._path} within {self._timeout_s:g} s") from None
+            raise EdgeLost(f"no answer from Kamailio on {self._path} within {self._timeout_s:g} s") from None
         except PermissionError:
             self.close()
-            raise EdgeLost(f"the user of sipbridge may not write to {self._path}: put it into its group") from None
+            raise EdgeLost(
+                f"no permission to write to {self._path}: add sipbridge's user to the socket's group"
+            ) from None
         except OSError as error:
             self.close()
             raise EdgeLost(f"no Kamailio listens on {self._path}: {error.strerror or error}") from None
@@ -132,17 +134,17 @@ class Kamailio:
                 waiting.remove(index)
                 results[index] = _result(calls[index].method, answer)
             else:
-                # An answer to a call that was given up is nobody's; whoever has many of those is no Kamailio.
+                # A late answer to an abandoned call is ignored; many of them mean that this is not Kamailio.
                 strangers += 1
                 if strangers > _MOST_STRANGERS:
-                    raise EdgeRefused("what listens on the RPC socket answers what nobody has asked")
+                    raise EdgeRefused("too many unexpected answers on the RPC socket: it may not be Kamailio's")
         return results
 
     def _connected(self) -> socket.socket:
         if self._socket is None:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             self._socket.settimeout(self._timeout_s)
-            # A name in the abstract namespace, where the answers go: there is no file to be left behind.
+            # Bind to a name in the abstract namespace for the answers, so that no file is left behind.
             self._socket.bind("")
             self._socket.connect(str(self._path))
         return self._socket
@@ -158,7 +160,7 @@ def _parse(answer: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         parsed = None
     if not isinstance(parsed, dict) or not isinstance(parsed.get("id"), int):
-        raise EdgeRefused("what listens on the RPC socket does not answer in JSON-RPC")
+        raise EdgeRefused("invalid answer on the RPC socket: not JSON-RPC")
     return parsed
 
 
@@ -169,13 +171,13 @@ def _result(method: str, answer: dict[str, Any]) -> Any:
     message = error.get("message") if isinstance(error, dict) else None
     if message in _MISSING:
         return None
-    raise EdgeRefused(f"Kamailio refuses {method}: {str(message or 'no reason given')[:_LONGEST_REASON]}")
+    raise EdgeRefused(f"Kamailio rejected {method}: {str(message or 'no reason given')[:_LONGEST_REASON]}")
 
 
 @contextlib.contextmanager
 def _reading(method: str) -> Iterator[None]:
-    """Take a result apart; one that is of another shape is as good as none."""
+    """Guard the decoding of a result; an unexpected shape becomes `EdgeRefused`."""
     try:
         yield
     except (LookupError, TypeError, ValueError, ArithmeticError):
-        raise EdgeRefused(f"what listens on the RPC socket answers {method} with something else") from None
+        raise EdgeRefused(f"unexpected answer to {method} on the RPC socket") from None

@@ -1,4 +1,4 @@
-"""Blocking work is done in a native thread, one thing after another, while greenlets wait for it cooperatively."""
+"""Runs blocking work in a native thread, one job after another, while greenlets wait cooperatively."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class _Failed:
 
 
 class Pending(Generic[_T]):
-    """Work that is being done."""
+    """A job in progress."""
 
     def __init__(self, result: AsyncResult[Any]) -> None:
         self._result = result
 
     def wait(self, timeout_s: float) -> _T:
-        """What came of it.
+        """Wait for the result.
 
         Raises:
-            TimeoutError: it is not done yet.
-            SipBridgeError: what the work has raised.
+            TimeoutError: the job is not done yet.
+            SipBridgeError: the job raised it.
         """
         try:
             outcome: Any = self._result.get(timeout=timeout_s)
@@ -47,20 +47,20 @@ class Pending(Generic[_T]):
 
 
 class NativeThread:
-    """A thread, which starts with its first work. What belongs to one thread, such as a connection, can live here."""
+    """A thread that starts with its first job. It can own what belongs to one thread, such as a connection."""
 
     def __init__(self) -> None:
         self._pool = ThreadPool(1)
 
     def start(self, work: Callable[[], _T]) -> Pending[_T]:
-        """Have something done; waits until what was started before is done."""
+        """Start a job; it runs after the jobs that were started before."""
         return Pending(self._pool.spawn(_outcome, work))
 
     def end(self, last: Callable[[], None]) -> gevent.Greenlet[..., object]:
-        """Have one last thing done and end the thread, when it gets to it; the greenlet is over then.
+        """Run a last job, then end the thread; the returned greenlet ends when the thread has ended.
 
-        Who is about to leave the program waits for that: Python's end ends native threads wherever they are, and one
-        that has greenlets of its own, as PyMySQL's sockets have, crashes the process with that.
+        Wait for it before the program exits: Python stops native threads wherever they are, and a thread with greenlets
+        of its own, as PyMySQL's sockets have, then crashes the process.
         """
         return gevent.spawn(self._end, last)
 
@@ -68,13 +68,13 @@ class NativeThread:
         thread = self._pool.spawn(threading.get_native_id).get()
         self._pool.spawn(last).wait()
         self._pool.kill()
-        # The pool knows no more than that it is about to end.
+        # The pool only knows that the thread is about to end.
         while Path(f"/proc/self/task/{thread}").exists():
             gevent.sleep(_POLL_S)
 
 
 def _outcome(work: Callable[[], _T]) -> _T | _Failed:
-    # What leaves a native thread as an exception is printed by gevent, whether anybody catches it or not.
+    # gevent prints every exception that leaves a native thread, even if it is caught later.
     try:
         return work()
     except SipBridgeError as error:

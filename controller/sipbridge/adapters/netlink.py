@@ -1,7 +1,7 @@
-"""The kernel's network becomes `HostNetwork` and `Route` values, and its changes calls of the listener. Netlink.
+"""Reads the host's network from the kernel as `HostNetwork` and `Route`, and watches it for changes. Netlink.
 
-pyroute2 is asyncio inside: what asks the kernel is short, and done in a native thread of the hub's pool. What waits for
-changes is a socket of gevent's that nobody has to understand: whatever it says, the kernel is asked how things are.
+pyroute2 is asyncio inside, so queries, which are short, run in a native thread of the hub's pool. Changes are awaited
+on a plain gevent socket whose messages are not parsed: after any message, the kernel is queried for the new state.
 """
 
 from __future__ import annotations
@@ -36,42 +36,42 @@ _RTN_UNICAST = 1
 _RTN_LOCAL = 2
 
 _PROBES = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
-"""Addresses for documentation (RFC 5737, RFC 3849): only the default route leads there."""
+"""Documentation addresses (RFC 5737, RFC 3849), which only the default route covers."""
 _RECEIVE_BYTES = 64 * 1024
 _RETRY_S = 60
 _PAUSE_S = 0.1
-"""Changes come in bursts: a link that goes down takes its routes and addresses with it."""
+"""Changes come in bursts: a link that goes down loses its routes and addresses too."""
 
 
 class NetworkUnknown(SipBridgeError):
-    """The kernel cannot be asked about its network, or refuses to say."""
+    """The kernel's network cannot be read."""
 
 
 def read_network() -> HostNetwork:
-    """How the host's network is now; waits cooperatively, for a few milliseconds.
+    """Return the host's network as it is now; waits cooperatively, for a few milliseconds.
 
     Raises:
-        NetworkUnknown: there is no netlink here.
+        NetworkUnknown: netlink is not available.
     """
     return _ask(_read)
 
 
 def route_to(address: str) -> Route | None:
-    """How packets to an IP address leave the host; None where they cannot.
+    """Return the route to an IP address; None if there is none.
 
     Raises:
-        NetworkUnknown: there is no netlink here.
+        NetworkUnknown: netlink is not available.
     """
     return _ask(lambda kernel: _route(kernel, address))
 
 
 def watch_network(listener: NetworkListener) -> None:
-    """Tell the listener how the network is, now and after every change; the body of a greenlet, which never ends."""
+    """Report the network to the listener, now and after every change; the body of a greenlet that never ends."""
     while True:
         try:
             _watch(listener)
         except NetworkUnknown as error:
-            _log.warning("%s; trying again in %d s", error, _RETRY_S)
+            _log.warning("%s; retrying in %d s", error, _RETRY_S)
         gevent.sleep(_RETRY_S)
 
 
@@ -79,7 +79,7 @@ def _watch(listener: NetworkListener) -> None:
     try:
         changes = gevent.socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
     except OSError as error:
-        raise NetworkUnknown(f"the network cannot be watched: {error.strerror}") from error
+        raise NetworkUnknown(f"cannot watch the network: {error.strerror}") from error
     with changes:
         changes.bind((0, _GROUPS))
         while True:
@@ -92,9 +92,9 @@ def _wait_for_change(changes: Any) -> None:
     try:
         changes.recv(_RECEIVE_BYTES)
     except OSError as error:
-        # More has changed than the socket could hold: all the same, something has.
+        # ENOBUFS: more changes than the socket could buffer, which is a change as well.
         if error.errno != errno.ENOBUFS:
-            raise NetworkUnknown(f"the network cannot be watched: {error.strerror}") from error
+            raise NetworkUnknown(f"cannot watch the network: {error.strerror}") from error
     changes.setblocking(False)
     try:
         while changes.recv(_RECEIVE_BYTES):
@@ -103,7 +103,7 @@ def _wait_for_change(changes: Any) -> None:
         pass
     except OSError as error:
         if error.errno != errno.ENOBUFS:
-            raise NetworkUnknown(f"the network cannot be watched: {error.strerror}") from error
+            raise NetworkUnknown(f"cannot watch the network: {error.strerror}") from error
     finally:
         changes.setblocking(True)
 
@@ -116,8 +116,8 @@ def _ask(question: Callable[[Any], _T]) -> _T:
 
 
 def _answer(question: Callable[[Any], _T]) -> _T | NetworkUnknown:
-    """Runs in a native thread: an error is returned, because gevent prints a raised one."""
-    # Not at the top: it takes a tenth of a second to import, which most commands need not wait for.
+    """Answer in a native thread; an error is returned, because gevent prints a raised one."""
+    # Imported here because it takes a tenth of a second, which most commands need not spend.
     from pyroute2 import IPRoute
     from pyroute2.netlink.exceptions import NetlinkError
 
@@ -125,7 +125,7 @@ def _answer(question: Callable[[Any], _T]) -> _T | NetworkUnknown:
         with IPRoute() as kernel:
             return question(kernel)
     except (NetlinkError, OSError) as error:
-        return NetworkUnknown(f"the kernel does not tell about its network: {error}")
+        return NetworkUnknown(f"cannot read the network from the kernel: {error}")
 
 
 def _read(kernel: Any) -> HostNetwork:
@@ -149,7 +149,7 @@ def _usable_addresses(kernel: Any, up: set[int]) -> Iterator[str]:
     for address in kernel.get_addr():
         flags = address.get("flags") or 0
         if address["index"] in up and not flags & _IFA_F_DADFAILED_OR_TENTATIVE:
-            # IFA_ADDRESS is the far side's on a point-to-point link; IFA_LOCAL is ours, and IPv4's only.
+            # On a point-to-point link IFA_ADDRESS is the far side; IFA_LOCAL is this host, but exists for IPv4 only.
             yield address.get("local") or address.get("address")
 
 

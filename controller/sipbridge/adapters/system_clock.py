@@ -1,4 +1,4 @@
-"""The time of this machine. I/O: the system clock."""
+"""Reads the system clock."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import time
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The clock of this host."""
 
     def monotonic(self) -> float:
-        """Seconds since the machine started."""
+        """Return seconds since the host started."""
         return time.monotonic()
 
     def wall(self) -> float:
-        """Seconds since 1970."""
+        """Return seconds since 1970."""
         return time.time()

@@ -19,7 +19,7 @@ from sipbridge.core.providers.edge import Edge
 from sipbridge.core.providers.provider import PoolPolicy, SqlLoader
 
 _DEFAULT_SECRET_TYPE = "ha1"  # noqa: S105 - not a secret
-_NO_SECRET = "registers without a secret, which works only where the registrar asks for none"  # noqa: S105 - a message
+_NO_SECRET = "no secret: registration works only if the registrar does not ask for one"  # noqa: S105 - a message
 
 
 def read_pools(root: Mapping[str, Any], edge_of: Callable[[str], Edge | None], report: Report) -> dict[str, PoolConfig]:
@@ -46,7 +46,7 @@ def _pool(name: str, value: Mapping[str, Any], path: Path, edge: Edge | None, re
         report.warning((*path, "mwiServerUri"), NO_MESSAGE_WAITING)
     max_calls = value.get("maxCallsPerLine")
     if max_calls == 0:
-        report.warning((*path, "maxCallsPerLine"), "0 means that these accounts never carry a call")
+        report.warning((*path, "maxCallsPerLine"), "with 0, these accounts never carry a call")
     required = value.get("registrationRequired")
     checks = AccountChecks(registers=bool(required), has_edge=edge is not None)
     loader = _loader(value.get("loader"), (*path, "loader"), checks, report)
@@ -95,7 +95,9 @@ def _check_connection(backend: str, connection: str, path: Path, report: Report)
         report.error((*path, "connection"), str(error), offset=error.offset)
     else:
         if ignored:
-            report.warning((*path, "connection"), f'ignored, as "{backend}" has no such thing: {", ".join(ignored)}')
+            report.warning(
+                (*path, "connection"), f'ignored, because "{backend}" does not support it: {", ".join(ignored)}'
+            )
 
 
 def _accounts(values: list[Any], path: Path, checks: AccountChecks, report: Report) -> tuple[Account, ...]:
@@ -126,7 +128,7 @@ def _accounts(values: list[Any], path: Path, checks: AccountChecks, report: Repo
         if account.mwi_server_uri is not None:
             with_mwi.append(index)
     if hashed:
-        message = f"of no use when a call is challenged{_and_others(hashed)}: {DIGEST_HASH}"
+        message = f"cannot be used when a call is challenged{_and_others(hashed)}: {DIGEST_HASH}"
         report.warning((*path, hashed[0], "secret"), message)
     if without_secret:
         report.warning((*path, without_secret[0]), _NO_SECRET + _and_others(without_secret))

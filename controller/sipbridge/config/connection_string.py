@@ -92,7 +92,7 @@ def driver_name(backend: str) -> str:
     except ImportError as error:
         raise BackendError(f'the driver of "{backend}" is not installed: {error}') from None
     if dialect.is_async:
-        raise BackendError(f'"{backend}" is an asynchronous driver, which cannot be used here')
+        raise BackendError(f'"{backend}" is an asynchronous driver, which is not supported')
     return name
 
 
@@ -131,16 +131,16 @@ def _parse_url(name: str, text: str) -> URL:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        message = f"not a URL such as {family}://user:password@host/database; @ : / and % in a password are escaped"
+        message = f"not a URL such as {family}://user:password@host/database; escape @ : / and % in a password"
         raise ConnectionStringError(f"{message}, as in p%40ss", 0) from None
     if _family(_DRIVER_NAMES.get(url.drivername, url.drivername)) != family:
-        raise ConnectionStringError(f'the URL of another database than "dbBackend" says, which is {family}', 0)
+        raise ConnectionStringError(f'the URL is for a different database than "dbBackend", which is {family}', 0)
     return url if "+" in url.drivername else url.set(drivername=name)
 
 
 def _check_path(path: str | None) -> None:
     if not path:
-        raise ConnectionStringError("names no file: write db=/path/of/the/file, or just the path", 0)
+        raise ConnectionStringError("no file name: write db=/path/to/file, or just the path", 0)
     if path.startswith((":memory:", "file:")):
         raise ConnectionStringError('write the path of a file, without "file:"', 0)
 
@@ -156,7 +156,7 @@ def _from_pairs(name: str, pairs: Iterable[Pair]) -> Connection:
         part = _URL_PARTS.get(pair.keyword)
         meaning = part or pair.keyword
         if meaning in said:
-            raise ConnectionStringError("this is said twice: leave one of the two out", pair.at)
+            raise ConnectionStringError("set twice: keep one of the two", pair.at)
         said.add(meaning)
         if pair.keyword in _IGNORED.get(family, ()):
             if part is None:
@@ -184,7 +184,7 @@ def _url(name: str, parts: Mapping[str, str], port: int | None, options: Mapping
 
 def _port(pair: Pair) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", pair.value) or not 0 < int(pair.value) < 65536:
-        raise ConnectionStringError("a port is a number from 1 to 65535", pair.value_at)
+        raise ConnectionStringError("the port must be a number from 1 to 65535", pair.value_at)
     return int(pair.value)
 
 

@@ -44,6 +44,6 @@ def _skip_hash(value: Mapping[str, Any], path: Path, report: Report) -> bool:
     if "secretType" not in value:
         report.skip((*path, "secret"), f'a secret without "secretType" is read as "ha1", but {DIGEST_HASH}')
     else:
-        message = f'"{value["secretType"]}" does not do for an account that registers, as {DIGEST_HASH}'
+        message = f'"{value["secretType"]}" cannot be used for an account that registers: {DIGEST_HASH}'
         report.skip((*path, "secretType"), message)
     return False

@@ -57,10 +57,10 @@ def parse_pairs(text: str) -> Iterator[Pair]:
     while at < len(text):
         keyword_end = _end(_KEYWORD, text, at)
         if keyword_end == at:
-            raise ConnectionStringError('a keyword such as host is missing before "="', at)
+            raise ConnectionStringError('missing keyword, such as host, before "="', at)
         equals = _EQUALS.match(text, keyword_end)
         if equals is None:
-            message = "keyword=value is expected here; a value with a space in it is put in single quotes"
+            message = "expected keyword=value here; put a value that contains a space in single quotes"
             raise ConnectionStringError(message, at)
         value, end = _value(text, equals.end())
         yield Pair(text[at:keyword_end], at, value, equals.end())
@@ -72,14 +72,14 @@ def _value(text: str, at: int) -> tuple[str, int]:
     if text.startswith("'", at):
         match = _QUOTED.match(text, at)
         if match is None:
-            raise ConnectionStringError("the quotation mark that begins here is not closed", at)
+            raise ConnectionStringError("this quotation mark is not closed", at)
         if _end(_SPACE, text, match.end()) == match.end() < len(text):
-            message = r"a space is missing after the closing quotation mark; one inside a value is written \'"
+            message = r"missing space after the closing quotation mark; write \' for a quotation mark inside a value"
             raise ConnectionStringError(message, match.end())
     else:
         match = _BARE.match(text, at)
         if match is None or match[2]:
-            raise ConnectionStringError("a backslash at the end stands for nothing: write two for one", len(text) - 1)
+            raise ConnectionStringError("nothing follows this backslash: write two for one", len(text) - 1)
     return _ESCAPE.sub(r"\1", match[1]), match.end()
 
 

@@ -108,7 +108,7 @@ def parse_providers(
 def _read(report: Report, defaults: MediaDefaults, edge: Edge | None, unknown_fields: Severity) -> BridgeConfig | None:
     source = report.source
     if source.first_no_break_space is not None:
-        message = "no-break space (U+00A0) between values, read as a space here; other JSON programs refuse it"
+        message = "no-break space (U+00A0) between values: treated as a space, but other JSON parsers reject it"
         report.add(Severity.WARNING, source.first_no_break_space, message)
     for index, message in source.mistakes + source.duplicates:
         report.add(Severity.ERROR, index, message)
@@ -149,7 +149,7 @@ def _warn_of_absent_keys(config: BridgeConfig, report: Report) -> None:
             continue
         by = provider.account_to_use.by
         if not any(by.render(NO_CALL, account) for account in loader):
-            message = f'finds nothing: no account of "{provider.account_pool}" has this'
+            message = f'never finds an account: no account of "{provider.account_pool}" has this'
             report.warning(("providers", index, "accountToUse", "by"), message)
 
 

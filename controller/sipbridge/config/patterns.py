@@ -113,7 +113,7 @@ def suggestion(pattern: str) -> str:
     r"""How to write what a pattern that does not begin with ``sip:``, such as ``+33.*``, seems to mean."""
     number = pattern.removeprefix("^")
     if number.startswith("sips:"):
-        return "FreeSWITCH tells a Request-URI of sips: as one of sip:, so write sip: here"
+        return "FreeSWITCH reports a sips: Request-URI as sip:, so write sip: here"
     if not number.startswith(("+", "\\+")) and not number[:1].isdigit():
         return 'a Request-URI begins with "sip:"'
     meant = "sip:" + ("\\" if number.startswith("+") else "") + number
@@ -132,7 +132,7 @@ def _rewrite_posix_classes(pattern: str) -> str:
         elif match[1]:
             part = _posix_class(match[1], at)
         elif part in ("[.", "[="):
-            raise PatternError(f'"{part}" begins a collating element, which is not supported: name the characters', at)
+            raise PatternError(f'collating element "{part}" is not supported: list the characters', at)
         else:
             in_brackets = part != "]"
         parts.append(part)
@@ -157,7 +157,7 @@ def _explained(pattern: str, reason: str) -> PatternError:
             case "bracket":
                 end = _end_of_brackets(pattern, at)
                 if end is None:
-                    return PatternError('"[" without its "]"', at)
+                    return PatternError('"[" without "]"', at)
                 at, has_atom = end, True
                 continue
             case "open":
@@ -165,7 +165,7 @@ def _explained(pattern: str, reason: str) -> PatternError:
                 has_atom = False
             case "close":
                 if not opened:
-                    return PatternError(r'")" without its "("; a parenthesis itself is written \\) in JSON', at)
+                    return PatternError(r'")" without "("; write a literal parenthesis as \\) in JSON', at)
                 opened.pop()
                 has_atom = True
             case "quantifier" | "lazy":
@@ -178,7 +178,7 @@ def _explained(pattern: str, reason: str) -> PatternError:
                 has_atom = True
         at = token.end()
     if opened:
-        return PatternError(r'"(" without its ")"; a parenthesis itself is written \\( in JSON', opened[-1])
+        return PatternError(r'"(" without ")"; write a literal parenthesis as \\( in JSON', opened[-1])
     return PatternError(reason[:1].lower() + reason[1:].rstrip("."), None)
 
 
@@ -196,4 +196,4 @@ def _nothing_to_repeat(pattern: str, offset: int) -> str:
     message = f'nothing to repeat before "{character}"'
     if offset == 0 and character == "+":
         return f"{message}; {suggestion(pattern)}"
-    return f"{message}; the character itself is written \\\\{character} in JSON"
+    return f"{message}; write the literal character as \\\\{character} in JSON"

@@ -76,7 +76,9 @@ def read_providers(
         value = value or {}
         name = value.get("name")
         if name in first_line:
-            report.warning((*path, "name"), f'another provider is named "{name}" too, on line {first_line[name]}')
+            report.warning(
+                (*path, "name"), f'another provider already has the name "{name}", on line {first_line[name]}'
+            )
         elif name is not None:
             first_line[name] = report.line_of((*path, "name"))
         pool = value.get("accountPool")
@@ -144,7 +146,7 @@ def _match_regex(value: Mapping[str, Any], path: Path, report: Report) -> MatchR
     if source is not None and source not in _REQUEST_URI_SOURCES:
         report.warning(
             (*path, "source"),
-            'ignored: a pattern is always held against the Request-URI; write "{requestUri}" to say so',
+            'ignored: a pattern is always matched against the Request-URI; write "{requestUri}"',
         )
     pattern = value.get("pattern")
     if pattern is None:
@@ -153,12 +155,12 @@ def _match_regex(value: Mapping[str, Any], path: Path, report: Report) -> MatchR
     try:
         compiled = compile_pattern(pattern)
     except PatternError as error:
-        report.error(path, f'"pattern" is no regular expression: {error}', offset=error.offset)
+        report.error(path, f'"pattern" is not a valid regular expression: {error}', offset=error.offset)
         return None
     if is_never_a_request_uri(pattern):
         report.warning(path, f"this pattern matches no call: {suggestion(pattern)}")
     if not compiled.is_quick:
-        message = "a caller can hold up the bridge with a number that this pattern takes minutes to refuse: write it"
+        message = "a caller can block the bridge with a number that takes this pattern minutes to reject: write it"
         report.warning(path, f"{message} without look-ahead, look-behind and back-references")
     return MatchRegex(pattern, compiled.matches)
 
@@ -190,9 +192,7 @@ def _by(value: Mapping[str, Any], path: Path, report: Report) -> Template | None
 def _source(value: Mapping[str, Any], path: Path, report: Report) -> Template | None:
     source = _template(value.get("source"), (*path, "source"), TemplateScope.SOURCE, report)
     if source and "{" not in source.text:
-        report.warning(
-            (*path, "source"), 'the same for every call: a part of the call is written in braces, as in "{from}"'
-        )
+        report.warning((*path, "source"), 'the same for every call: write a part of the call in braces, as in "{from}"')
     return source
 
 
@@ -235,7 +235,7 @@ def _address_template(text: str | None, path: Path, report: Report) -> Template 
             begins = "sip:" in rendered or "sips:" in rendered
             hint = "" if begins else ', because it does not begin with "sip:"'
             declined = "every call" if call is _SOME_CALLS[0] else "every call with a display name"
-            report.warning(path, f'comes to "{rendered}", which is no SIP URI{hint}: {declined} will be declined')
+            report.warning(path, f'results in "{rendered}", which is not a SIP URI{hint}: {declined} will be declined')
             break
     return template
 

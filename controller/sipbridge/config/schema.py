@@ -21,14 +21,14 @@ from sipbridge.config.text.source_text import Path
 
 _MOST_LISTED = 12
 _EXPECTED = {
-    "string": "a text",
+    "string": "a string",
     "boolean": "true or false",
     "integer": "a whole number",
     "array": "an array [...]",
     "object": "an object {...}",
 }
 _FOUND = {
-    str: "a text",
+    str: "a string",
     bool: "true or false",
     int: "a number",
     float: "a fraction",
@@ -157,7 +157,7 @@ def _report_error(path: Path, error: ValidationError, say: Callable[[Path, str],
     match error.validator:
         case "required":
             missing = [name for name in wanted if name not in instance]
-            say(path, f"missing here: {_listed(missing)}")
+            say(path, f"missing: {_listed(missing)}")
             return []
         case "type":
             say(path, _wrong_type(path, instance, [wanted] if isinstance(wanted, str) else wanted))
@@ -183,9 +183,9 @@ def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") ->
     if nearest:
         hint = f'did you mean "{by_folded[nearest[0]]}"?'
     elif by_folded:
-        hint = f"there {'is' if len(by_folded) == 1 else 'are'} only {_listed(by_folded.values())}"
+        hint = f"known {'is' if len(by_folded) == 1 else 'are'} {_listed(by_folded.values())}"
     else:
-        hint = "there is none"
+        hint = "none are defined"
     return f'unknown {kind} "{name}"{where}: {hint}'
 
 

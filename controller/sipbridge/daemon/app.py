@@ -161,7 +161,7 @@ class App:
             Exception: what made the daemon stop, where it stopped by itself.
             SwitchTaken: another controller has this FreeSWITCH.
         """
-        _log.info("stopping: new calls get 503, %d calls in progress go on", self.calls_in_progress)
+        _log.info("stopping: new calls get 503, %d calls in progress continue", self.calls_in_progress)
         self._stop_wanted.set()
         self._telemetry.stopping()
         self._parts.syncs.stop()
@@ -197,7 +197,7 @@ class App:
 
     def _on_stop_signal(self) -> None:
         if self._stop_wanted.is_set():
-            _log.info("told again to stop: waiting no longer")
+            _log.info("second stop signal: stopping now")
             self._hurry.set()
         self._stop_wanted.set()
 
@@ -207,11 +207,11 @@ class App:
         try:
             self._reload_file(dry_run=False)
         except SipBridgeError as error:
-            _log.error("nothing is reloaded: %s", error)
+            _log.error("reload failed, nothing changed: %s", error)
 
     def _reload_file(self, *, dry_run: bool) -> ReloadResult:
         if self._settings.providers_file is None:
-            raise CommandError("there is no providers file to read again")
+            raise CommandError("no providers file to reload")
         with without_collector(), nullcontext() if dry_run else self._telemetry.reloading():
             try:
                 return self._reload.reload(dry_run=dry_run)

@@ -159,7 +159,7 @@ def _follow(call: SimulatedCall, scenario: Scenario, results: _Results) -> None:
         results.right += 1
     else:
         arrived = call.invite.request_uri if call.invite else "nothing"
-        results.wrong.append(f"the caller got {call.responses}, the far side {arrived}")
+        results.wrong.append(f"the caller received {call.responses}, the far side {arrived}")
 
 
 def _wait(is_reached: Callable[[], bool], timeout_s: float) -> bool:
@@ -172,7 +172,7 @@ def _wait(is_reached: Callable[[], bool], timeout_s: float) -> bool:
 
 
 def _print_accounts(console: Console, info: dict[str, list[dict[str, Any]]]) -> None:
-    table = _table("Accounts, as `sipbridge info` tells them")
+    table = _table("Accounts, as shown by `sipbridge info`")
     table.add_column("account", no_wrap=True)
     table.add_column("free lines", justify="right")
     table.add_column("status", overflow="fold")
@@ -186,8 +186,8 @@ def _print_accounts(console: Console, info: dict[str, list[dict[str, Any]]]) -> 
 def _print_verdict(console: Console, results: dict[str, _Results], lines_free: bool) -> bool:
     placed = sum(result.placed for result in results.values())
     right = sum(result.right for result in results.values())
-    table = _table("What became of the calls", show_footer=True)
-    table.add_column("call", footer="all of them", no_wrap=True)
+    table = _table("Calls", show_footer=True)
+    table.add_column("call", footer="total", no_wrap=True)
     table.add_column("gets", justify="right")
     table.add_column("calls", justify="right", footer=str(placed))
     table.add_column("expected", justify="right", footer=str(right))
@@ -206,11 +206,11 @@ def _print_verdict(console: Console, results: dict[str, _Results], lines_free: b
         for what in result.wrong[:3]:
             console.print(Text(f"{name}: {what}", "red"))
     if right != placed:
-        console.print("[bold red]Not every call ended as it should.[/]")
+        console.print("[bold red]Not every call ended as expected.[/]")
     elif not lines_free:
-        console.print("[bold red]Every call ended as it should, but not every line was given back.[/]")
+        console.print("[bold red]Every call ended as expected, but not every line was released.[/]")
     else:
-        console.print("[bold green]Every call ended as it should, and every line was given back.[/]")
+        console.print("[bold green]Every call ended as expected, and every line was released.[/]")
     return right == placed and lines_free
 
 

@@ -88,7 +88,7 @@ SCENARIOS = (
         "sip:+33612345678@some.provider.example.com",
     ),
     Scenario(
-        "a digest hash, through the edge",
+        "digest hash, through the edge",
         10,
         _from_inside("dora", "yvonne"),
         200,

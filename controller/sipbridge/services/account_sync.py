@@ -35,8 +35,8 @@ class SourceStatus(Enum):
     """Where the accounts of a pool stand."""
 
     LOADING = "not loaded yet"
-    CURRENT = "as the database has them"
-    STALE = "as the database had them"
+    CURRENT = "up to date"
+    STALE = "may be out of date"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class AccountSync:
 
     @property
     def pending_notifications(self) -> int:
-        """Accounts that are still to be asked for."""
+        """Changed accounts still to be read from the database."""
         return len(self._pending)
 
     def step(self) -> None:
@@ -132,7 +132,7 @@ class AccountSync:
             self._remove(line)
         self.state = SyncState(SourceStatus.CURRENT, skipped)
         _log.info(
-            "pool %s: %d accounts from the database, %d rows skipped, %d accounts gone",
+            "pool %s: loaded %d accounts, skipped %d rows, removed %d accounts",
             self.pool.policy.name,
             len(seen),
             skipped,
@@ -148,7 +148,7 @@ class AccountSync:
                 id_ = account_id(self.pool.policy.name, account.uri)
                 if id_ in seen:
                     skipped += 1
-                    _log.warning("pool %s: a second row for %s, skipped", self.pool.policy.name, account.uri)
+                    _log.warning("pool %s: skipped a second row for %s", self.pool.policy.name, account.uri)
                 elif self._is_usable(account):
                     # The line's own text: a hundred thousand that are forgotten in the end would leave holes behind.
                     seen.add(self._put(id_, account).id)
@@ -162,7 +162,7 @@ class AccountSync:
         has_edge = policy.edge is not None
         fault = credential_fault(account, has_edge=has_edge) if policy.registration_required else None
         if fault is not None:
-            _log.warning("pool %s: account %s, skipped: %s", policy.name, account.uri, fault.message)
+            _log.warning("pool %s: skipped account %s: %s", policy.name, account.uri, fault.message)
         return fault is None
 
     def _load_named(self) -> None:
@@ -181,7 +181,7 @@ class AccountSync:
                 raise found
         except (RowError, UriError) as error:
             _log.error(
-                "pool %s: the notification of %s at %s changes nothing: %s",
+                "pool %s: ignored the notification of %s at %s: %s",
                 self.pool.policy.name,
                 notification.username,
                 notification.domain,
@@ -198,7 +198,7 @@ class AccountSync:
                 self._remove(line)
         elif account_id(self.pool.policy.name, account.uri) != id_:
             _log.error(
-                "pool %s: a notification of %s, but the row is of %s: nothing is changed",
+                "pool %s: ignored a notification of %s: its row is of %s",
                 self.pool.policy.name,
                 named,
                 account.uri,
@@ -226,7 +226,7 @@ class AccountSync:
         status = SourceStatus.STALE if loaded else SourceStatus.LOADING
         self._retry.failed(self._clock.monotonic())
         if self._retry.failures == 1:
-            _log.error("pool %s: its accounts stay as they are: %s", self.pool.policy.name, problem)
+            _log.error("pool %s: cannot load accounts, keeping the current ones: %s", self.pool.policy.name, problem)
         self.state = SyncState(status, self.state.skipped, problem)
 
     def _note_success(self) -> None:

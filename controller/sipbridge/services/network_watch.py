@@ -133,7 +133,7 @@ class NetworkWatch:
             return
         self._renewed = network
         count = self._register_again()
-        _log.warning("%s: the accounts of %d gateways of sofia profile %s register again", reason, count, profile)
+        _log.warning("%s: registering %d gateways of sofia profile %s again", reason, count, profile)
 
     def _why_again(self, bound: str, network: HostNetwork) -> str:
         """Why the far sides may no longer reach us as they did; empty when they do."""
@@ -143,7 +143,7 @@ class NetworkWatch:
             return f"{bound} is back"
         family = "inet6 " if ":" in bound else "inet "
         gained = sorted(network.default_routes - self._settled.default_routes)
-        return "; ".join(f"default route {route} is new" for route in gained if route.startswith(family))
+        return "; ".join(f"new default route {route}" for route in gained if route.startswith(family))
 
     def _was_lost(self, address: str, network: HostNetwork) -> bool:
         """Whether it is gone, or was at some moment since the network was settled."""
@@ -153,7 +153,7 @@ class NetworkWatch:
     def _bind(self, profile: str, gone: str, network: HostNetwork) -> _Outcome:
         """Restart a profile that is bound to an address of the past, if its configuration has another one now."""
         now = self._clock.monotonic()
-        restarts = _Outcome(False, f"sofia profile {profile} restarts: this host no longer has {gone}")
+        restarts = _Outcome(False, f"restarting sofia profile {profile}: this host no longer has {gone}")
         if now < self._restarting.get(profile, now):
             return restarts
         self._profiles.follow_host(network, gone)
@@ -161,8 +161,8 @@ class NetworkWatch:
         if configured is None or not network.has(configured):
             return _Outcome(
                 True,
-                f"sofia profile {profile} is bound to {gone}, which this host no longer has, and configured for "
-                f"{configured or 'what FreeSWITCH finds'}: it carries no calls until that is back",
+                f"sofia profile {profile} is bound to {gone}, which this host no longer has; its configured address is "
+                f"{configured or 'chosen by FreeSWITCH'}: no calls until the address is back",
             )
         self._profiles.restart(profile)
         self._restarting[profile] = now + _START_S

@@ -108,7 +108,7 @@ class SwitchSession:
         self._gateways.reconcile()
         found, gone = self._calls.reconcile()
         _log.info(
-            "FreeSWITCH is connected: %d calls in progress, %d of them found and %d gone since the last connection",
+            "FreeSWITCH connected: %d calls in progress, %d of them new and %d gone since the last connection",
             self._calls.calls_in_progress,
             found,
             gone,
@@ -201,13 +201,11 @@ class SwitchSession:
         try:
             found, gone = self._calls.reconcile()
         except SwitchLost as error:
-            _log.info("the audit of calls is left to the next connection: %s", error)
+            _log.info("call audit skipped until the next connection: %s", error)
             return False
         except CommandRefused as error:
-            _log.warning("the audit of calls is put off: %s", error)
+            _log.warning("call audit postponed: %s", error)
             return False
         if found or gone:
-            _log.warning(
-                "the audit of calls found %d that held no line, and %d lines of calls that are gone", found, gone
-            )
+            _log.warning("call audit corrected %d calls without a line and %d lines of ended calls", found, gone)
         return bool(found or gone) or self._calls.misses_some

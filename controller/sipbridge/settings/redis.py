@@ -122,15 +122,15 @@ class RedisSettings:
     def faults(self) -> Iterator[tuple[str, str]]:
         """What is wrong with the settings together: the name of one, and why."""
         if self.password and holds_password(self.url):
-            yield "url", "the password is in the URL and set as well: keep one of the two"
+            yield "url", "the password is set here and in the URL: keep one of the two"
         if self.sentinels and not re.fullmatch(rf"rediss?://{_USER_INFO}{_NAME}/?[0-9]*", self.url):
-            yield "sentinels", 'with them, "url" must be "redis://" or "rediss://" and the name of the service'
+            yield "sentinels", 'with Sentinels, "url" must be "redis://" or "rediss://" and the service name'
         if self.is_used and not self.uses_tls:
             for name in ("ca_file", "cert_file", "key_file"):
                 if getattr(self, name):
-                    yield name, 'is for TLS, and "url" does not begin with "rediss://"'
+                    yield name, 'is only for TLS, but "url" does not begin with "rediss://"'
         if self.key_file and not self.cert_file:
-            yield "key_file", 'is the key of a certificate: set "cert_file" too'
+            yield "key_file", 'needs a certificate: set "cert_file" too'
         if self.backoff_min_s > self.backoff_max_s:
             yield "backoff_min_s", f"must not be more than backoff_max_s, which is {self.backoff_max_s}"
 

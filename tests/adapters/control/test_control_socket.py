@@ -90,7 +90,7 @@ def test_nothing_is_left_when_it_stops(path: Path) -> None:
 
 
 def test_who_may_not_ask_is_told_so(path: Path) -> None:
-    with listening(path), as_nobody(path), pytest.raises(ControlError, match="for root and for members of its group"):
+    with listening(path), as_nobody(path), pytest.raises(ControlError, match="only root and members of the group"):
         ask(path, "info")
 
 
@@ -107,7 +107,7 @@ def test_the_socket_of_a_killed_daemon_is_replaced(path: Path) -> None:
 def test_a_second_daemon_does_not_start_and_leaves_the_first_alone(path: Path) -> None:
     with listening(path):
         second = ControlServer(path, {"info": lambda _: "second"})
-        with pytest.raises(ControlError, match="another sipbridge listens on"):
+        with pytest.raises(ControlError, match="another sipbridge already listens on"):
             second.start()
         second.stop()
         assert ask(path, "info") == {"providers": []}
@@ -116,7 +116,7 @@ def test_a_second_daemon_does_not_start_and_leaves_the_first_alone(path: Path) -
 def test_what_is_no_socket_is_left_alone(path: Path) -> None:
     path.write_text("precious")
     server = ControlServer(path, {})
-    with pytest.raises(ControlError, match="is no socket"):
+    with pytest.raises(ControlError, match="is not a socket"):
         server.start()
     server.stop()
     assert path.read_text() == "precious"
@@ -127,17 +127,17 @@ def test_a_path_that_does_not_do_is_an_error(tmp_path: Path, folder: str) -> Non
     parent = tmp_path / folder
     if folder != "none":
         parent.mkdir()
-    with pytest.raises(ControlError, match=r"cannot be made: .*(No such file|too long)"):
+    with pytest.raises(ControlError, match=r"cannot create .*(No such file|too long)"):
         ControlServer(parent / "control.sock", {}).start()
 
 
 @pytest.mark.parametrize(
     ("request_line", "error"),
     [
-        (b"\n", "the request is not JSON"),
-        (b"\xff\xfe\n", "the request is not JSON"),
-        (b"GET / HTTP/1.1\n", "the request is not JSON"),
-        (b"[" * 60_000 + b"\n", "the request is not JSON"),
+        (b"\n", "invalid request: not JSON"),
+        (b"\xff\xfe\n", "invalid request: not JSON"),
+        (b"GET / HTTP/1.1\n", "invalid request: not JSON"),
+        (b"[" * 60_000 + b"\n", "invalid request: not JSON"),
         (b"[]\n", "unknown command None; known are info"),
         (b"{}\n", "unknown command None; known are info"),
         (b'{"command": ["info"]}\n', "unknown command ['info']; known are info"),
@@ -153,7 +153,7 @@ def test_junk_is_answered_with_an_error(path: Path, request_line: bytes, error: 
 
 def test_a_line_without_an_end_takes_no_memory(path: Path) -> None:
     with listening(path):
-        assert exchange(path, b"x" * 200_000) == [{"error": "the request is not JSON"}]
+        assert exchange(path, b"x" * 200_000) == [{"error": "invalid request: not JSON"}]
 
 
 def test_a_client_that_goes_away_costs_nothing(path: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_client_that_says_nothing_is_not_waited_for_long(path: Path, monkeypat
 
 def test_a_handler_that_fails_is_told_and_logged(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with listening(path, info=lambda _: 1 / 0, version=lambda _: 1):
-        with pytest.raises(ControlError, match="info failed: see the log"):
+        with pytest.raises(ControlError, match="info failed; see the daemon's log"):
             ask(path, "info")
         assert ask(path, "version") == 1
     assert "ZeroDivisionError" in caplog.text
@@ -256,7 +256,9 @@ def open_path() -> Iterator[Path]:
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may become somebody else")
 def test_who_is_not_in_the_group_of_the_socket_is_refused(open_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with listening(open_path):
-        assert ask_as(open_path, NOBODY) == {"error": f"only the group of {open_path} may ask"}
+        assert ask_as(open_path, NOBODY) == {
+            "error": f"permission denied: only the group of {open_path} may send commands"
+        }
         assert f"uid {NOBODY}" in caplog.text
         assert ask_as(open_path, NOBODY, open_path.stat().st_gid) == {"result": {"providers": []}}
 
@@ -350,7 +352,7 @@ def test_followers_leave_room_for_others(path: Path, monkeypatch: pytest.MonkeyP
     with listening(path, follow=lambda _: counting(), info=lambda _: "x"):
         following = [ask_on(path, "follow") for _ in range(2)]
         assert [next(each) for each in following] == [0, 0]
-        with pytest.raises(ControlError, match="2 others follow already"):
+        with pytest.raises(ControlError, match="too many followers: 2"):
             next(ask_on(path, "follow"))
         assert ask(path, "info") == "x"
         following[0].close()
@@ -365,7 +367,7 @@ def test_an_answer_that_breaks_off_is_told_and_logged(path: Path, caplog: pytest
     with listening(path, follow=follow):
         news = ask_on(path, "follow")
         assert next(news) == 1.0
-        with pytest.raises(ControlError, match="it goes no further: see the log"):
+        with pytest.raises(ControlError, match="stream failed; see the daemon's log"):
             next(news)
     assert "ZeroDivisionError" in caplog.text
 
@@ -380,7 +382,7 @@ def test_a_daemon_that_goes_silent_is_not_followed_for_ever(path: Path, monkeypa
     with listening(path, follow=follow):
         news = ask_on(path, "follow")
         assert next(news) == 1
-        with pytest.raises(ControlError, match=r"nothing more on .* for 0.15 s"):
+        with pytest.raises(ControlError, match=r"no data from .* for 0.15 s"):
             next(news)
 
 

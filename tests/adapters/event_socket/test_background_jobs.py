@@ -30,7 +30,7 @@ def commands(request: pytest.FixtureRequest) -> Iterator[EventSocketConnection]:
 
 
 def test_one_whose_end_is_never_told_is_given_up_and_the_connection_with_it(commands: EventSocketConnection) -> None:
-    with pytest.raises(Unconfirmed, match=r"no end of status within 0\.05 s"):
+    with pytest.raises(Unconfirmed, match=r"status did not finish within 0\.05 s"):
         BackgroundJobs().run(commands, "status", 0.05)
     assert not commands.connected
 

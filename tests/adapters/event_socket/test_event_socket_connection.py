@@ -110,7 +110,7 @@ def test_stop_does_not_wait_long_for_a_peer_that_does_not_answer() -> None:
         connection.post("api a", outcomes.append)
         connection.stop()
         assert [type(each) for each in outcomes] == [Unconfirmed]
-        assert connection.wait_lost() == "closed by us"
+        assert connection.wait_lost() == "closed by sipbridge"
 
 
 def _refuses(client: Client) -> None:
@@ -145,7 +145,7 @@ def _never_answers_the_password(client: Client) -> None:
     [
         (_refuses, "rejected the Event Socket password"),
         (_is_rude, "refused by FreeSWITCH's access list"),
-        (_is_no_event_socket, "not understood: a line without a colon"),
+        (_is_no_event_socket, "protocol error: header line without a colon"),
         (_closes, "closed by FreeSWITCH"),
         (_closes_after_the_greeting, "closed by FreeSWITCH|reset by peer"),
         (hold, "no greeting from 127.0.0.1:[0-9]+ within 0.2 s"),
@@ -176,7 +176,7 @@ def test_one_that_was_stopped_does_not_connect_any_more() -> None:
     with serving(answering()) as server:
         connection = new_connection(server.port)
         connection.stop()
-        with pytest.raises(SwitchLost, match="closed by us"):
+        with pytest.raises(SwitchLost, match="closed by sipbridge"):
             connection.connect()
         assert not connection.connected
 
@@ -187,7 +187,7 @@ def test_stop_ends_a_connect_that_is_under_way() -> None:
         connecting = gevent.spawn(connection.connect)
         until(lambda: connection.connected)
         connection.stop()
-        with pytest.raises(SwitchLost, match="closed by us"):
+        with pytest.raises(SwitchLost, match="closed by sipbridge"):
             connecting.get()
 
 
@@ -244,7 +244,7 @@ def test_a_reply_of_the_wrong_kind_means_that_one_was_lost(command: str, answer:
     with serving(answering(lambda _: answer)) as server:
         connection = new_connection(server.port)
         connection.connect()
-        with pytest.raises(Unconfirmed, match="a reply that nobody asked for"):
+        with pytest.raises(Unconfirmed, match="unexpected reply"):
             connection.send(command)
         assert not connection.connected
 
@@ -425,7 +425,7 @@ def test_a_long_rest_is_not_counted_against_the_next_command() -> None:
 
 def test_a_connection_that_should_beat_and_does_not_is_lost() -> None:
     with connected(answering(), silence_timeout_s=0.2, command_timeout_s=0.2) as connection:
-        assert connection.wait_lost() == "no sign of life for 0.2 s"
+        assert connection.wait_lost() == "nothing received for 0.2 s"
 
 
 def test_heartbeats_keep_it() -> None:
@@ -442,11 +442,14 @@ def test_heartbeats_keep_it() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (reply("+OK"), "a reply that nobody asked for"),
-        (b"Content-Type: api/response\nContent-Length: -5\n\n", "not understood: Content-Length '-5'"),
-        (b"Content-Type: api/response\nContent-Length: " + b"9" * 5_000 + b"\n\n", "not understood: Content-Length"),
-        (b"\x00\xff garbage\n\n", "not understood: a line without a colon"),
-        (DISCONNECT, "FreeSWITCH disconnects"),
+        (reply("+OK"), "unexpected reply"),
+        (b"Content-Type: api/response\nContent-Length: -5\n\n", "protocol error: invalid Content-Length '-5'"),
+        (
+            b"Content-Type: api/response\nContent-Length: " + b"9" * 5_000 + b"\n\n",
+            "protocol error: invalid Content-Length",
+        ),
+        (b"\x00\xff garbage\n\n", "protocol error: header line without a colon"),
+        (DISCONNECT, "disconnected by FreeSWITCH"),
     ],
     ids=["unasked reply", "negative length", "huge length", "garbage", "disconnect"],
 )
@@ -560,7 +563,7 @@ def test_an_event_handler_that_raises_costs_no_other(caplog: pytest.LogCaptureFi
         until(lambda: len(seen) == 2)
         assert connection.connected
         connection.lose("the test is over")
-    assert "handling A of channel call-1 failed" in caplog.text
+    assert "handling A for channel call-1 failed" in caplog.text
 
 
 def test_a_flood_of_events_lets_others_run() -> None:

@@ -169,7 +169,7 @@ def test_a_shutdown_of_freeswitch_ends_the_link_at_once(
 ) -> None:
     assert switch
     fake.tell(event("SHUTDOWN"))
-    until(lambda: listener.told[1:] == ["down: FreeSWITCH shuts down", "up"])
+    until(lambda: listener.told[1:] == ["down: FreeSWITCH is shutting down", "up"])
 
 
 def test_events_that_arrive_while_the_listener_asks_are_told_meanwhile(
@@ -410,10 +410,10 @@ def test_no_lease_while_freeswitch_is_about_to_end(
     assert fake.commands.count("api fsctl resume inbound") == 1
     fake.answers["api fsctl shutdown_check"] = "false"
     switch.renew_lease()
-    until(lambda: "not to shut down any more" in caplog.text)
+    until(lambda: "shutdown cancelled" in caplog.text)
     switch.renew_lease()
     until(lambda: fake.commands.count("api fsctl resume inbound") == 2)
-    assert caplog.text.count("is to shut down when its calls are over") == 1
+    assert caplog.text.count("shutdown pending") == 1
 
 
 def test_the_lease_is_put_off_and_ended(switch: FreeSwitch, fake: FakeFreeSwitch) -> None:

@@ -108,7 +108,7 @@ def test_who_waits_in_another_greenlet_is_told_at_once() -> None:
         waiting = gevent.spawn(commands.send, "api slow")
         until(lambda: any("api slow" in client.commands for client in server.clients))
         events.lose("a test")
-        with pytest.raises(SwitchLost, match="the other connection is lost"):
+        with pytest.raises(SwitchLost, match="the other connection was lost"):
             waiting.get(timeout=1)
         until(lambda: user.told[:3] == ["up", "down: a test", "up"])
 

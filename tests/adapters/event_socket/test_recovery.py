@@ -89,7 +89,7 @@ def test_of_a_freeswitch_that_does_not_get_ready_nothing_is_taken_up(
     switch = JustStarted(*CALL, answers=missing)
     assert recover_calls(switch.api, ("inside", "providers")) == 0
     assert switch.told("sofia recover") == []
-    assert "no call is taken up" in caplog.text
+    assert "calls not recovered" in caplog.text
 
 
 def test_they_are_waited_for_until_they_are_shown() -> None:

@@ -116,7 +116,7 @@ def test_a_file_that_cannot_be_written_is_told_once(
     until(lambda: writer.written == 1)
     records.step()
     assert [record.getMessage() for record in caplog.records] == [
-        "call detail records cannot be written and wait: No such file or directory",
-        "call detail records are written again",
+        "cannot write call detail records (queued): No such file or directory",
+        "writing call detail records again",
     ]
     records.stop()

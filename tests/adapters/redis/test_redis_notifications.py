@@ -191,7 +191,7 @@ class TestWithRedis:
         redis_server.set_password("another")
         listener = listen(url=url(redis_server), password=PASSWORD)
         listener.wait_for("down")
-        assert listener.told() == [["down", f"127.0.0.1:{redis_server.port}: the password is refused"]]
+        assert listener.told() == [["down", f"127.0.0.1:{redis_server.port}: the password was rejected"]]
         redis_server.set_password(PASSWORD)
         listener.wait_for("down", "up")
         listener.stop()

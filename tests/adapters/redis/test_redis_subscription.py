@@ -112,9 +112,9 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("userinfo", "password", "why"),
         [
-            pytest.param("", "", "a password is asked for", id="no password"),
-            pytest.param("", "wrong", "the password is refused", id="wrong password"),
-            pytest.param("nobody@", PASSWORD, "the password is refused", id="unknown user"),
+            pytest.param("", "", "a password is required", id="no password"),
+            pytest.param("", "wrong", "the password was rejected", id="wrong password"),
+            pytest.param("nobody@", PASSWORD, "the password was rejected", id="unknown user"),
         ],
     )
     def test_password(self, redis_server: RedisServer, userinfo: str, password: str, why: str) -> None:
@@ -158,9 +158,9 @@ def replies(*texts: bytes) -> Callable[[socket.socket], None]:
         pytest.param(b"", "Connection closed by server", id="hangs up"),
         pytest.param(b"HTTP/1.1 400 Bad Request\r\n\r\n", "Protocol Error: b'HTTP/1.1 400 Bad Request'", id="HTTP"),
         pytest.param(b"*x\r\n", "invalid literal for int() with base 10: b'x'", id="no number"),
-        pytest.param(b"+OK\r\n", "not an answer of Redis: b'OK'", id="something else"),
-        pytest.param(b"*0\r\n", "not an answer of Redis: []", id="empty"),
-        pytest.param(b"*2\r\n$4\r\npong\r\n$0\r\n\r\n", "not an answer of Redis: [b'pong'", id="another reply"),
+        pytest.param(b"+OK\r\n", "not a Redis answer: b'OK'", id="something else"),
+        pytest.param(b"*0\r\n", "not a Redis answer: []", id="empty"),
+        pytest.param(b"*2\r\n$4\r\npong\r\n$0\r\n\r\n", "not a Redis answer: [b'pong'", id="another reply"),
         pytest.param(b"-LOADING Redis is loading the dataset in memory\r\n", "Redis is loading", id="loading"),
         pytest.param(b"-ERR max number of clients reached\r\n", "max number of clients reached", id="full"),
     ],
@@ -217,7 +217,7 @@ class TestSentinels:
 
     def test_they_do_not_know_it(self) -> None:
         with closing(Impostor(replies(b"*-1\r\n"))) as sentinel:
-            assert why_not(url="redis://Jabiru", sentinels=sentinel.address) == f"{sentinel.address}: it is unknown"
+            assert why_not(url="redis://Jabiru", sentinels=sentinel.address) == f"{sentinel.address}: unknown service"
 
     def test_the_one_they_name_is_gone(self) -> None:
         port = str(free_tcp_port()).encode()

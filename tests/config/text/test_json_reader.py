@@ -75,12 +75,10 @@ def test_places() -> None:
 @pytest.mark.parametrize(
     ("text", "messages"),
     [
-        pytest.param("▲", ["the file ends where a value is expected"], id="empty"),
-        pytest.param('{"a": ▲', ["the file ends where a value is expected"], id="ends before a value"),
+        pytest.param("▲", ["expected a value, found the end of the file"], id="empty"),
+        pytest.param('{"a": ▲', ["expected a value, found the end of the file"], id="ends before a value"),
         pytest.param('\n{"a": [1]▲', ['the file ends before the "{" of line 2 is closed'], id="ends in an object"),
-        pytest.param(
-            '["a",\n▲"b]\n', ["the string that begins here has no closing quotation mark on its line"], id="open string"
-        ),
+        pytest.param('["a",\n▲"b]\n', ["this string has no closing quotation mark on its line"], id="open string"),
         pytest.param("[1▲,]", ['remove this comma: nothing follows it before the "]"'], id="last comma in an array"),
         pytest.param(
             '{"a": 1▲, }', ['remove this comma: nothing follows it before the "}"'], id="last comma in an object"
@@ -88,39 +86,39 @@ def test_places() -> None:
         pytest.param(
             '{"a": 1\n ▲"b": 2}',
             [
-                'a quotation mark " where "," or "}" is expected: is a comma missing before it, '
-                "or a backslash before a quotation mark in a text?"
+                'expected "," or "}", found a quotation mark ": is a comma missing before it, '
+                "or a backslash before a quotation mark in a string?"
             ],
             id="no comma",
         ),
-        pytest.param('[\n{"a": 1▲]', ['"]" where "}" is expected, which closes what line 2 opens'], id="wrong bracket"),
-        pytest.param('{"a" ▲1}', ['text where the ":" after a name is expected'], id="no colon"),
-        pytest.param("{▲a: 1}", ["text where a name in double quotation marks is expected"], id="bare name"),
+        pytest.param('[\n{"a": 1▲]', ['expected "}" to close what line 2 opens, found "]"'], id="wrong bracket"),
+        pytest.param('{"a" ▲1}', ['expected ":" after a name, found text'], id="no colon"),
+        pytest.param("{▲a: 1}", ["expected a name in double quotation marks, found text"], id="bare name"),
         pytest.param(
-            "{▲'a': 1}", ["a quotation mark ' where a name in double quotation marks is expected"], id="single quotes"
+            "{▲'a': 1}", ["expected a name in double quotation marks, found a quotation mark '"], id="single quotes"
         ),
-        pytest.param("[▲“a”]", ["a quotation mark “ where a value is expected"], id="curly quotes"),
-        pytest.param("[▲\u200b1]", ["U+200B (zero width space) where a value is expected"], id="invisible character"),
-        pytest.param("[▲// x\n1]", ["a comment (JSON has none) where a value is expected"], id="comment"),
+        pytest.param("[▲“a”]", ["expected a value, found a quotation mark “"], id="curly quotes"),
+        pytest.param("[▲\u200b1]", ["expected a value, found U+200B (zero width space)"], id="invisible character"),
+        pytest.param("[▲// x\n1]", ["expected a value, found a comment (JSON has none)"], id="comment"),
         pytest.param(
             "[1] ▲2", ["text after the end of the value: a JSON file holds one object or array"], id="two values"
         ),
         pytest.param("[▲True]", ["write true instead of True"], id="python"),
         pytest.param("[▲no]", ["write false instead of no"], id="yaml"),
-        pytest.param("[▲word]", ["not a value: a text stands in double quotation marks"], id="bare word"),
+        pytest.param("[▲word]", ["not a value: put strings in double quotation marks"], id="bare word"),
         pytest.param(
             "[▲+33]",
-            ["not a number as JSON writes them, such as 20 or 0.5; a text stands in double quotation marks"],
+            ["not a number as JSON writes them, such as 20 or 0.5; put strings in double quotation marks"],
             id="number with a sign",
         ),
-        pytest.param("[▲" + "1" * 41 + "]", ["this number has 41 digits; no more than 40 are read"], id="long number"),
-        pytest.param("[" * MAX_DEPTH + "▲[", [f"nested more than {MAX_DEPTH} deep"], id="deep"),
+        pytest.param("[▲" + "1" * 41 + "]", ["this number has 41 digits; the limit is 40"], id="long number"),
+        pytest.param("[" * MAX_DEPTH + "▲[", [f"nested more than {MAX_DEPTH} levels deep"], id="deep"),
         pytest.param(
             r'["é▲\x", "▲\u12", "▲\ud800", "\ud83d\ude00"]',
             [
                 r"\x is not an escape that JSON knows: write \\x for a backslash and x, or x without the backslash",
                 r"\u needs four hexadecimal digits, as in \u00e9",
-                r"\ud800 is half a character: write both halves, or the character itself",
+                r"\ud800 is half of a surrogate pair: write both halves, or the character itself",
             ],
             id="all bad escapes",
         ),

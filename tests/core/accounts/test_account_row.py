@@ -127,38 +127,38 @@ def test_read(case: str) -> None:
 WRONG: dict[str, tuple[Row, str]] = {
     "no username": ({"username": ""}, "an account of 'jabiru.example.org' has no username"),
     "NULL for a username": ({"username": None, "hostport": None}, "an account of 'no domain' has no username"),
-    "no hostport": ({"hostport": ""}, "account 'alice' of 'no domain': has no hostport"),
+    "no hostport": ({"hostport": ""}, "account 'alice' of 'no domain': missing hostport"),
     "space in a username": (
         {"username": "al ice"},
         "account 'al ice' of 'jabiru.example.org': "
-        "username and hostport make a text that is not a SIP URI: it must not hold spaces",
+        "username and hostport together are not a SIP URI: it must not contain spaces",
     ),
     "password in a username": (
         {"username": "alice:Mellon"},
         "account 'alice' of 'jabiru.example.org': "
-        "username and hostport make no SIP URI: a colon would begin a password",
+        "username and hostport do not form a SIP URI: a colon would start a password",
     ),
     "host that is none": (
         {"hostport": "ja biru\n"},
-        r"account 'alice' of 'ja biru\n': username and hostport make a text that is not a SIP URI: "
-        "it must not hold spaces",
+        r"account 'alice' of 'ja biru\n': username and hostport together are not a SIP URI: "
+        "it must not contain spaces",
     ),
     "alias that is none": (
         {"alias_username": "a@b"},
-        "alias_username and alias_hostport make a text that is not a SIP URI such as",
+        "alias_username and alias_hostport together are not a SIP URI such as",
     ),
     "secret type that is none": (
         {"secret_type": "Mellon"},
-        "secret_type is none of ha1, md5, sha256, sha-256, clrtxt",
+        "secret_type must be one of ha1, md5, sha256, sha-256, clrtxt",
     ),
     "proxy that is none": ({"outbound_proxy": "proxy,example"}, "outbound_proxy is not a SIP URI"),
-    "registrar that is none": ({"registrar": "<sip:a"}, 'registrar is not a SIP URI: "<" and ">" go together'),
-    "protocol that is none": ({"protocol": "sctp"}, "protocol is none of udp, tcp, tls"),
-    "line feed in a secret": ({"secret": "Mellon\n"}, "secret has a control character in it"),
-    "NUL in a user id": ({"user_id": "a\0b"}, "user_id has a control character in it"),
+    "registrar that is none": ({"registrar": "<sip:a"}, 'registrar is not a SIP URI: "<" and ">" belong together'),
+    "protocol that is none": ({"protocol": "sctp"}, "protocol must be one of udp, tcp, tls"),
+    "line feed in a secret": ({"secret": "Mellon\n"}, "secret contains a control character"),
+    "NUL in a user id": ({"user_id": "a\0b"}, "user_id contains a control character"),
     "text that is no UTF-8": ({"secret": b"Mellon\xff"}, "secret is not UTF-8"),
-    "number that is no name": ({"username": 1.5}, "username is a float, not a text"),
-    "truth that is no name": ({"user_id": True}, "user_id is a bool, not a text"),
+    "number that is no name": ({"username": 1.5}, "username must be a string, not float"),
+    "truth that is no name": ({"user_id": True}, "user_id must be a string, not bool"),
 }
 
 

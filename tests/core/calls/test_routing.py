@@ -422,7 +422,7 @@ def test_what_goes_out_is_a_valid_address_or_declined(to: SipUri, request_uri: S
 def test_no_provider_takes_the_call() -> None:
     assert declined(FROM_STRANGER, jabiru()) == Decline(
         DeclineReason.NO_PROVIDER,
-        "no provider takes this call",
+        "no provider matches this call",
         None,
         None,
         (

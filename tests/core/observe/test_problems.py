@@ -66,13 +66,13 @@ DOWN, WARNING = Severity.DOWN, Severity.WARNING
             with_switch(has_lease=False),
             DOWN,
             Side.SWITCH,
-            "connected; its calls and gateways are being counted",
+            "connected; reading its calls and gateways",
         ),
         (
             replace(with_switch(has_lease=False), bridge=BridgeState("1", 1.0, takes_calls=False, is_drained=True)),
             DOWN,
             Side.OPERATOR,
-            "the bridge is drained: it takes no new calls",
+            "the bridge is drained: no new calls are accepted",
         ),
         (
             with_switch(version="1.11.1"),
@@ -87,43 +87,48 @@ DOWN, WARNING = Severity.DOWN, Severity.WARNING
             'provider "Provider": its calls are declined: FreeSWITCH is old',
         ),
         (with_switch(sessions=950), WARNING, Side.SWITCH, "950 of 1,000 sessions in use"),
-        (with_switch(idle_cpu_percent=4.0), WARNING, Side.SWITCH, "its machine is busy: 96 % CPU"),
+        (with_switch(idle_cpu_percent=4.0), WARNING, Side.SWITCH, "the host is busy: 96 % CPU"),
         (
             with_switch(lost_gateways=25_000, lost_mb=117.5, loses_much=True),
             WARNING,
             Side.SWITCH,
-            "holds some 118 MB for 25,000 gateways that are gone",
+            "leaked about 118 MB for 25,000 deleted gateways",
         ),
         (
             replace(WELL, bridge=replace(WELL.bridge, is_storm=True)),
             WARNING,
             Side.CALLERS,
-            "more calls a second than are let in: the excess gets 503",
+            "call rate above the limit: excess calls get 503",
         ),
-        (failing("403 Forbidden", 3), WARNING, Side.ACCOUNTS, "pool Pool: 3 of 10 refused: 403 Forbidden"),
+        (failing("403 Forbidden", 3), WARNING, Side.ACCOUNTS, "pool Pool: 3 of 10 rejected: 403 Forbidden"),
         (
             failing("904 Operation has no matching challenge"),
             WARNING,
             Side.ACCOUNTS,
-            "pool Pool: 1 of 10 refused: 904 Operation has no matching challenge",
+            "pool Pool: 1 of 10 rejected: 904 Operation has no matching challenge",
         ),
         (failing("404 Not Found"), WARNING, Side.ACCOUNTS, "pool Pool: 1 of 10 not accepted: 404 Not Found"),
-        (failing("no answer", 10), DOWN, Side.PROVIDER, "pool Pool: all 10 accounts without a registrar: no answer"),
-        (failing("503 Service Unavailable"), WARNING, Side.PROVIDER, "1 of 10 without a registrar"),
+        (
+            failing("no answer", 10),
+            DOWN,
+            Side.PROVIDER,
+            "pool Pool: all 10 accounts cannot reach the registrar: no answer",
+        ),
+        (failing("503 Service Unavailable"), WARNING, Side.PROVIDER, "1 of 10 cannot reach the registrar"),
         (failing("500 Oops"), WARNING, Side.PROVIDER, "pool Pool: 1 of 10 not served: 500 Oops"),
         (
             with_pool(accounts=1, lines_used=0, failures={"403 Forbidden": 1}),
             DOWN,
             Side.ACCOUNTS,
-            "pool Pool: its only account refused: 403 Forbidden",
+            "pool Pool: its only account rejected: 403 Forbidden",
         ),
         (with_pool(lines_used=20), DOWN, Side.LINES, "pool Pool: all lines are taken, 20 of 20"),
         (with_pool(lines_used=18), WARNING, Side.LINES, "pool Pool: nearly all lines are taken, 18 of 20"),
         (
-            with_pool(source=SourceState("as the database had them", "no route to host")),
+            with_pool(source=SourceState("may be out of date", "no route to host")),
             WARNING,
             Side.DATABASE,
-            "pool Pool: as the database had them: no route to host",
+            "pool Pool: may be out of date: no route to host",
         ),
         (
             with_pool(accounts=0, registrations={}, source=SourceState("not loaded yet", "no route to host")),
@@ -132,7 +137,7 @@ DOWN, WARNING = Severity.DOWN, Severity.WARNING
             "pool Pool: not loaded yet: no route to host",
         ),
         (
-            with_pool(source=SourceState("as the database has them", "", 7)),
+            with_pool(source=SourceState("up to date", "", 7)),
             WARNING,
             Side.DATABASE,
             "pool Pool: 7 rows are not valid accounts",
@@ -164,7 +169,7 @@ DOWN, WARNING = Severity.DOWN, Severity.WARNING
             with_calls(declined={"no-provider": 1_200}),
             WARNING,
             Side.CONFIGURATION,
-            "1,200 calls declined in 5 min: no provider takes them",
+            "1,200 calls declined in 5 min: no provider matches",
         ),
         (
             with_calls(bridged=20, failed={"NORMAL_TEMPORARY_FAILURE": 3, "USER_BUSY": 9}),
@@ -211,4 +216,4 @@ def test_the_worst_come_first_and_kinds_of_failures_are_told_apart() -> None:
     ]
     refused = find_problems(snapshot)[1]
     assert isinstance(refused, Problem)
-    assert "3 of 10 refused: 403 Forbidden" in refused.what
+    assert "3 of 10 rejected: 403 Forbidden" in refused.what

@@ -38,7 +38,7 @@ def test_enough_accounts_have_to_be_registered(
 
 def test_accounts_that_need_not_register_do_not_count() -> None:
     condition = registered_condition([pool(1, 2), pool(0, 10, required=False)], 50)
-    assert condition == Condition("registered", True, "1 of 2 accounts registered, 50 % are needed")
+    assert condition == Condition("registered", True, "1 of 2 accounts registered, 50 % required")
 
 
 def test_every_pool_has_to_be_loaded() -> None:

@@ -60,7 +60,7 @@ def test_what_is_unknown_is_passed_over_and_what_is_missing_has_its_default() ->
         ({"limit": "3"}, "limit must be a whole number, not '3'"),
         ({"limit": True}, "limit must be a whole number, not True"),
         ({"onlyFailed": 1}, "onlyFailed must be true or false, not 1"),
-        ({"match": None}, "match must be a text, not None"),
+        ({"match": None}, "match must be a string, not None"),
         ({"order": "size"}, "order must be one of 'need', 'calls', 'address', not 'size'"),
     ],
     ids=str,

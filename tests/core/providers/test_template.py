@@ -91,10 +91,10 @@ def test_fields_of_an_absent_alias_are_empty(field: str) -> None:
 @pytest.mark.parametrize(
     ("text", "scope", "offset", "message"),
     [
-        ("sip:{incoming.to", TemplateScope.INVITE, 4, '"{" without its "}"'),
-        ("sip:incoming.to}", TemplateScope.INVITE, 15, '"}" without its "{"'),
-        ("{{incoming.to}}", TemplateScope.INVITE, 0, '"{" without its "}"'),
-        ("{incoming.to}}", TemplateScope.INVITE, 13, '"}" without its "{"'),
+        ("sip:{incoming.to", TemplateScope.INVITE, 4, '"{" without "}"'),
+        ("sip:incoming.to}", TemplateScope.INVITE, 15, '"}" without "{"'),
+        ("{{incoming.to}}", TemplateScope.INVITE, 0, '"{" without "}"'),
+        ("{incoming.to}}", TemplateScope.INVITE, 13, '"}" without "{"'),
         ("a{}", TemplateScope.INVITE, 2, "unknown variable {}"),
         ("{incomming.to}", TemplateScope.INVITE, 1, "did you mean {incoming.to}?"),
         ("sip:{incoming.to.usr}@x", TemplateScope.INVITE, 5, "did you mean {incoming.to.user}?"),

@@ -123,7 +123,7 @@ def test_hashes_register(hashes_alone: Installation) -> None:
 
 def test_wrong_hash_fails_with_its_reason_and_backs_off(hashes_alone: Installation) -> None:
     hashes_alone.bridge.wait_for_status(uri_of("mallory"), "Registration failed: 403 Forbidden", PATIENCE_S)
-    assert "mallory@jabiru.example.org was refused and tries again in 1 min" in hashes_alone.bridge.log()
+    assert "mallory@jabiru.example.org was rejected; retrying in 1 min" in hashes_alone.bridge.log()
     _, final = hashes_alone.call_out("mallory")
     assert final.status == 488
 

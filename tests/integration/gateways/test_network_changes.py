@@ -119,10 +119,7 @@ def test_a_cable_is_pulled_and_plugged_in(link: Link, start: Start, transport: s
     began = time.monotonic()
     _wait_until_registered(domains, link.address)
     _log.info("registered again %.1f s after the cable was plugged in", time.monotonic() - began)
-    assert (
-        f"{link.address} is back: the accounts of 3 gateways of sofia profile providers register again"
-        in domains.bridge.log()
-    )
+    assert f"{link.address} is back: registering 3 gateways of sofia profile providers again" in domains.bridge.log()
     assert domains.call_out("bob").answer.status == 200
     call.hang_up()
     domains.bridge.wait_for_free_slots(ACCOUNTS[0], 20)
@@ -159,7 +156,7 @@ def test_the_address_changes(link: Link, start: Start, transport: str) -> None:
     first_s = time.monotonic() - began
     _wait_until_registered(domains, NEW_ADDRESS)
     _log.info("registered %.1f s to %.1f s after the address changed", first_s, time.monotonic() - began)
-    assert f"sofia profile providers restarts: this host no longer has {link.address}" in domains.bridge.log()
+    assert f"restarting sofia profile providers: this host no longer has {link.address}" in domains.bridge.log()
     call = domains.call_out()
     assert call.answer.status == 200
     call.hang_up()

@@ -174,13 +174,13 @@ def test_provider_account_and_bridge_are_drained_and_take_calls_again(start: Sta
 
         running = domains.call_out("alice")
         for wish, expected, said in (
-            (["--account", ALICE], (503, 200, 503), f"account {ALICE} takes no new calls; 1 call in progress\n"),
+            (["--account", ALICE], (503, 200, 503), f"account {ALICE} accepts no new calls; 1 call in progress\n"),
             (
                 ["--provider", OUTBOUND],
                 (503, 503, 200),
-                f'provider "{OUTBOUND}" takes no new calls; 1 call in progress',
+                f'provider "{OUTBOUND}" accepts no new calls; 1 call in progress',
             ),
-            ([], (503, 503, 503), "the bridge takes no new calls; 1 call in progress\n"),
+            ([], (503, 503, 503), "the bridge accepts no new calls; 1 call in progress\n"),
         ):
             done = bridge.command("drain", *wish)
             assert (done.returncode, done.stderr) == (0, "")
@@ -190,7 +190,7 @@ def test_provider_account_and_bridge_are_drained_and_take_calls_again(start: Sta
                 wait_until("the lease has ended", lambda: domains.freeswitch.lease() != "true")
             assert outcomes() == expected
             undone = bridge.command("drain", *wish, "--undo")
-            assert " takes new calls again; " in undone.stdout
+            assert " accepts new calls again; " in undone.stdout
             wait_until("the lease is there", lambda: domains.freeswitch.lease() == "true")
             assert outcomes() == (200, 200, 200)
         running.hang_up()
@@ -202,7 +202,7 @@ def test_what_cannot_be_drained_is_told(start: Start) -> None:
         for arguments, status, message in (
             (["--account", f"sip:alcie@{DOMAIN}"], 1, f'no account "sip:alcie@{DOMAIN}"; did you mean "{ALICE}"?'),
             (["--provider", "Jabiru"], 1, 'no provider "Jabiru"'),
-            (["--provider", "a", "--account", "b"], 2, "--provider and --account exclude each other"),
+            (["--provider", "a", "--account", "b"], 2, "--provider and --account cannot be used together"),
         ):
             refused = domains.bridge.command("drain", *arguments)
             assert (refused.returncode, refused.stdout) == (status, "")

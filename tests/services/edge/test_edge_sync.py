@@ -191,7 +191,7 @@ def test_a_restarted_edge_is_told_everything_within_two_seconds(world: World, ca
     world.edge.problem = DOWN
     for _ in range(40):
         world.step()
-    assert caplog.messages.count(f"the edge cannot be told its accounts: {DOWN}") == 1
+    assert caplog.messages.count(f"cannot update the edge: {DOWN}") == 1
     assert world.sync.state == EdgeState(str(DOWN), accounts=2, known=0)
 
     world.edge.problem = None
@@ -201,7 +201,7 @@ def test_a_restarted_edge_is_told_everything_within_two_seconds(world: World, ca
         waited += 0.25
     assert waited <= 2
     assert world.edge.filled_by == "ours"
-    assert "the edge was told of 2 accounts in 0.0 s" in caplog.messages
+    assert "edge received 2 accounts in 0.0 s" in caplog.messages
 
 
 def test_an_edge_that_is_restarted_unseen_between_two_looks_is_told_everything(world: World) -> None:
@@ -236,7 +236,7 @@ def test_a_restarted_daemon_tells_everything_and_leaves_nothing_else(
         world.step()
     assert world.known() == ["alice", "bob"]
     assert world.edge.filled_by == "of another life"
-    assert "the edge has 3 accounts instead of 2: it is told anew" in caplog.messages
+    assert "edge has 3 accounts instead of 2: sending all again" in caplog.messages
 
 
 def test_leftovers_are_not_looked_for_while_gateways_leave(world: World) -> None:
@@ -276,9 +276,9 @@ def test_at_shutdown_the_edge_forgets_whoever_has_unregistered(world: World) -> 
 
 
 def test_a_refusal_is_told_and_tried_again(world: World) -> None:
-    world.edge.problem = EdgeRefused("Kamailio refuses htable.get: No such htable")
+    world.edge.problem = EdgeRefused("Kamailio rejected htable.get: No such htable")
     world.step(1)
-    assert world.sync.state.problem == "Kamailio refuses htable.get: No such htable"
+    assert world.sync.state.problem == "Kamailio rejected htable.get: No such htable"
     world.edge.problem = None
     world.step(1)
     assert world.sync.state.problem == ""

@@ -86,7 +86,7 @@ def test_without_a_switch_only_the_states_are_missing(services: Services, pages:
     services.switch.fail("call_states", NotSent("FreeSWITCH is not connected"))
     page = pages.page(10)
     assert [call.state for call in page.calls] == [""]
-    assert page.problem == "FreeSWITCH does not tell how they are: FreeSWITCH is not connected"
+    assert page.problem == "states unknown, FreeSWITCH does not answer: FreeSWITCH is not connected"
 
 
 def test_others_run_while_many_are_looked_at_and_calls_may_end() -> None:

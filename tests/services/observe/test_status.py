@@ -94,7 +94,7 @@ def test_a_pool_tells_what_its_accounts_add_up_to(services: Services) -> None:
     assert (first.accounts, first.available, first.drained) == (2, 0, 1)
     assert (first.lines_used, first.lines) == (1, 4)
     assert first.last_failure == Failure("sip:alice@provider.example.net: 403 Forbidden", age_s=7.0)
-    assert first.source == SourceState("as the database had them", "no route to host", 2)
+    assert first.source == SourceState("may be out of date", "no route to host", 2)
     assert first.registrar == "sip:proxy.example.net"
     assert (second.registrations, second.last_failure, second.source) == ({"OK": 1}, None, None)
 

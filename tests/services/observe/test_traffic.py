@@ -43,7 +43,7 @@ def test_a_call_that_nobody_takes_counts_for_no_provider(services: Services) -> 
     assert services.traffic.total() == {None: nobody, "": nobody}
     failure = services.traffic.last_failure("")
     assert failure is not None
-    assert failure.what == "no-provider, no provider takes this call"
+    assert failure.what == "no-provider, no provider matches this call"
 
 
 def test_a_call_that_is_not_ours_does_not_count(services: Services) -> None:

@@ -37,13 +37,13 @@ def calls_that_are_bridged(services: Services) -> list[str]:
 def test_a_drained_account_declines_and_keeps_its_calls(services: Services, drain: Drain) -> None:
     services.park("call-1", "alice")
     drained = drain.account(ALICE)
-    assert str(drained) == f"account {ALICE} takes no new calls; 1 call in progress"
+    assert str(drained) == f"account {ALICE} accepts no new calls; 1 call in progress"
     assert calls_that_are_bridged(services) == ["bob", "carol"]
     assert services.declined()[0][1] == "draining"
     assert services.line("alice").calls == 1
     services.end("call-1")
     assert services.line("alice").calls == 0
-    assert str(drain.account(ALICE, undo=True)) == f"account {ALICE} takes new calls again; 0 calls in progress"
+    assert str(drain.account(ALICE, undo=True)) == f"account {ALICE} accepts new calls again; 0 calls in progress"
     assert calls_that_are_bridged(services) == ["alice", "bob", "carol"]
 
 
@@ -58,7 +58,7 @@ def test_a_drained_provider_declines(services: Services, drain: Drain) -> None:
     services.park("call-1", "alice")
     drained = drain.provider("through One")
     assert str(drained) == (
-        'provider "through One" takes no new calls; 1 call in progress with the accounts of its pool'
+        'provider "through One" accepts no new calls; 1 call in progress on the accounts of its pool'
     )
     assert calls_that_are_bridged(services) == ["carol"]
     assert services.line("alice").calls == 1
@@ -69,13 +69,13 @@ def test_a_drained_provider_declines(services: Services, drain: Drain) -> None:
 
 def test_a_drained_bridge_lets_the_switch_refuse_calls(services: Services, drain: Drain) -> None:
     services.park("call-1", "alice")
-    assert str(drain.bridge()) == "the bridge takes no new calls; 1 call in progress"
+    assert str(drain.bridge()) == "the bridge accepts no new calls; 1 call in progress"
     assert services.switch.log[-1] == "end_lease"
     services.step(60.0)
     assert services.switch.log.count("renew_lease") == services.switch.log[
         : services.switch.log.index("end_lease")
     ].count("renew_lease")
-    assert str(drain.bridge(undo=True)) == "the bridge takes new calls again; 1 call in progress"
+    assert str(drain.bridge(undo=True)) == "the bridge accepts new calls again; 1 call in progress"
     assert services.switch.log[-1] == "renew_lease"
 
 
@@ -89,9 +89,9 @@ def test_what_is_drained_twice_takes_calls_again_after_one_undo(services: Servic
 @pytest.mark.parametrize(
     ("provider", "message"),
     [
-        ("through one", 'there is no provider "through one"; did you mean "through One"?'),
-        ("Jabiru", 'there is no provider "Jabiru"'),
-        ("", 'there is no provider ""'),
+        ("through one", 'unknown provider "through one"; did you mean "through One"?'),
+        ("Jabiru", 'unknown provider "Jabiru"'),
+        ("", 'unknown provider ""'),
     ],
 )
 def test_a_provider_that_is_not_there(services: Services, drain: Drain, provider: str, message: str) -> None:
@@ -114,7 +114,7 @@ def test_a_provider_that_is_not_there(services: Services, drain: Drain, provider
 def test_an_account_that_is_not_there(services: Services, drain: Drain, uri: str, message: str) -> None:
     with pytest.raises(NotKnown) as refusal:
         drain.account(uri)
-    assert str(refusal.value) == f'there is no account "{uri}"{message}'
+    assert str(refusal.value) == f'unknown account "{uri}"{message}'
     assert not any(line.is_drained for each in services.pools.values() for line in each)
 
 
@@ -128,10 +128,10 @@ def no_reload(*, dry_run: bool) -> ReloadResult:
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        ({}, "the bridge takes no new calls"),
-        ({"undo": True}, "the bridge takes new calls again"),
-        ({"provider": "through One"}, 'provider "through One" takes no new calls'),
-        ({"account": ALICE, "undo": True}, f"account {ALICE} takes new calls again"),
+        ({}, "the bridge accepts no new calls"),
+        ({"undo": True}, "the bridge accepts new calls again"),
+        ({"provider": "through One"}, 'provider "through One" accepts no new calls'),
+        ({"account": ALICE, "undo": True}, f"account {ALICE} accepts new calls again"),
     ],
 )
 def test_the_command(drain: Drain, arguments: dict[str, object], what: str) -> None:
@@ -141,9 +141,9 @@ def test_the_command(drain: Drain, arguments: dict[str, object], what: str) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"provider": "a", "account": "b"}, "a provider or an account can be drained, not both at once"),
+        ({"provider": "a", "account": "b"}, "drain a provider or an account, not both at once"),
         ({"acount": "b"}, "unknown argument 'acount'; known are provider, account, undo"),
-        ({"provider": 1}, "provider must be a text"),
+        ({"provider": 1}, "provider must be a string"),
         ({"undo": "yes"}, "undo must be true or false"),
     ],
 )

@@ -1,10 +1,10 @@
-"""Commands of the operator reach the daemon, and answers come back, as lines of JSON on a UNIX socket.
+"""Carries operators' commands to the daemon and answers back, as lines of JSON on a UNIX socket.
 
-A request is ``{"command": "reload", "dry_run": true}``, its other members being the arguments of the command; an answer
-is ``{"result": …}`` or ``{"error": "…"}``. A command that goes on answers until the client goes away, a line each.
+A request is ``{"command": "reload", "dry_run": true}``; the members besides ``command`` are its arguments. An answer is
+``{"result": …}`` or ``{"error": "…"}``. A streaming command sends one answer per line until the client disconnects.
 
-Root, our own user and the group of the socket may ask. The mode of the file says so already; the kernel is asked who it
-is as well, should somebody have opened the file wider.
+Root, the daemon's own user and the group of the socket may send commands. The file mode enforces this; the peer's
+credentials are checked too, in case somebody has widened the mode.
 """
 
 from __future__ import annotations
@@ -31,29 +31,28 @@ _log = logging.getLogger(__name__)
 _MAX_REQUEST_BYTES = 64 * 1024
 _MAX_CLIENTS = 32
 _MAX_STREAMS = 16
-"""Clients whose answers go on: they leave room for those who have something to say."""
+"""Maximum number of streaming clients; the others stay free for single commands."""
 _CLIENT_TIMEOUT_S = 10.0
-"""Longest time for a client to send a line, or to take one. A command itself may take longer."""
+"""Longest time for a client to send or to read a line. A command itself may take longer."""
 
 _HEARTBEAT_S = 5.0
-"""An answer that goes on says at least so often that it does: how else would it be known that nobody reads it?"""
+"""A stream sends at least one line per interval, because only a failed write shows that the client is gone."""
 
 Handler = Callable[[Mapping[str, Any]], Any]
-"""Takes the arguments of a command, as they were sent; returns its result, as JSON-able values. What it raises as
-`SipBridgeError` is told to whoever asked. An iterator is a result that goes on: its values are told; None is
-none."""
+"""Takes the arguments of a command as sent; returns its result as JSON-able values. A `SipBridgeError` is
+sent to the client as an error. An iterator is a streaming result: each value is sent, except None."""
 
 
 class ControlError(SipBridgeError):
-    """The daemon did not do what it was asked; the message says why."""
+    """The daemon did not carry out a command; the message says why."""
 
 
 class ControlServer:
-    """Answers the command line.
+    """Serves the command line.
 
     Args:
-        handlers: by the name of the command.
-        logged: the commands that are written to the log, with who gave them: those that change something.
+        handlers: by command name.
+        logged: the commands that change something; they are logged together with the client's identity.
     """
 
     def __init__(
@@ -68,23 +67,23 @@ class ControlServer:
         self._streams = 0
 
     def start(self) -> None:
-        """Listen.
+        """Start listening.
 
         Raises:
-            ControlError: the path is in use by another daemon or by something that is no socket, or its folder does not
-                exist or is not ours to write in.
+            ControlError: the path is used by another daemon or by something that is not a socket, or its folder does
+                not exist or is not writable.
         """
         _remove_stale(self._path)
-        # Between bind and chmod nobody but us may connect.
+        # Between bind and chmod, only the daemon's own user may connect.
         previous = os.umask(0o177)
         listener = _unix_socket()
         try:
             listener.bind(str(self._path))
         except OSError as error:
             listener.close()
-            problem = f"{self._path} cannot be made: {error.strerror or error}"
+            problem = f"cannot create {self._path}: {error.strerror or error}"
             raise ControlError(
-                f"{problem}; its folder has to be there, and ours to write in (socket in [control])"
+                f"{problem}; its folder must exist and be writable by this user (socket in [control])"
             ) from error
         finally:
             os.umask(previous)
@@ -108,7 +107,7 @@ class ControlServer:
                     for answer in self._answers(line, peer):
                         _within_time(lambda: client.sendall(orjson.dumps(answer) + b"\n"))  # noqa: B023 - called at once
         except (OSError, gevent.Timeout) as error:
-            _log.debug("a client of the control socket went away: %s", error)
+            _log.debug("control socket: client disconnected: %s", error)
 
     def _answers(self, line: bytes, peer: PeerCredentials) -> Iterator[dict[str, Any]]:
         answer = self._answer(line, peer)
@@ -116,7 +115,7 @@ class ControlServer:
         if not isinstance(result, Iterator):
             yield answer
         elif self._streams >= _MAX_STREAMS:
-            yield {"error": f"{_MAX_STREAMS} others follow already"}
+            yield {"error": f"too many followers: {_MAX_STREAMS} are already connected"}
         else:
             self._streams += 1
             try:
@@ -126,26 +125,26 @@ class ControlServer:
 
     def _answer(self, line: bytes, peer: PeerCredentials) -> dict[str, Any]:
         if peer.uid not in (0, os.geteuid()) and self._group not in peer.groups:
-            _log.warning("control socket: %s is not in its group, and is refused", peer)
-            return {"error": f"only the group of {self._path} may ask"}
+            _log.warning("control socket: refused %s: not in the socket's group", peer)
+            return {"error": f"permission denied: only the group of {self._path} may send commands"}
         try:
             request = orjson.loads(line)
         except orjson.JSONDecodeError:
-            return {"error": "the request is not JSON"}
+            return {"error": "invalid request: not JSON"}
         arguments = request if isinstance(request, dict) else {}
         command = arguments.pop("command", None)
         handler = self._handlers.get(command) if isinstance(command, str) else None
         if handler is None:
             return {"error": f"unknown command {command!r}; known are {', '.join(sorted(self._handlers))}"}
         if command in self._logged:
-            _log.info("control socket: %s, by %s", {"command": command, **arguments}, peer)
+            _log.info("control socket: command %s from %s", {"command": command, **arguments}, peer)
         try:
             return {"result": handler(arguments)}
         except SipBridgeError as error:
             return {"error": str(error)}
-        except Exception:  # noqa: BLE001 - a defect in an answer to the operator must not look like a dead daemon
-            _log.exception("the command %s failed", command)
-            return {"error": f"{command} failed: see the log of the daemon"}
+        except Exception:  # noqa: BLE001 - a bug in a handler must not look like a dead daemon
+            _log.exception("command %s failed", command)
+            return {"error": f"{command} failed; see the daemon's log"}
 
 
 def _stream(values: Iterator[Any]) -> Iterator[dict[str, Any]]:
@@ -155,19 +154,19 @@ def _stream(values: Iterator[Any]) -> Iterator[dict[str, Any]]:
             if value is not None or time.monotonic() - told_at >= _HEARTBEAT_S:
                 yield {"result": value}
                 told_at = time.monotonic()
-    except Exception:  # noqa: BLE001 - as for an answer that is given at once
-        _log.exception("an answer that went on failed")
-        yield {"error": "it goes no further: see the log of the daemon"}
+    except Exception:  # noqa: BLE001 - as for a single answer
+        _log.exception("streaming an answer failed")
+        yield {"error": "stream failed; see the daemon's log"}
 
 
 def ask(path: Path, command: str, arguments: Mapping[str, Any] | None = None, *, timeout_s: float = 10.0) -> Any:
     """Send a command to the daemon and wait for its result.
 
     Args:
-        arguments: JSON-able values by name; the daemon says what it knows.
+        arguments: JSON-able values by name; the daemon rejects unknown names.
 
     Raises:
-        ControlError: no daemon listens there, or it refuses.
+        ControlError: no daemon listens on the socket, or it refused the command.
     """
     try:
         too_late = ControlError(f"no answer on {path} within {timeout_s:g} s")
@@ -179,7 +178,7 @@ def ask(path: Path, command: str, arguments: Mapping[str, Any] | None = None, *,
     except OSError as error:
         raise _unreachable(path, error) from error
     if not line:
-        raise ControlError(f"the sipbridge that listens on {path} gave no answer")
+        raise ControlError(f"sipbridge closed {path} without an answer")
     answer = orjson.loads(line)
     if "error" in answer:
         raise ControlError(answer["error"])
@@ -187,12 +186,12 @@ def ask(path: Path, command: str, arguments: Mapping[str, Any] | None = None, *,
 
 
 def ask_on(path: Path, command: str, arguments: Mapping[str, Any] | None = None) -> Iterator[Any]:
-    """Send a command whose result goes on, and give what comes; ends when the daemon does.
+    """Send a streaming command and yield its results, until the daemon ends.
 
     Raises:
-        ControlError: no daemon listens there, or it refuses, or is silent for too long.
+        ControlError: no daemon listens on the socket, it refused the command, or it was silent for too long.
     """
-    silent = f"nothing more on {path} for {3 * _HEARTBEAT_S:g} s"
+    silent = f"no data from {path} for {3 * _HEARTBEAT_S:g} s"
     try:
         with _unix_socket() as client:
             client.connect(str(path))
@@ -213,7 +212,7 @@ def ask_on(path: Path, command: str, arguments: Mapping[str, Any] | None = None)
 
 def _unreachable(path: Path, error: OSError) -> ControlError:
     if isinstance(error, PermissionError):
-        return ControlError(f"{path} is for root and for members of its group, and this user is neither")
+        return ControlError(f"permission denied: only root and members of the group of {path} may use it")
     return ControlError(f"no sipbridge listens on {path}: {error.strerror or error}")
 
 
@@ -223,20 +222,20 @@ def _within_time(wait: Callable[[], _T]) -> _T:
 
 
 def _remove_stale(path: Path) -> None:
-    """Remove the socket that a killed daemon left behind, and nothing else."""
+    """Remove the socket of a killed daemon; anything else at the path stays."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise ControlError(f"{path} is there already, and is no socket")
+        raise ControlError(f"{path} exists and is not a socket")
     with _unix_socket() as probe:
         try:
             probe.connect(str(path))
         except ConnectionRefusedError:
             path.unlink()
             return
-    raise ControlError(f"another sipbridge listens on {path}")
+    raise ControlError(f"another sipbridge already listens on {path}")
 
 
 def _unix_socket() -> gevent.socket.socket:

@@ -1,6 +1,6 @@
-"""The other end of a UNIX socket becomes who it is, as the kernel knows it. Asks one socket.
+"""Reads from the kernel who is at the other end of a UNIX socket.
 
-Source: unix(7), SO_PEERCRED; SO_PEERGROUPS is of Linux 4.13 and not in its manual yet.
+Source: unix(7), SO_PEERCRED; SO_PEERGROUPS exists since Linux 4.13 and is not in the manual yet.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _SO_PEERCRED = 17
 _SO_PEERGROUPS = 59
 _CREDENTIALS = struct.Struct("3i")
 _MOST_GROUPS = 256
-"""As many as Python's getsockopt has room for; of who is in more, only the primary one is known."""
+"""The most that Python's getsockopt can return; of a process in more groups, only the primary group is known."""
 
 
 class _Socket(Protocol):
@@ -23,10 +23,10 @@ class _Socket(Protocol):
 
 
 class PeerCredentials(NamedTuple):
-    """Who connected: as of then, whatever became of the process.
+    """The identity of a peer at the time it connected.
 
     Attributes:
-        groups: those that the process is in.
+        groups: the groups of the process.
     """
 
     pid: int
@@ -38,10 +38,10 @@ class PeerCredentials(NamedTuple):
 
 
 def peer_credentials(connection: _Socket) -> PeerCredentials:
-    """Who is at the other end of a connected UNIX socket.
+    """Return the identity of the peer of a connected UNIX socket.
 
     Raises:
-        OSError: it is no UNIX socket.
+        OSError: the socket is not a UNIX socket.
     """
     pid, uid, gid = _CREDENTIALS.unpack(connection.getsockopt(_SOL_SOCKET, _SO_PEERCRED, _CREDENTIALS.size))
     groups = array.array("I")

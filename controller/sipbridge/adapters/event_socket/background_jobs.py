@@ -1,7 +1,7 @@
-"""A command that takes FreeSWITCH a while becomes its answer, and other commands go past it. Waits for events.
+"""Runs slow commands with ``bgapi``, so that other commands can overtake them. Waits for events.
 
-FreeSWITCH answers in the order of the commands, so that a slow ``api`` holds up the bridging of calls and the lease.
-``bgapi`` is answered at once; what came of it is told by an event.
+FreeSWITCH answers commands in order, so a slow ``api`` would delay the bridging of calls and the lease. ``bgapi`` is
+answered at once, and its result arrives as an event.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from sipbridge.ports import CommandRefused, SwitchLost, Unconfirmed
 
 
 class BackgroundJobs:
-    """The commands whose end is not told yet."""
+    """The background commands that have not finished yet."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, AsyncResult[Any]] = {}
 
     def run(self, commands: EventSocketConnection, command: str, timeout_s: float) -> str:
-        """What an API command answers.
+        """Run an API command in the background and wait for its answer.
 
         Args:
-            commands: given up when there is no answer in time.
+            commands: the connection; closed if there is no answer in time.
 
         Raises:
-            SwitchLost: there is none.
-            CommandRefused: it was not even begun.
+            SwitchLost: no answer.
+            CommandRefused: FreeSWITCH did not start the command.
         """
         job = str(uuid.uuid4())
         done: AsyncResult[Any] = AsyncResult()
@@ -41,7 +41,7 @@ class BackgroundJobs:
                 raise CommandRefused(command, reply.text)
             done.wait(timeout_s)
             if not done.ready():
-                commands.lose(reason := f"no end of {command} within {timeout_s:g} s")
+                commands.lose(reason := f"{command} did not finish within {timeout_s:g} s")
                 raise Unconfirmed(reason)
         finally:
             del self._waiting[job]
@@ -51,11 +51,11 @@ class BackgroundJobs:
         return str(answer)
 
     def on_event(self, event: Event) -> None:
-        """BACKGROUND_JOB: the end of one, ours or another client's. Source: mod_event_socket.c, api_exec."""
+        """Handle BACKGROUND_JOB, the end of our own or another client's job. Source: mod_event_socket.c, api_exec."""
         if (done := self._waiting.get(event.get("Job-UUID", ""))) is not None:
             done.set(event.get("_body", ""))
 
     def lose(self, reason: str) -> None:
-        """The connection that would tell is lost."""
+        """Fail all waiting commands, because the event connection is lost."""
         for done in self._waiting.values():
             done.set(Unconfirmed(reason))

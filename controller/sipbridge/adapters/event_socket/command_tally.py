@@ -1,4 +1,4 @@
-"""What goes over the Event Socket, counted over all connections of the daemon's life. Pure."""
+"""Counts Event Socket commands over all connections of the daemon's life. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _ROUND_TRIP_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 
 
 class CommandTally:
-    """Commands by what came of them, and how long their answers took.
+    """Commands by result, and their round-trip times.
 
     Attributes:
         ok: commands that were carried out.
-        refused: those that FreeSWITCH answered with an error.
-        lost: those without an answer.
+        refused: commands that FreeSWITCH answered with an error.
+        lost: commands without an answer.
     """
 
     __slots__ = ("lost", "ok", "refused", "round_trip")
@@ -36,6 +36,6 @@ class CommandTally:
         self.round_trip.observe(took_s)
 
     def metrics(self) -> Iterator[Metric]:
-        """All of it."""
+        """Yield all counters."""
         yield metrics.COMMANDS.of({("ok",): self.ok, ("refused",): self.refused, ("lost",): self.lost})
         yield metrics.ROUND_TRIP.one(self.round_trip)

@@ -1,7 +1,7 @@
-"""One connection to FreeSWITCH's Event Socket: commands go out, replies and events come in.
+"""Keeps one connection to FreeSWITCH's Event Socket: sends commands, receives replies and events.
 
-`greenswitch.InboundESL` is the base; what it does on the wire is replaced: its reader unquotes events before it splits
-them (a caller could forge headers), knows no JSON, no time limit and no loss of the connection.
+The base class is `greenswitch.InboundESL`, but its wire protocol is replaced: its reader decodes events before
+splitting them (so a caller could forge headers), and it lacks JSON, time limits and detection of a lost connection.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ _RECEIVE_BYTES = 64 * 1024
 _BREATH_S = 1e-6
 _SHORTEST_EVENT = 128
 MAX_PENDING_COMMANDS = 50_000
-"""Commands without a reply yet; FreeSWITCH answers 10,000 in a second, so more means that it does not listen."""
+"""Maximum of unanswered commands; FreeSWITCH answers 10,000 a second, so more means that it has stopped reading."""
 _GOODBYE_S = 1.0
-"""How long FreeSWITCH may take to answer what was sent last."""
+"""How long to wait at the end for FreeSWITCH to answer the last commands."""
 
 
 class EventSocketConnection(InboundESL):  # type: ignore[misc]
-    """A connection that is used once: connect, use, and when it is lost, make another.
+    """A connection that is used once; after a loss, make another.
 
     Handlers of `register_handle` are called in the reader's greenlet and must not wait. When the connection is lost,
-    all who wait for a reply are told at once.
+    all waiting commands fail at once.
 
     Args:
         connect_timeout_s: for the TCP connection, greeting and authentication together.
-        command_timeout_s: longest silence before a reply; then the connection counts as lost.
-        silence_timeout_s: longest silence on a connection that gets HEARTBEATs; None where silence is normal.
-        tally: where commands are counted.
+        command_timeout_s: longest wait for a reply; after that the connection counts as lost.
+        silence_timeout_s: longest silence on a connection that receives HEARTBEATs; None if silence is normal.
+        tally: counts the commands.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         """Connect and authenticate.
 
         Raises:
-            SwitchLost: nobody listens there, or it is not an Event Socket, or it refuses us.
+            SwitchLost: nothing listens at the address, it is not an Event Socket, or it rejected the password.
         """
         with gevent.Timeout(self.timeout, SwitchLost(f"no greeting from {self._where} within {self.timeout:g} s")):
             try:
@@ -90,7 +90,7 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
             self._last_data_at = time.monotonic()
             self._greenlets = [gevent.spawn(self._read), gevent.spawn(self._write), gevent.spawn(self._watch)]
             for greenlet in self._greenlets:
-                # A defect must not leave a connection that looks alive.
+                # A bug must not leave a connection that looks alive.
                 greenlet.link_exception(lambda failed: self.lose(f"failed: {failed.exception!r}"))
             try:
                 self._greeting.get()
@@ -99,25 +99,26 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
                 self.lose("not authenticated")
                 raise
         if reply.is_error:
-            self.lose("authentication refused")
+            self.lose("authentication failed")
             raise SwitchLost(f"{self._where} rejected the Event Socket password")
 
     def post(self, command: str, on_reply: OnReply, *, body: str | None = None, timeout_s: float | None = None) -> None:
         """Send a command without waiting.
 
         Args:
-            command: without the blank line that ends it; it may have header lines.
-            on_reply: called once, soon or with a `SwitchLost`; must not wait.
-            body: what follows the command; FreeSWITCH reads it at once, and the command byte by byte.
-            timeout_s: where the answer may take longer than usual.
+            command: without the blank line that ends it; may include header lines.
+            on_reply: called exactly once, with the reply or a `SwitchLost`, possibly before `post` returns; must not
+                wait.
+            body: follows the command; FreeSWITCH reads it in one piece, but the command byte by byte.
+            timeout_s: for a command whose answer may take longer than usual.
         """
-        # First of all, because it may refuse: a command that is counted but not sent would shift all later replies.
+        # Encode first, because that may raise: a command that is counted but not sent would shift all later replies.
         encoded = encode_command(command, body)
         if not self.connected:
             on_reply(NotSent(f"{self._where}: {self._lost.value or 'not connected'}"))
             return
         if len(self._unanswered) >= MAX_PENDING_COMMANDS:
-            on_reply(NotSent(f"{MAX_PENDING_COMMANDS} commands wait for {self._where}"))
+            on_reply(NotSent(f"{MAX_PENDING_COMMANDS} commands to {self._where} are waiting already"))
             return
         self._unanswered.add(on_reply, timeout_s, is_api=command.startswith("api "))
         self._send(encoded)
@@ -126,7 +127,7 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         """Send a command and wait for its reply.
 
         Raises:
-            SwitchLost: no reply, because the connection is lost.
+            SwitchLost: no reply, because the connection was lost.
         """
         return self.send_all([command], timeout_s)[0]
 
@@ -134,7 +135,7 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         """Send many commands at once and wait for all their replies.
 
         Raises:
-            SwitchLost: not all were answered, because the connection is lost.
+            SwitchLost: not all were answered, because the connection was lost.
         """
         results: list[gevent.event.AsyncResult[Any]] = []
         for command in commands:
@@ -150,32 +151,31 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
 
     @property
     def pending_commands(self) -> int:
-        """Commands without an answer yet."""
+        """The number of commands without an answer yet."""
         return len(self._unanswered)
 
     def expect_events_only(self) -> None:
-        """Wake up for whole events: FreeSWITCH sends the headers of one and its body apart.
+        """Wake up only for whole events: FreeSWITCH sends the headers and the body of an event separately.
 
-        Nothing that it sends unasked is shorter than this waits for.
-
-        Not for a connection that waits for replies.
+        Everything that FreeSWITCH sends by itself is longer than the threshold set here. Do not use this on a
+        connection that waits for replies.
         """
         self.sock.setsockopt(gevent.socket.SOL_SOCKET, gevent.socket.SO_RCVLOWAT, _SHORTEST_EVENT)
 
     def wait_lost(self) -> str:
-        """Wait until the connection is lost, and tell why."""
+        """Wait until the connection is lost, and return the reason."""
         return str(self._lost.get())
 
     def stop(self) -> None:
-        """Let what was posted be carried out, say goodbye and close; who waits for a reply even then is told."""
+        """Let the posted commands finish, send ``exit`` and close; commands still unanswered then fail."""
         if self.connected:
             self.post("exit", lambda _: None)
-            # FreeSWITCH closes the connection, after all that came before.
+            # FreeSWITCH closes the connection after it has handled all earlier commands.
             self._lost.wait(_GOODBYE_S)
-        self.lose("closed by us")
+        self.lose("closed by sipbridge")
 
     def lose(self, reason: str) -> None:
-        """Give the connection up: the first reason is the one that counts."""
+        """Close the connection; only the first reason is kept."""
         if self._lost.ready():
             return
         self._lost.set(reason)
@@ -189,7 +189,7 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
         self._unanswered.lose(reason, unsent)
         current = gevent.getcurrent()
         gevent.killall([greenlet for greenlet in self._greenlets if greenlet is not current], block=False)
-        # They lead back here. The collector, which would find that out, passes over what there was at the last reload.
+        # Break the reference cycle by hand: objects frozen at the last reload are never collected.
         self._greenlets.clear()
         self.event_handlers.clear()
 
@@ -207,22 +207,22 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
                     self._handle(frame)
                     if not self.connected:
                         return
-                # Data that is there already is read without a switch: after a lot of it, let others run. A sleep of 0
-                # would let those run that are ready, but not have the hub look at sockets and timers.
+                # Reading available data does not switch greenlets, so yield after a lot of it. A sleep of 0 would run
+                # the greenlets that are ready, but would not make the hub poll sockets and timers.
                 received += len(data)
                 if received > _RECEIVE_BYTES:
                     received = 0
                     gevent.sleep(_BREATH_S)
         except FramingError as error:
-            self.lose(f"not understood: {error}")
+            self.lose(f"protocol error: {error}")
         except OSError as error:
             self.lose(error.strerror or str(error))
         self.lose("closed by FreeSWITCH")
 
     def _send(self, command: bytes) -> None:
-        """Send at once, before the greenlet goes on with anything else: a call waits for it.
+        """Send at once, before the greenlet does anything else, because a call is waiting.
 
-        What finds no room, or a broken connection, is left to the writer, and so is all that comes before it is done.
+        If the socket is full or broken, the writer greenlet takes over, and keeps the order of later commands.
         """
         if self._outgoing_ready.is_set():
             self._outgoing.append(command)
@@ -236,7 +236,7 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
             self._outgoing_ready.set()
 
     def _write(self) -> None:
-        """Send what could not be sent at once, in batches."""
+        """Send in batches what could not be sent at once."""
         try:
             while True:
                 self._outgoing_ready.wait()
@@ -248,13 +248,13 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
             self.lose(error.strerror or str(error))
 
     def _watch(self) -> None:
-        """Lose the connection when a reply, or a sign of life, is overdue."""
+        """Close the connection when a reply or a HEARTBEAT is overdue."""
         while not self._lost.ready():
             gevent.sleep(min(1.0, self._command_timeout_s / 4))
             if (waited_s := self._unanswered.overdue_s()) is not None:
                 self.lose(f"no reply within {waited_s:g} s")
             elif self._silence_timeout_s and time.monotonic() - self._last_data_at > self._silence_timeout_s:
-                self.lose(f"no sign of life for {self._silence_timeout_s:g} s")
+                self.lose(f"nothing received for {self._silence_timeout_s:g} s")
 
     def _handle(self, frame: Frame) -> None:
         match frame.content_type:
@@ -267,26 +267,26 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
             case "auth/request":
                 self._greeting.set(None)
             case "text/disconnect-notice":
-                self.lose("FreeSWITCH disconnects")
+                self.lose("disconnected by FreeSWITCH")
             case "text/rude-rejection":
                 self.lose("refused by FreeSWITCH's access list (event_socket.conf, apply-inbound-acl)")
             case unknown:
-                _log.warning("a frame of unknown type from %s: %.60r", self._where, unknown)
+                _log.warning("unknown frame type from %s: %.60r", self._where, unknown)
 
     def _handle_reply(self, text: str, *, is_api: bool) -> None:
         if not self._unanswered.expects(is_api=is_api):
-            self.lose("a reply that nobody asked for")
+            self.lose("unexpected reply")
             return
         self._unanswered.answer(text)
 
     def _handle_event(self, body: bytes) -> None:
         event = decode_event(body)
         if event is None:
-            _log.error("an event that is not JSON, dropped: %.200r", body)
+            _log.error("dropped an event that is not JSON: %.200r", body)
             return
         name = event.get("Event-Subclass") if event.get("Event-Name") == "CUSTOM" else event.get("Event-Name")
         for handler in self.event_handlers.get(name, ()):
             try:
                 handler(event)
-            except Exception:  # noqa: BLE001 - one event that we fail at must not cost the others
-                _log.exception("handling %s of channel %s failed", name, event.get("Unique-ID"))
+            except Exception:  # noqa: BLE001 - one event that cannot be handled must not affect the others
+                _log.exception("handling %s for channel %s failed", name, event.get("Unique-ID"))

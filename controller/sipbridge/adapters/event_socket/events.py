@@ -1,9 +1,9 @@
-"""JSON events of FreeSWITCH become `SwitchEvent` values. Pure.
+"""Parses JSON events of FreeSWITCH into `SwitchEvent` values. Pure.
 
-Addresses are taken as they were sent. ``variable_sip_from_uri`` and its kin come percent-decoded, so that a caller
-chooses what they hold, line ends included; ``variable_sip_full_from`` and ``variable_sip_full_to`` are the headers
-themselves, but for escapes of what a user part may hold as it is (`normalize_user_escapes`). Of the Request-URI there
-are only decoded parts: the user part is escaped again.
+Addresses are used as they were sent. ``variable_sip_from_uri`` and similar variables are percent-decoded, so a caller
+controls their content, including line ends. ``variable_sip_full_from`` and ``variable_sip_full_to`` are the original
+headers, except that FreeSWITCH decodes escapes of characters that need none in a user part (`normalize_user_escapes`).
+The Request-URI is available only in decoded parts, so its user part is escaped again.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from sipbridge.core.sip.call import CallRequest, ChannelUuid
 from sipbridge.core.sip.uri import escape_user
 
 _MOST_DIGITS = 17
-"""Of a time, until the year 5138; what has more is none, and Python refuses to read thousands."""
+"""Digits of a time until the year 5138; longer text is not a time, and Python refuses to parse thousands of digits."""
 
 
 def _text(event: dict[str, Any], name: str) -> str:
-    """A header's text. FreeSWITCH makes an array of what was pushed twice; the last one is the one in force."""
+    """Return the text of a header. A variable that was pushed twice arrives as an array; its last value is in force."""
     value = event.get(name, "")
     return value if isinstance(value, str) else str(value[-1]) if isinstance(value, list) and value else ""
 
 
 def parse_call_parked(event: dict[str, Any]) -> CallParked:
-    """CHANNEL_PARK: an A leg waits."""
+    """Parse CHANNEL_PARK: an A leg waits for a decision."""
     return CallParked(
         channel_uuid=ChannelUuid(_text(event, "Unique-ID")),
         request=CallRequest(
@@ -72,7 +72,7 @@ def _request_uri(event: dict[str, Any]) -> str:
 
 
 def parse_call_ended(event: dict[str, Any]) -> CallEnded:
-    """CHANNEL_HANGUP_COMPLETE: an A leg is gone."""
+    """Parse CHANNEL_HANGUP_COMPLETE: an A leg has ended."""
     rang, media = _time(event, "Progress"), _time(event, "Progress-Media")
     times = CallTimes(
         received=_time(event, "Created"),
@@ -90,27 +90,27 @@ def parse_call_ended(event: dict[str, Any]) -> CallEnded:
 
 
 def _time(event: dict[str, Any], what: str) -> int:
-    """Microseconds since 1970; 0 is FreeSWITCH's word for never."""
+    """Return microseconds since 1970; 0 is FreeSWITCH's value for never."""
     text = _text(event, f"Caller-Channel-{what}-Time")
     return int(text) if len(text) <= _MOST_DIGITS and text.isascii() and text.isdigit() else 0
 
 
 def _sip_status(event: dict[str, Any]) -> int | None:
-    """The final status of a B leg that failed (``sip:486``), or of an answered call (``200``)."""
+    """Return the final status of a failed B leg (``sip:486``) or of an answered call (``200``)."""
     text = _text(event, "variable_last_bridge_proto_specific_hangup_cause").removeprefix("sip:")
     text = text or _text(event, "variable_sip_term_status")
     return int(text) if len(text) == 3 and text.isascii() and text.isdigit() else None
 
 
 def parse_gateway_state(event: dict[str, Any]) -> GatewayStateChanged:
-    """CUSTOM sofia::gateway_state."""
+    """Parse CUSTOM sofia::gateway_state."""
     return GatewayStateChanged(
         _text(event, "Gateway"), _text(event, "State"), _text(event, "Status"), _text(event, "Phrase").strip()
     )
 
 
 def parse_heartbeat(event: dict[str, Any]) -> Heartbeat:
-    """HEARTBEAT. Source: switch_core.c, send_heartbeat."""
+    """Parse HEARTBEAT. Source: switch_core.c, send_heartbeat."""
     return Heartbeat(
         version=_text(event, "FreeSWITCH-Version").partition("-")[0],
         uptime_s=_number(_text(event, "Uptime-msec")) / 1000,
@@ -121,7 +121,7 @@ def parse_heartbeat(event: dict[str, Any]) -> Heartbeat:
 
 
 def parse_status(text: str) -> Heartbeat | None:
-    """The answer to ``status``, which need not be waited for; None for another text.
+    """Parse the answer to ``status``, which replaces the first HEARTBEAT; None if the text is not such an answer.
 
     Source: mod_commands.c, status_function.
     """
@@ -157,4 +157,4 @@ PARSERS: dict[str, Callable[[dict[str, Any]], SwitchEvent]] = {
     "sofia::gateway_delete": lambda event: GatewayDeleted(_text(event, "Gateway")),
     "sofia::profile_start": lambda event: ProfileStarted(_text(event, "profile_name") or _text(event, "profile-name")),
 }
-"""Event name, or subclass of a CUSTOM one → what makes a value of it."""
+"""Event name, or subclass of a CUSTOM event → its parser."""

@@ -1,7 +1,7 @@
-"""Bytes of an Event Socket connection become frames, and commands become bytes. Pure.
+"""Splits the bytes of an Event Socket connection into frames, and encodes commands. Pure.
 
-Unlike a reader of lines it cannot be led astray by what a frame holds: a body is as long as its header says, and
-nothing in it is ever looked at.
+Unlike a line reader, it cannot be confused by the content of a frame: a body is as long as its header says, and is
+never searched.
 
 Source: mod_event_socket.
 """
@@ -28,7 +28,7 @@ class Frame(NamedTuple):
 
     Attributes:
         content_type: ``command/reply``, ``api/response``, ``text/event-json``, …
-        headers: all of them, that one included.
+        headers: all headers, including ``Content-Type``.
         body: as many bytes as ``Content-Length`` says.
     """
 
@@ -38,20 +38,20 @@ class Frame(NamedTuple):
 
 
 class FrameReader:
-    """Cuts a stream of bytes into frames, whatever the chunks it comes in."""
+    """Splits a stream of bytes into frames, whatever chunks it arrives in."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        # Bytes that were looked through for the end of headers: what comes a byte at a time is not looked through anew.
+        # Bytes already searched for the end of the headers, so that data in small pieces is not searched again.
         self._searched = 0
         self._headers: dict[str, str] | None = None
         self._body_length = 0
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Take what arrived and give back the frames that it completes.
+        """Add received data and yield the frames that it completes.
 
         Raises:
-            FramingError: a header block or a body longer than anything FreeSWITCH sends, or no headers at all.
+            FramingError: headers or a body longer than anything FreeSWITCH sends, or invalid headers.
         """
         buffer = self._buffer
         buffer += data
@@ -65,7 +65,7 @@ class FrameReader:
                     if end < 0:
                         self._searched = len(buffer) - start
                         if len(buffer) - start > MAX_HEADER_BYTES:
-                            raise FramingError("no end of headers in 64 KiB")
+                            raise FramingError("headers longer than 64 KiB")
                         return
                     self._searched = 0
                     self._headers, self._body_length = _read_head(bytes(buffer[start:end]))
@@ -82,15 +82,15 @@ class FrameReader:
 
 
 def encode_command(command: str, body: str | None = None) -> bytes:
-    """A command as FreeSWITCH reads it.
+    """Encode a command for FreeSWITCH.
 
     Args:
-        command: one line, and header lines if it has any, without the blank line that ends it.
-        body: what follows; it may hold anything.
+        command: one line, plus header lines if any, without the blank line that ends it.
+        body: any text.
     """
-    # An empty line ends a command: whatever follows would be another one.
+    # An empty line ends a command: text after it would be another command.
     if "\n\n" in command or "\r" in command or command.startswith("\n") or command.endswith("\n"):
-        raise AssertionError("a command with an end in its middle")
+        raise AssertionError("a command must not contain an empty line")
     if body is None:
         return (command + "\n\n").encode("utf-8", "surrogateescape")
     content = body.encode("utf-8", "surrogateescape")
@@ -98,7 +98,7 @@ def encode_command(command: str, body: str | None = None) -> bytes:
 
 
 def _read_head(block: bytes) -> tuple[dict[str, str], int]:
-    """The headers, and the length of the body."""
+    """Return the headers and the length of the body."""
     if len(block) <= _SHORT_HEAD_BYTES:
         return _read_short_head(block)
     headers = _parse_headers(block)
@@ -107,7 +107,7 @@ def _read_head(block: bytes) -> tuple[dict[str, str], int]:
 
 @lru_cache(maxsize=256)
 def _read_short_head(block: bytes) -> tuple[dict[str, str], int]:
-    """Most replies are the same, and events differ in their lengths by little."""
+    """Parse with a cache: most replies are identical, and the lengths of events vary little."""
     headers = _parse_headers(block)
     return headers, _body_length(headers)
 
@@ -117,14 +117,14 @@ def _parse_headers(block: bytes) -> dict[str, str]:
     for line in block.decode("utf-8", "replace").split("\n"):
         name, colon, value = line.partition(":")
         if not colon:
-            raise FramingError(f"a line without a colon among the headers: {line[:80]!r}")
+            raise FramingError(f"header line without a colon: {line[:80]!r}")
         headers[name] = value.strip()
     return headers
 
 
 def _body_length(headers: dict[str, str]) -> int:
     text = headers.get("Content-Length", "0")
-    # Python refuses to read numbers of thousands of digits.
+    # Python refuses to parse thousands of digits.
     if not (text.isascii() and text.isdigit()) or len(text) > 10 or int(text) > MAX_BODY_BYTES:
-        raise FramingError(f"Content-Length {text[:40]!r}")
+        raise FramingError(f"invalid Content-Length {text[:40]!r}")
     return int(text)

@@ -1,4 +1,4 @@
-"""FreeSWITCH behind the `Switch` port: its vocabulary of commands, and its events as values."""
+"""Implements the `Switch` ports on FreeSWITCH: sends its commands and turns its events into values."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ _COUNT = re.compile("[0-9]{1,12}")
 _SALT = re.compile("[0-9a-f]{64}")
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{16}")
 _PATIENCE = 12
-"""So many times as long as usual, for what FreeSWITCH needs seconds for with tens of thousands of gateways."""
+"""Factor on the timeout of commands that take FreeSWITCH seconds with tens of thousands of gateways."""
 _NOT_OF_CHANNELS = ("HEARTBEAT", "SHUTDOWN", "BACKGROUND_JOB", "CUSTOM")
 _SUBSCRIPTION = f"event json CHANNEL_PARK CHANNEL_HANGUP_COMPLETE {' '.join(_NOT_OF_CHANNELS)} " + " ".join(
     (*(name for name in PARSERS if "::" in name), CLAIM_EVENT)
 )
-# Matches are ORed: the A legs of the bridge, which the dialplan marks, and whatever is not about a channel.
+# Filters are ORed: events of the bridge's A legs, which the dialplan marks, and events that are not about a channel.
 _FILTERS = ("variable_sip_bridge true", *(f"Event-Name {name}" for name in _NOT_OF_CHANNELS))
 
 
@@ -101,14 +101,14 @@ class FreeSwitch:
         self._link.stop()
 
     def metrics(self) -> Iterator[Metric]:
-        """What goes over the link."""
+        """Yield the metrics of the connection."""
         yield from self._tally.metrics()
         commands = self._commands
         yield metrics.SWITCH_UP.one(commands is not None)
         yield metrics.COMMANDS_PENDING.one(commands.pending_commands if commands else 0)
 
     def on_link_up(self, events: EventSocketConnection, commands: EventSocketConnection) -> None:
-        """Subscribe, then let the listener find out what it missed; filters first, so that nothing else ever comes."""
+        """Subscribe, then let the listener catch up. Filters are set first, so that no other events ever arrive."""
         self._commands = commands
         try:
             puts_out = self._claim.take(self.api)
@@ -121,15 +121,15 @@ class FreeSwitch:
         for name, parse in PARSERS.items():
             events.register_handle(name, partial(self._tell, parse))
         events.register_handle("BACKGROUND_JOB", self._jobs.on_event)
-        events.register_handle("SHUTDOWN", lambda _: events.lose("FreeSWITCH shuts down"))
+        events.register_handle("SHUTDOWN", lambda _: events.lose("FreeSWITCH is shutting down"))
         for command in (*(f"filter {text}" for text in _FILTERS), _SUBSCRIPTION):
             reply = events.send(command)
             if reply.is_error:
                 raise SwitchLost(f"{command}: {reply.text}")
         events.expect_events_only()
-        # A daemon that was killed may have left it to us.
+        # A killed daemon may have left gateways in the spool.
         self._forget_spool()
-        # The first HEARTBEAT comes within 20 s only.
+        # The first HEARTBEAT may take up to 20 s.
         if (heartbeat := parse_status(self.api("status"))) is not None:
             self._listener.on_switch_event(heartbeat)
         if self._recover_on and self._has_just_started():
@@ -151,11 +151,11 @@ class FreeSwitch:
         gevent.spawn(self._link.stop)
 
     def _has_just_started(self) -> bool:
-        """Whether nobody has taken or ended a lease since it was started."""
+        """Return whether no lease was taken or ended since FreeSWITCH started."""
         return self.api(f"global_getvar {LEASE_VARIABLE}").strip() not in ("true", "false")
 
     def on_link_down(self, reason: str) -> None:
-        """Tell the listener, whether the link is lost or could not be made."""
+        """Report to the listener that the link was lost or could not be made."""
         self._commands = None
         self._jobs.lose(reason)
         self._listener.on_switch_down(reason)
@@ -188,16 +188,16 @@ class FreeSwitch:
         if not self._may_decide(on_done):
             return
         if retry_after_s is not None:
-            # Not by %[…], for as long as `respond` runs: FreeSWITCH sends the response after that.
+            # Not with %[…], which lasts only while `respond` runs: FreeSWITCH sends the response after that.
             self._post(_execute(channel, "set"), _ignore, f"sip_rh_Retry-After={retry_after_s}")
         self._post(_execute(channel, "respond"), on_done, status_line)
 
     def channels(self) -> Sequence[ChannelUuid]:
-        """``show channels``: inbound ones are A legs."""
+        """Send ``show channels``; the inbound channels are the A legs."""
         return list(self.call_states())
 
     def call_states(self) -> Mapping[ChannelUuid, str]:
-        """The column ``callstate`` of the same."""
+        """Return the column ``callstate`` of the same answer."""
         command = "show channels as json"
         text = self.api(command, self._long_timeout_s)
         try:
@@ -208,9 +208,9 @@ class FreeSwitch:
         return {ChannelUuid(row["uuid"]): row.get("callstate", "") for row in inbound}
 
     def accounts_of(self, channels: Collection[ChannelUuid]) -> Mapping[ChannelUuid, AccountId | None]:
-        """``uuid_getvar`` of each, all sent at once: it asks the sessions themselves, not a table that lags behind.
+        """Send ``uuid_getvar`` for all channels at once; it reads the sessions, not a table that lags behind.
 
-        The variable is there as long as ``bridge`` runs on the A leg, and costs no command of its own.
+        The variable exists as long as ``bridge`` runs on the A leg, and setting it costs no extra command.
         """
         asked = tuple(channels)
         commands = [f"api uuid_getvar {channel} {ACCOUNT_VARIABLE}" for channel in asked]
@@ -222,9 +222,9 @@ class FreeSwitch:
         }
 
     def gateways(self) -> tuple[set[str], set[str]]:
-        """``gwlist up`` and ``gwlist down`` of the provider profile.
+        """Send ``gwlist up`` and ``gwlist down`` for the provider profile.
 
-        The first is asked for twice: a gateway that comes up in between would otherwise be in neither list.
+        ``up`` is requested twice: a gateway that comes up in between would otherwise be in neither list.
         """
         commands = [f"api sofia profile {self._profile} gwlist {which}" for which in ("up", "down", "up")]
         replies = [reply.text for reply in self._connection().send_all(commands, self._long_timeout_s)]
@@ -235,7 +235,7 @@ class FreeSwitch:
         return up, (before | down) - up
 
     def gateway_salt(self) -> bytes:
-        """A global variable of FreeSWITCH: it lives exactly as long as the gateways that are named with it."""
+        """Read or set a global variable of FreeSWITCH, which lives exactly as long as the gateways named with it."""
         salt = self.api(f"global_getvar {SALT_VARIABLE}").strip()
         if not _SALT.fullmatch(salt):
             salt = secrets.token_hex(32)
@@ -243,49 +243,49 @@ class FreeSwitch:
         return bytes.fromhex(salt)
 
     def lost_gateways(self) -> int:
-        """A global variable of FreeSWITCH, which it forgets together with what is counted."""
+        """Read a global variable of FreeSWITCH, which is lost together with the memory that it counts."""
         count = self.api(f"global_getvar {LOST_GATEWAYS_VARIABLE}").strip()
         return int(count) if _COUNT.fullmatch(count) else 0
 
     def keep_lost_gateways(self, count: int) -> None:
-        """Set it."""
+        """Set that variable."""
         self._post(f"api global_setvar {LOST_GATEWAYS_VARIABLE}={count}", _ignore)
 
     def add_gateways(self, gateways: Sequence[Gateway]) -> None:
-        """Put them into the spool and rescan the profile."""
+        """Write the gateways to the spool and rescan the profile."""
         command = f"sofia profile {self._profile} rescan"
         try:
             with self._spool.holding(gateways):
                 reply = self._jobs.run(self._connection(), command, self._long_timeout_s)
         finally:
             self._forget_spool()
-        # "+OK scan complete" comes even when the XML was refused: only the first line tells.
+        # "+OK scan complete" comes even if the XML was rejected: only the first line shows that.
         first_line = reply.partition("\n")[0]
         if first_line != "Reload XML [Success]":
             raise CommandRefused(command, first_line)
 
     def _forget_spool(self) -> None:
-        """``reloadxml``, now that the spool is empty.
+        """Send ``reloadxml`` after the spool was emptied.
 
-        FreeSWITCH leaves what it has read, passwords and all, in ``freeswitch.xml.fsxml`` beside its log, until it
-        reads again. Source: switch_xml.c, switch_xml_parse_file.
+        FreeSWITCH keeps the XML it has read, including passwords, in ``freeswitch.xml.fsxml`` beside its log until it
+        reads the XML again. Source: switch_xml.c, switch_xml_parse_file.
         """
         self._post("api reloadxml", _ignore)
 
     def remove_gateway(self, name: GatewayName) -> None:
-        """``killgw``: unregisters and, a tick later, deletes."""
+        """Send ``killgw``: unregisters the gateway and deletes it one tick later."""
         self._post(f"api sofia profile {self._profile} killgw {name}", _ignore)
 
     def register_gateway(self, name: GatewayName) -> None:
-        """``register``: the next tick sends a REGISTER."""
+        """Send ``register``: the next tick sends a REGISTER."""
         self._post(f"api sofia profile {self._profile} register {name}", _ignore)
 
     def hold_calls(self) -> None:
-        """``fsctl pause inbound``: sofia answers an INVITE with 503 and Retry-After before it makes a session of it."""
+        """Send ``fsctl pause inbound``: sofia answers INVITEs with 503 and Retry-After without creating a session."""
         self._post(f"api {PAUSE}", _ignore)
 
     def release_calls(self) -> None:
-        """``fsctl resume inbound``."""
+        """Send ``fsctl resume inbound``."""
         self._post(f"api {RESUME}", _ignore)
 
     def renew_lease(self) -> None:
@@ -311,10 +311,10 @@ class FreeSwitch:
             self._claim.keep(self._commands, self._give_way)
 
     def api(self, command: str, timeout_s: float | None = None) -> str:
-        """The answer to an API command.
+        """Run an API command and return its answer.
 
         Raises:
-            SwitchLost: there is none.
+            SwitchLost: no answer.
         """
         return self._connection().send(f"api {command}", timeout_s).text
 
@@ -339,16 +339,16 @@ class FreeSwitch:
 
 
 def _ignore(outcome: Outcome) -> None:
-    """For commands whose effect is seen in events, or is wanted anew every few seconds."""
+    """Ignore the outcome of a command whose effect shows in events, or that is repeated every few seconds."""
     if isinstance(outcome, CommandRefused):
         _log.debug("%s", outcome)
 
 
 def _execute(channel: ChannelUuid, application: str) -> str:
-    """The command that executes an application; the body is its argument, so that no text can break the command.
+    """Format the command that executes an application; the argument is the body, so no text can break the command.
 
     Source: switch_ivr.c, switch_ivr_parse_event.
     """
     if "\n" in channel:
-        raise AssertionError("a line end in a channel's UUID would be another header of the command")
+        raise AssertionError("a line end in a channel UUID would start another header")
     return f"sendmsg {channel}\ncall-command: execute\nexecute-app-name: {application}\ncontent-type: text/plain"

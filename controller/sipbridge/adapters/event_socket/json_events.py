@@ -1,4 +1,4 @@
-"""The body of an event frame becomes a dictionary of header names and values. Pure."""
+"""Decodes the body of an event frame into a dictionary of header names and values. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 import orjson
 
 Event = dict[str, Any]
-"""A JSON event: header names to texts, or to lists of texts."""
+"""A JSON event: header names → strings or lists of strings."""
 
 
 def decode_event(body: bytes) -> Event | None:
-    """Decode an event; None for what is none.
+    """Decode an event; None if the body is not a JSON object.
 
-    FreeSWITCH copies what callers send, so what it says is JSON may hold bytes that are not UTF-8.
+    FreeSWITCH copies what callers send, so its JSON may contain bytes that are not UTF-8.
     """
     try:
         event = orjson.loads(body)

@@ -1,7 +1,7 @@
-"""The lease: FreeSWITCH takes calls for some seconds more, each time that it is asked to. Commands to FreeSWITCH.
+"""Keeps the lease, by which FreeSWITCH accepts calls for a few more seconds after each renewal. Sends commands.
 
-The variable is what the dialplan looks at. The SIP stack is paused along with it: it then answers 503 to OPTIONS as
-well, by which a proxy finds out where to send calls. Source: mod_sofia, sofia_event_callback.
+The dialplan checks the lease variable. When the lease ends, the SIP stack is paused too, so that it answers 503 to
+OPTIONS as well, which proxies use to choose where to send calls. Source: mod_sofia, sofia_event_callback.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PAUSE, RESUME = "fsctl pause inbound", "fsctl resume inbound"
 
 
 class Commands(Protocol):
-    """A connection that takes commands."""
+    """A connection that accepts commands."""
 
     def post(self, command: str, on_reply: OnReply) -> None:
         """Send a command without waiting."""
@@ -30,7 +30,7 @@ class Lease:
     """The lease of one FreeSWITCH.
 
     Args:
-        lease_s: seconds for which it takes calls after `renew`.
+        lease_s: seconds for which FreeSWITCH accepts calls after `renew`.
     """
 
     def __init__(self, lease_s: int) -> None:
@@ -38,10 +38,10 @@ class Lease:
         self._is_leaving = False
 
     def renew(self, commands: Commands) -> None:
-        """Put the end of the lease off, unless FreeSWITCH is to end as soon as its calls are over.
+        """Extend the lease, unless FreeSWITCH is waiting for its calls to end before it shuts down.
 
-        Then the lease is taken back: ``fsctl shutdown elegant`` would not end while calls come, and resuming would undo
-        half of ``asap``.
+        In that case the lease is ended: ``fsctl shutdown elegant`` would never finish while new calls arrive, and
+        resuming would undo half of ``asap``.
         """
 
         def on_reply(reply: Reply | SwitchLost) -> None:
@@ -50,17 +50,17 @@ class Lease:
                 if self._is_leaving:
                     self.end(commands)
 
-        # Nothing of the lease waits for the answer: what was asked for later must not be overtaken.
+        # The lease commands do not wait for the answer, so that they keep their order with later commands.
         commands.post("api fsctl shutdown_check", on_reply)
         if not self._is_leaving:
             self._post(commands, self._extend())
 
     def end(self, commands: Commands) -> None:
-        """Take the lease back at once."""
+        """End the lease at once."""
         self._post(commands, (f"sched_del {LEASE_VARIABLE}", f"global_setvar {LEASE_VARIABLE}=false", PAUSE))
 
     def _extend(self) -> Iterator[str]:
-        """The old end is taken back and a new one scheduled."""
+        """Yield the commands that cancel the scheduled end and schedule a new one."""
         yield f"global_setvar {LEASE_VARIABLE}=true"
         yield RESUME
         yield f"sched_del {LEASE_VARIABLE}"
@@ -73,11 +73,11 @@ class Lease:
 
     def _note(self, *, is_leaving: bool) -> None:
         if is_leaving and not self._is_leaving:
-            _log.warning("FreeSWITCH is to shut down when its calls are over: it takes no new ones")
+            _log.warning("FreeSWITCH shutdown pending: no new calls")
         elif self._is_leaving and not is_leaving:
-            _log.warning("FreeSWITCH is not to shut down any more: it takes calls again")
+            _log.warning("FreeSWITCH shutdown cancelled: accepting calls")
         self._is_leaving = is_leaving
 
 
 def _ignore(reply: Reply | SwitchLost) -> None:
-    """All of it is wanted anew every few seconds."""
+    """Ignore the reply: the commands are repeated every few seconds."""

@@ -1,4 +1,4 @@
-"""Two connections to FreeSWITCH, events and commands, kept up as one: connect, lose, wait, connect again."""
+"""Keeps two connections to FreeSWITCH, for events and for commands, up as one link, and reconnects after a loss."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LinkSettings:
-    """Where FreeSWITCH is, and how patient to be; all times in seconds."""
+    """Address, password and time limits of the connection to FreeSWITCH; all times in seconds."""
 
     host: str
     port: int
@@ -35,19 +35,19 @@ class LinkSettings:
 
 
 class LinkUser(Protocol):
-    """Who is told about the link."""
+    """Receives the state of the link."""
 
     def on_link_up(self, events: EventSocketConnection, commands: EventSocketConnection) -> None:
-        """Both connections stand; raising any `SipBridgeError` gives them up."""
+        """Both connections are up; raising any `SipBridgeError` closes them."""
 
     def on_link_down(self, reason: str) -> None:
-        """One of them is lost, and so both are."""
+        """One connection was lost, so both are closed."""
 
 
 class Link:
     """Keeps both connections up.
 
-    They live and die together: what is known from events is worth nothing without commands, and the other way round.
+    Neither is useful without the other, so if one is lost, both are closed and reopened together.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class Link:
             if was_up:
                 self._backoff.succeeded()
             pause_s = self._backoff.failed(time.monotonic())
-            # Said when it breaks, when it is something else, and when it lasts; not at each attempt.
+            # Log the loss, a changed reason and the tenth failure, but not each attempt.
             if was_up or reason != last_reason or self._backoff.failures == 10:
-                _log.error("FreeSWITCH: %s; trying again every %.1f s or more", reason, pause_s)
+                _log.error("no connection to FreeSWITCH: %s; retrying every %.1f s or more", reason, pause_s)
             last_reason = reason
             self._stopping.wait(pause_s)
 
@@ -87,12 +87,12 @@ class Link:
     def stop(self) -> None:
         """Close both connections and leave `run`."""
         self._stopping.set()
-        # Commands first: when events are lost, `run` gives up both.
+        # Stop the command connection first: when the event connection ends, `run` closes both.
         for connection in reversed(self._connections):
             connection.stop()
 
     def _use_once(self) -> tuple[str, bool]:
-        """Connect, let the user use it, and return when it is lost: why, and whether it had been up."""
+        """Connect, wait until the link is lost, and return the reason and whether the link had been up."""
         settings = self._settings
         events = self._connection(settings.silence_timeout_s)
         commands = self._connection(None)
@@ -109,7 +109,7 @@ class Link:
         finally:
             for connection in self._connections:
                 if connection.connected:
-                    connection.lose("the other connection is lost")
+                    connection.lose("the other connection was lost")
         self._user.on_link_down(reason)
         return reason, up
 

@@ -1,4 +1,4 @@
-"""Sofia profiles behind the `SofiaProfiles` port: API commands, and XML that says what profiles are bound to."""
+"""Implements the `SofiaProfiles` port: sends API commands, and reads from XML what the profiles are bound to."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from sipbridge.ports import CommandRefused
 _log = logging.getLogger(__name__)
 
 _LOCAL_ADDRESSES = ("$${", "auto", "interface:")
-"""What ``sip-ip`` may begin with, where it is not an address."""
+"""Prefixes of a ``sip-ip`` that is not an address."""
 
 
 class Profiles:
     """The profiles of one FreeSWITCH.
 
     Args:
-        api: carries out an API command and gives its answer.
+        api: runs an API command and returns its answer.
     """
 
     def __init__(self, api: Callable[[str], str]) -> None:
         self._api = api
 
     def address(self, profile: str) -> str | None:
-        """``sofia xmlstatus profile``: what a running one has found out and bound to."""
+        """Read from ``sofia xmlstatus profile`` what a running profile is bound to."""
         text = self._api(f"sofia xmlstatus profile {profile}")
         if not text.startswith("<?xml"):
             return None
@@ -34,7 +34,7 @@ class Profiles:
         return canonical_address(bound) if bound else None
 
     def configured_address(self, profile: str) -> str | None:
-        """``reloadxml``, then what ``sofia.conf`` has for ``sip-ip``."""
+        """Send ``reloadxml``, then read ``sip-ip`` from ``sofia.conf``."""
         reloaded = self._api("reloadxml").strip()
         if "[Success]" not in reloaded:
             raise CommandRefused("reloadxml", reloaded)
@@ -45,33 +45,33 @@ class Profiles:
     def follow_host(self, network: HostNetwork, family_of: str) -> None:
         """Set ``local_ip_v4``, as FreeSWITCH does itself, but only once a minute.
 
-        Source: switch_core.c, check_ip. Configurations have ``$${local_ip_v4}`` where a profile's address stands; it is
-        replaced when they are read, so that the one in memory still has the old one.
+        Source: switch_core.c, check_ip. A configuration names a profile's address as ``$${local_ip_v4}``, which is
+        expanded when the configuration is read, so the configuration in memory still has the old address.
         """
         version = "v6" if ":" in family_of else "v4"
         now = network.source_like(family_of)
         known = self._variable(f"local_ip_{version}")
         if now is None or network.has(canonical_address(known)) or self._variable(f"force_local_ip_{version}"):
             return
-        _log.info("the address of this host was %s and is %s", known, now)
+        _log.info("host address changed from %s to %s", known, now)
         self._api(f"global_setvar local_ip_{version}={now}")
 
     def restart(self, profile: str) -> None:
-        """``restart``, or ``start`` for one that does not run."""
+        """Send ``restart``, or ``start`` for a profile that is not running."""
         command = "restart" if self.address(profile) else "start"
         reply = self._api(f"sofia profile {profile} {command}").strip()
-        # The answer to a restart begins with a line about the XML. Refused is one that runs since less than 10 s.
+        # The answer to a restart begins with a line about the XML. A profile up for less than 10 s is not restarted.
         if not ("restarting:" in reply or "started successfully" in reply):
             raise CommandRefused(f"sofia profile {profile} {command}", reply)
 
     def _variable(self, name: str) -> str:
         answer = self._api(f"global_getvar {name}").strip()
-        # An empty answer arrives as an error.
+        # FreeSWITCH answers an unset variable with an error.
         return "" if answer.startswith("-ERR") else answer
 
 
 def profile_parameters(sofia_conf: str, profile: str) -> dict[str, str]:
-    """The settings of a profile, by name, from the answer of ``xml_locate``; none for a profile that is not there."""
+    """Read a profile's settings by name from the answer of ``xml_locate``; empty if the profile does not exist."""
     for found in _parse(sofia_conf, "xml_locate").iter("profile"):
         if found.get("name") == profile:
             return {one.get("name", ""): one.get("value", "") for one in found.iterfind("./settings/param")}
@@ -80,7 +80,7 @@ def profile_parameters(sofia_conf: str, profile: str) -> dict[str, str]:
 
 def _parse(text: str, command: str) -> ElementTree.Element:
     try:
-        return ElementTree.fromstring(text)  # noqa: S314 - what FreeSWITCH writes itself, after reading it itself
+        return ElementTree.fromstring(text)  # noqa: S314 - written by FreeSWITCH, after parsing it itself
     except ElementTree.ParseError as error:
-        # Not the text: there may be gateways in it, and their passwords.
-        raise CommandRefused(command, f"an answer that is no XML: {error}") from None
+        # Not the text: it may contain gateways and their passwords.
+        raise CommandRefused(command, f"the answer is not XML: {error}") from None

@@ -1,6 +1,6 @@
-"""Calls of a FreeSWITCH that died become calls of the one that runs now, each marked with its account. Asks FreeSWITCH.
+"""Makes FreeSWITCH recover its calls after a crash, and marks each with its account. Sends commands.
 
-It wrote down what it needs for that of every answered call (``track-calls``). Source: mod_sofia, sofia_glue.c,
+FreeSWITCH records each answered call for this (``track-calls``). Source: mod_sofia, sofia_glue.c,
 sofia_recover_callback; switch_core_sqldb.c, switch_core_recovery_recover.
 """
 
@@ -21,29 +21,29 @@ from sipbridge.core.calls.dial_string import ACCOUNT_VARIABLE
 _log = logging.getLogger(__name__)
 
 _PATIENCE_S = 10.0
-"""For profiles that start, and for the table of channels, which lags behind by a second."""
+"""Wait for profiles to start, and for the table of channels, which lags behind by a second."""
 _POLL_S = 0.1
 _RECOVERED = re.compile(r"Recovered ([0-9]+) call")
 _ACCOUNT_ID = re.compile("[0-9a-f]{16}")
 
 
 def recover_calls(api: Callable[[str], str], profiles: Collection[str]) -> int:
-    """Have FreeSWITCH take up the calls that it had when it died; once, after it has started.
+    """Make FreeSWITCH recover the calls it had when it crashed; call once, after it has started.
 
-    Both legs get an INVITE within their dialogs. Whoever has no such call any more says so, and the other leg is hung
-    up.
+    Both legs receive an INVITE within their dialogs. If one side no longer has the call, it says so, and the other leg
+    is hung up.
 
     Args:
-        api: gives the answer to an API command.
-        profiles: those that calls come from and leave by; a leg of a profile that does not run would be lost.
+        api: runs an API command and returns its answer.
+        profiles: the profiles on which calls arrive and leave; a leg of a profile that is not running would be lost.
 
     Returns:
-        How many legs there were.
+        The number of recovered legs.
     """
     if not _within_patience(lambda: _is_paused(api) and all(Profiles(api).address(profile) for profile in profiles)):
-        _log.warning("no call is taken up: FreeSWITCH or its profiles %s have not all started", ", ".join(profiles))
+        _log.warning("calls not recovered: FreeSWITCH or one of its profiles %s has not started", ", ".join(profiles))
         return 0
-    # It makes no session for an A leg otherwise. Without a lease, the dialplan refuses new calls.
+    # While paused, FreeSWITCH creates no session for an A leg. Without a lease, the dialplan refuses new calls.
     api("fsctl resume inbound")
     found = _RECOVERED.search(api("sofia recover"))
     api("fsctl pause inbound")
@@ -51,7 +51,7 @@ def recover_calls(api: Callable[[str], str], profiles: Collection[str]) -> int:
         return 0
     legs = int(found[1])
     if not _within_patience(lambda: len(_channels(api)) >= legs):
-        _log.warning("of %d legs that are taken up FreeSWITCH shows %d", legs, len(_channels(api)))
+        _log.warning("recovered %d call legs, but FreeSWITCH shows %d", legs, len(_channels(api)))
     channels = _channels(api)
     b_legs = {channel["call_uuid"]: channel["uuid"] for channel in channels if channel["direction"] == "outbound"}
     a_legs = {channel["uuid"] for channel in channels if channel["direction"] == "inbound"}
@@ -59,28 +59,28 @@ def recover_calls(api: Callable[[str], str], profiles: Collection[str]) -> int:
         _mark(api, a_leg, b_legs[a_leg])
         _limit(api, a_leg)
     for half in [*a_legs - b_legs.keys(), *(b_leg for a_leg, b_leg in b_legs.items() if a_leg not in a_legs)]:
-        # FreeSWITCH died before it had written down the other one.
+        # FreeSWITCH crashed before it had recorded the other leg.
         api(f"uuid_kill {half} NORMAL_TEMPORARY_FAILURE")
-    _log.warning("FreeSWITCH has died: %d legs of its calls are taken up", legs)
+    _log.warning("recovered %d call legs after a FreeSWITCH crash", legs)
     return legs
 
 
 def _mark(api: Callable[[str], str], a_leg: str, b_leg: str) -> None:
-    """Give the A leg the variable that it had while ``bridge`` ran."""
+    """Set on the A leg the account variable that it had while ``bridge`` ran."""
     account = api(f"uuid_getvar {b_leg} {ACCOUNT_VARIABLE}").strip()
     if _ACCOUNT_ID.fullmatch(account):
         api(f"uuid_setvar {a_leg} {ACCOUNT_VARIABLE} {account}")
 
 
 def _limit(api: Callable[[str], str], a_leg: str) -> None:
-    """Set the timer of the longest call anew: it has died with FreeSWITCH."""
+    """Set the timer for the maximum call duration again: it was lost in the crash."""
     longest_s = api("global_getvar sipbridge_max_call_s").strip()
     if longest_s.isdecimal():
         api(f"sched_hangup +{longest_s} {a_leg} ALLOTTED_TIMEOUT")
 
 
 def _is_paused(api: Callable[[str], str]) -> bool:
-    """As it is as soon as it has started (``api_on_startup``)."""
+    """Return whether FreeSWITCH is paused, which it is once it has started (``api_on_startup``)."""
     return api("fsctl pause_check inbound").strip() == "true"
 
 

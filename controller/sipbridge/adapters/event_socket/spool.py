@@ -1,7 +1,7 @@
-"""Gateways become a file that FreeSWITCH reads at the next rescan, and that is emptied right after it. Writes one file.
+"""Writes new gateways to a file that FreeSWITCH reads at the next rescan, and empties the file right after that.
 
-The file holds the new gateways only: what a rescan costs is then the size of the change, at any number of accounts, and
-secrets are on disk only for as long as it takes.
+The file contains only new gateways: a rescan then costs as much as the change, at any number of accounts, and secrets
+are on disk only while FreeSWITCH reads them.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ import gevent
 from sipbridge.core.gateways.gateway import Gateway
 from sipbridge.core.sip.uri import SipUri
 
-# FreeSWITCH puts a variable's value in the place of $${name} wherever it stands, in a password too. The quotation mark
-# is for `quoteattr`, which would take single ones around a value that has it.
+# FreeSWITCH expands $${name} everywhere, even in a password. The quotation mark is escaped because `quoteattr` would
+# otherwise put single quotes around a value that contains one.
 _ENTITIES = {"$": "&#36;", '"': "&quot;"}
-# `quoteattr` leaves them as they are. A NUL ends the text for FreeSWITCH: one account would keep all others out.
+# `quoteattr` does not escape these. A NUL ends the text for FreeSWITCH, so one account could keep all others out.
 _CONTROLS = {code: f"&#{code};" for code in (*range(0x20), 0x7F)}
 
 _SLICE = 250
-"""Gateways that are written in one go: some 4 ms, in which no call is decided."""
+"""Gateways written without yielding: about 4 ms, in which no call is decided."""
 _PAUSE_S = 0.0001
-"""Long enough for the hub to look at its sockets, which it does not for a pause of 0."""
+"""Not 0: for 0, the hub does not poll sockets."""
 _IP_V4 = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
 
 
@@ -39,8 +39,8 @@ class Spool:
     """The file that the provider profile includes.
 
     Args:
-        path: FreeSWITCH must be able to read it, and we to replace it: the folder is ours.
-        retry_s: seconds until FreeSWITCH tries a failed registration again.
+        path: FreeSWITCH must be able to read it, and the daemon to replace it: the daemon owns the folder.
+        retry_s: seconds until FreeSWITCH retries a failed registration.
     """
 
     def __init__(self, path: Path, retry_s: int) -> None:
@@ -48,12 +48,12 @@ class Spool:
         self._retry_s = retry_s
 
     def clear(self) -> None:
-        """Leave a file without gateways, and nothing of what a killed daemon was about to put in its place.
+        """Write a file without gateways, and remove temporary files of a killed daemon.
 
         Does nothing while another process has gateways in it, which empties it itself.
 
         Raises:
-            OSError: the folder does not exist, or is not ours to write in.
+            OSError: the folder does not exist or is not writable.
         """
         with self._locked() as is_ours:
             if is_ours:
@@ -66,10 +66,10 @@ class Spool:
 
     @contextlib.contextmanager
     def holding(self, gateways: Sequence[Gateway]) -> Iterator[None]:
-        """Have the gateways in the file while the block runs.
+        """Keep the gateways in the file while the block runs.
 
         Raises:
-            OSError: as `clear`.
+            OSError: as in `clear`.
         """
         with self._locked():
             self._replace(_format_include(gateways, self._retry_s))
@@ -93,7 +93,7 @@ class Spool:
             os.close(folder)
 
     def _replace(self, content: bytes) -> None:
-        # FreeSWITCH may read at any moment: it sees the old file or the new one, never half of one.
+        # FreeSWITCH may read at any time: it must see the old file or the new one, never half of one.
         descriptor, temporary = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -106,13 +106,13 @@ class Spool:
 
 
 def _give_to_group(descriptor: int, folder: Path) -> None:
-    """Readable by the group of the folder, which is FreeSWITCH's, and by nobody else."""
+    """Make the file readable by the folder's group, which is FreeSWITCH's, and by nobody else."""
     os.fchown(descriptor, -1, folder.stat().st_gid)
     os.fchmod(descriptor, 0o640)
 
 
 def _format_include(gateways: Sequence[Gateway], retry_s: int) -> bytes:
-    # FreeSWITCH's preprocessor works by lines: <include> and </include> must have theirs for themselves.
+    # FreeSWITCH's preprocessor works line by line: <include> and </include> need lines of their own.
     lines = ["<include>"]
     for number, gateway in enumerate(gateways, 1):
         lines.append(_format_gateway(gateway, retry_s))
@@ -122,16 +122,17 @@ def _format_include(gateways: Sequence[Gateway], retry_s: int) -> bytes:
 
 
 def _format_gateway(gateway: Gateway, retry_s: int) -> str:
-    """The <gateway> of an account. Source: mod_sofia, sofia_reg.c and sofia.c, parse_gateways."""
-    # There are thousands at a time, and no call is decided meanwhile: lxml takes twice as long as `quoteattr`, and
+    """Format the <gateway> of an account. Source: mod_sofia, sofia_reg.c and sofia.c, parse_gateways."""
+    # Thousands are formatted at a time while no call is decided: lxml takes twice as long as `quoteattr`, and
     # ElementTree four times.
     params = _format_params(
         ("username", gateway.username),
         ("auth-username", gateway.auth_username),
-        # FreeSWITCH registers nobody without a password, though there are registrars that ask for none.
+        # FreeSWITCH does not register a gateway without a password, although some registrars ask for none.
         ("password", gateway.password or "none"),
-        # Not the digest realm, which is always the challenge's: it is what a challenged call without a gateway finds
-        # credentials by, so that any account's would be sent to whoever names its realm. Nobody can name this one.
+        # Not the digest realm, which always comes from the challenge. A challenged call without a gateway finds
+        # credentials by this name, so an account's credentials would go to anyone who names its realm. Nobody can guess
+        # this name.
         ("realm", gateway.name),
         ("from-user", gateway.username),
         ("from-domain", gateway.domain),
@@ -145,26 +146,26 @@ def _format_gateway(gateway: Gateway, retry_s: int) -> str:
     return line if line.isprintable() else line.translate(_CONTROLS)
 
 
-# Most gateways of a file have theirs in common.
+# Most gateways of a file share their next hops.
 @lru_cache(maxsize=64)
 def _format_next_hops(outbound_proxy: SipUri, registrar: SipUri) -> str:
     params = [
-        # FreeSWITCH answers a challenge only when it comes from the host of one of the three proxies, or whoever knows
-        # a contact of ours could ask for a digest. It cuts the host out at the last colon, so a transport without a
-        # port spoils it; the dial string sets the next hop of every call, so this one need only be the host.
+        # FreeSWITCH answers a challenge only from the host of one of the three proxies; otherwise anyone who knows a
+        # contact of an account could request a digest. It cuts the host at the last colon, so a transport without a
+        # port breaks that. The dial string sets the next hop of every call, so the host is enough here.
         ("outbound-proxy", f"sip:{outbound_proxy.hostport}"),
         ("register-proxy", _with_readable_host(registrar, outbound_proxy).text),
         ("register-transport", registrar.transport),
     ]
     if acl := _address_list(outbound_proxy.host, registrar.host):
-        # To compare hosts it looks the account's domain up first, in DNS, for each challenge anew, and no SIP message
-        # of the profile is read meanwhile. Where addresses are known, this takes the place of it.
+        # To compare hosts, FreeSWITCH first resolves the account's domain in DNS, for every challenge, and reads no SIP
+        # message of the profile in the meantime. If the addresses are known, this list replaces that.
         params.append(("gw-auth-acl", acl))
     return _format_params(*params)
 
 
 def _address_list(*hosts: str) -> str:
-    """Just these, ``192.0.2.1/32``; "" when one is a name, or the families differ, which FreeSWITCH mixes up."""
+    """Format a list such as ``192.0.2.1/32``; "" for a name or for mixed IP versions (FreeSWITCH confuses them)."""
     if all(_IP_V4.fullmatch(host) for host in hosts):
         return ",".join(sorted({f"{host}/32" for host in hosts}))
     if all(host.startswith("[") for host in hosts):
@@ -177,9 +178,9 @@ def _format_params(*params: tuple[str, str]) -> str:
 
 
 def _with_readable_host(registrar: SipUri, outbound_proxy: SipUri) -> SipUri:
-    """The registrar; with its default port where FreeSWITCH could not make out its host and no other proxy has it.
+    """Add the default port to a registrar whose host FreeSWITCH cannot parse, unless the outbound proxy has that host.
 
-    With a port there is no SRV look-up (RFC 3263 §4.2), so this is done only where it has to be.
+    A port disables the SRV look-up (RFC 3263 §4.2), so it is added only where needed.
     """
     known = registrar.port is not None or not registrar.parameters or registrar.host == outbound_proxy.host
     return registrar if known else registrar._replace(hostport=f"{registrar.hostport}:{registrar.default_port}")

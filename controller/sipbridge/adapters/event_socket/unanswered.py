@@ -1,4 +1,4 @@
-"""Commands that wait for their replies, which FreeSWITCH sends in the order of the commands. Reads the clock."""
+"""Matches replies to waiting commands; FreeSWITCH replies in the order of the commands. Reads the clock."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _log = logging.getLogger(__name__)
 
 
 class Reply(NamedTuple):
-    """The answer to a command: ``+OK accepted``, or whatever an ``api`` printed."""
+    """The answer to a command: ``+OK accepted``, or the output of an ``api``."""
 
     text: str
 
     @property
     def is_error(self) -> bool:
-        """Whether FreeSWITCH refused."""
+        """Whether FreeSWITCH refused the command."""
         return self.text.startswith("-ERR") or self.text.startswith("-USAGE")
 
 
@@ -36,12 +36,12 @@ class _Command(NamedTuple):
 
 
 class Unanswered:
-    """The commands of one connection that have no reply yet, oldest first.
+    """The commands of one connection without a reply yet, oldest first.
 
     Args:
         where: the far side, for messages.
-        timeout_s: longest silence before a reply, where the command says nothing else.
-        tally: where commands are counted.
+        timeout_s: longest wait for a reply, unless the command sets its own.
+        tally: counts the commands.
     """
 
     def __init__(self, where: str, timeout_s: float, tally: CommandTally) -> None:
@@ -55,33 +55,33 @@ class Unanswered:
         return len(self._commands)
 
     def add(self, on_reply: OnReply, timeout_s: float | None, *, is_api: bool) -> None:
-        """Wait for one more reply; to ``api`` it is another frame than to all else."""
+        """Expect one more reply; ``api`` is answered with another kind of frame than other commands."""
         now = time.monotonic()
         if not self._commands:
             self._last_reply_at = now
         self._commands.append(_Command(on_reply, is_api, timeout_s or self._timeout_s, now))
 
     def overdue_s(self) -> float | None:
-        """How long the oldest command was given, if that is over: since it was sent, or the one before was answered.
+        """Return the timeout of the oldest command if it has passed since it was sent or its predecessor was answered.
 
-        FreeSWITCH answers in order, so only the oldest can be overdue.
+        FreeSWITCH answers in order, so only the oldest command can be overdue.
         """
         if not self._commands or time.monotonic() - self._last_reply_at <= self._commands[0].timeout_s:
             return None
         return self._commands[0].timeout_s
 
     def expects(self, *, is_api: bool) -> bool:
-        """Whether the oldest command is one that a reply of this kind can belong to.
+        """Return whether a reply of this kind can belong to the oldest command.
 
-        When it is not, a reply was lost: from then on each would be taken for that to the command before.
+        If not, a reply was lost, and every later reply would be matched to the wrong command.
         """
         return bool(self._commands) and self._commands[0].is_api is is_api
 
     def answer(self, text: str) -> None:
-        """Give a reply to the oldest.
+        """Pass a reply to the oldest command.
 
         Raises:
-            IndexError: there is none.
+            IndexError: no command is waiting.
         """
         command, reply = self._commands.popleft(), Reply(text)
         self._last_reply_at = time.monotonic()
@@ -89,10 +89,10 @@ class Unanswered:
         self._tell(command, reply)
 
     def lose(self, reason: str, unsent: int) -> None:
-        """Tell all of them that there will be no reply.
+        """Fail all waiting commands.
 
         Args:
-            unsent: how many, of the newest, never left.
+            unsent: how many of the newest commands were never sent.
         """
         waiting = list(self._commands)
         self._commands.clear()
@@ -104,5 +104,5 @@ class Unanswered:
     def _tell(self, command: _Command, outcome: Reply | SwitchLost) -> None:
         try:
             command.on_reply(outcome)
-        except Exception:  # noqa: BLE001 - nor must one reply that we fail at
-            _log.exception("handling the reply %r of %s failed", outcome, self._where)
+        except Exception:  # noqa: BLE001 - one reply that cannot be handled must not affect the others
+            _log.exception("handling reply %r from %s failed", outcome, self._where)

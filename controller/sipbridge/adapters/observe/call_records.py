@@ -1,4 +1,4 @@
-"""Calls that are over become call detail records: a JSON object a line, in a file of their own. Never waits for it."""
+"""Writes a call detail record per ended call: one JSON object per line, in its own file. Never waits for the disk."""
 
 from __future__ import annotations
 
@@ -20,48 +20,48 @@ _log = logging.getLogger(__name__)
 
 
 class CallRecords:
-    """Writes a line for each call."""
+    """Writes one line per ended call."""
 
     def __init__(self, writer: LineWriter) -> None:
         self._writer = writer
         self._problem = ""
 
     def on_call_decided(self, decided: CallDecided) -> None:
-        """Nothing: its record comes when it is over."""
+        """Do nothing: the record is written when the call ends."""
 
     def on_call_over(self, record: CallRecord) -> None:
-        """Write its line."""
+        """Write the record of a call."""
         self._writer.write(call_line(record).encode())
 
     def step(self) -> None:
-        """Log when nothing can be written any more, and when it can again."""
+        """Log when writing starts to fail, and when it works again."""
         problem = self._writer.problem
         if problem and not self._problem:
-            _log.error("call detail records cannot be written and wait: %s", problem)
+            _log.error("cannot write call detail records (queued): %s", problem)
         elif self._problem and not problem:
-            _log.info("call detail records are written again")
+            _log.info("writing call detail records again")
         self._problem = problem
 
     def stop(self) -> None:
-        """Write what is left."""
+        """Write the remaining lines."""
         self._writer.close()
         if self._writer.dropped:
-            _log.error("%d call detail records could not be written and are lost", self._writer.dropped)
+            _log.error("lost %d call detail records that could not be written", self._writer.dropped)
 
     def metrics(self) -> Iterator[Metric]:
-        """How many, and how many not."""
+        """Yield how many records were written, dropped and are pending."""
         yield metrics.CDR_WRITTEN.one(self._writer.written)
         yield metrics.CDR_DROPPED.one(self._writer.dropped)
         yield metrics.CDR_PENDING.one(self._writer.pending)
 
 
 def call_line(record: CallRecord) -> str:
-    """A JSON object that does nothing to the terminal of whoever reads it."""
+    """Format a record as a JSON object without control characters, safe to show in a terminal."""
     return escape_unprintable(orjson.dumps(call_detail(record)).decode())
 
 
 def call_detail(record: CallRecord) -> dict[str, Any]:
-    """The fields of a record; null for what is not known or did not happen. Times are UTC, durations seconds."""
+    """Return the fields of a record; null if unknown or not happened. Times are UTC, durations are seconds."""
     decided, times, account = record.decided, record.times, record.line.account if record.line else None
     request = decided.request if decided else None
     bridge = decided.decision if decided and isinstance(decided.decision, Bridge) else None
@@ -92,7 +92,7 @@ def call_detail(record: CallRecord) -> dict[str, Any]:
 
 
 def _time(since_1970_s: float) -> str | None:
-    """``2026-11-24T09:00:00.000+00:00``; None for never."""
+    """Format a time, such as ``2026-11-24T09:00:00.000+00:00``; None for never."""
     if not since_1970_s:
         return None
     return datetime.fromtimestamp(since_1970_s, UTC).isoformat(timespec="milliseconds")

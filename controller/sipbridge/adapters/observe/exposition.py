@@ -1,4 +1,4 @@
-"""Metrics become the text that Prometheus reads, by prometheus-client. Lets others run in between.
+"""Formats metrics for Prometheus, with prometheus-client. Yields between metrics.
 
 Source: the Prometheus text exposition format, version 0.0.4.
 """
@@ -18,14 +18,14 @@ from sipbridge.core.observe.metric import Histogram, Metric, MetricKind, MetricS
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _BREATH_S = 1e-6
-"""Not 0, with which the hub would not look at sockets and timers."""
+"""Not 0: for 0, the hub does not poll sockets and timers."""
 
 
 class Exposition:
     """The metrics of all sources, and those of the process.
 
     Args:
-        sources: asked each time, in this order.
+        sources: queried on each scrape, in this order.
     """
 
     def __init__(self, sources: Iterable[MetricSource]) -> None:
@@ -36,7 +36,7 @@ class Exposition:
         self._process = process
 
     def text(self) -> bytes:
-        """All of it, as it is now. Between two metrics others run: there may be many providers and pools."""
+        """Return all metrics as they are now. Yields between metrics: there may be many providers and pools."""
         parts = []
         for family in self._families():
             parts.append(generate_latest(_Single(family)))
@@ -50,7 +50,7 @@ class Exposition:
 
 
 class _Single(CollectorRegistry):
-    """What `generate_latest` takes, of one family."""
+    """A registry with one family, as `generate_latest` needs."""
 
     def __init__(self, family: Family) -> None:
         super().__init__(auto_describe=False)

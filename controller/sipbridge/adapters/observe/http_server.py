@@ -1,7 +1,7 @@
-"""Metrics and health over HTTP, for Prometheus and for whoever starts and watches services. Listens on TCP.
+"""Serves metrics and health over HTTP, for Prometheus and service monitors. Listens on TCP.
 
-``GET /metrics``, ``/healthz`` (200 while the daemon lives) and ``/readyz`` (200 while it can take calls, else 503, with
-the reasons as JSON). There is no authentication and nothing to change: bind it where only those reach it who may read.
+``GET /metrics``, ``/healthz`` (200 while the daemon is alive) and ``/readyz`` (200 while it can accept calls, else 503,
+with the reasons as JSON). Read-only and without authentication: bind it to an address that only authorized hosts reach.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ _StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 
 class HttpServerError(SipBridgeError):
-    """The port cannot be listened on."""
+    """The server cannot listen on its port."""
 
 
 class _Handler(WSGIHandler):
-    """Gives a client that is slow up."""
+    """Drops slow clients."""
 
     def handle(self) -> None:
         try:
             with gevent.Timeout(_CLIENT_TIMEOUT_S):
                 super().handle()
         except gevent.Timeout:
-            _log.debug("HTTP: a client took too long")
+            _log.debug("HTTP: client timed out")
 
     def log_error(self, msg: str, *args: Any) -> None:
-        # What is not HTTP is the client's fault, and comes from whoever may connect.
+        # Bytes that are not HTTP are the client's fault, and anyone who can connect can send them.
         _log.debug("HTTP: %s", msg % args)
 
     def _handle_client_error(self, error: Exception) -> Any:
-        # Of anything but a ValueError, such as too many headers, gevent would print a traceback past the log.
+        # For any other error than ValueError, such as too many headers, gevent prints a traceback past the log.
         return super()._handle_client_error(ValueError(str(error)))  # type: ignore[misc]  # left out of the stubs
 
 
 class HttpServer:
-    """Answers on one port."""
+    """The HTTP server."""
 
     def __init__(self, host: str, port: int, exposition: Exposition, readiness: Callable[[], Readiness]) -> None:
         self._host = host
@@ -66,21 +66,21 @@ class HttpServer:
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """The port that the server listens on."""
         return self._server.server_port or 0 if self._server else self._port
 
     def start(self) -> None:
-        """Listen.
+        """Start listening.
 
         Raises:
-            HttpServerError: the address is not ours, or somebody else has the port.
+            HttpServerError: this host does not have the address, or the port is in use.
         """
         try:
             listener = _listen(self._host, self._port)
         except OSError as error:
             raise HttpServerError(
                 f"cannot listen for HTTP on {self._host}:{self._port}: {error.strerror or error}; "
-                'set "host" and "port" in [http] of the settings, or port = 0 for none'
+                'set "host" and "port" in [http] of the settings, or port = 0 to disable HTTP'
             ) from error
         self._server = WSGIServer(
             listener, self._answer, handler_class=_Handler, log=None, error_log=_log, spawn=Pool(_MAX_CLIENTS)
@@ -88,22 +88,22 @@ class HttpServer:
         self._server.start()
 
     def stop(self) -> None:
-        """Listen no longer."""
+        """Stop listening."""
         if self._server is not None:
             self._server.stop(timeout=1)
 
     def _answer(self, environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
         try:
             status, content_type, body = self._respond(environ["REQUEST_METHOD"], environ["PATH_INFO"])
-        except Exception:  # noqa: BLE001 - a defect of one page must not cost the others
+        except Exception:  # noqa: BLE001 - a bug in one page must not affect the others
             _log.exception("answering %s failed", environ["PATH_INFO"])
-            status, content_type, body = "500 Internal Server Error", _TEXT, b"failed: the log says why\n"
+            status, content_type, body = "500 Internal Server Error", _TEXT, b"internal error; see the log\n"
         start_response(status, [("Content-Type", content_type), ("Content-Length", str(len(body)))])
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
 
     def _respond(self, method: str, path: str) -> _Response:
         if method not in ("GET", "HEAD"):
-            return "405 Method Not Allowed", _TEXT, b"only GET and HEAD\n"
+            return "405 Method Not Allowed", _TEXT, b"only GET and HEAD are supported\n"
         match path:
             case "/metrics":
                 return "200 OK", CONTENT_TYPE, self._exposition.text()
@@ -112,7 +112,7 @@ class HttpServer:
             case "/readyz":
                 return _ready_response(self._readiness())
             case _:
-                return "404 Not Found", _TEXT, b"there are /metrics, /healthz and /readyz\n"
+                return "404 Not Found", _TEXT, b"not found; known are /metrics, /healthz and /readyz\n"
 
 
 def _listen(host: str, port: int) -> gevent.socket.socket:

@@ -1,4 +1,4 @@
-"""The event loop is watched by a timer of its own: how late it runs, and that it runs at all. Runs a greenlet."""
+"""Watches the event loop with a timer: how late it runs, and whether it runs at all. Runs a greenlet."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class HubWatch:
     """Ticks, and measures how late each tick is.
 
     Args:
-        on_tick: done at each; must not wait.
+        on_tick: called on each tick; must not wait.
     """
 
     def __init__(self, on_tick: Callable[[], None]) -> None:
@@ -26,7 +26,7 @@ class HubWatch:
         self._latency = Histogram(_LATENCY_S)
 
     def run(self) -> None:
-        """Tick for ever; the body of a greenlet."""
+        """Tick forever; the body of a greenlet."""
         while True:
             due = time.monotonic() + _TICK_S
             gevent.sleep(_TICK_S)
@@ -34,5 +34,5 @@ class HubWatch:
             self._on_tick()
 
     def metrics(self) -> Iterator[Metric]:
-        """How late ticks were."""
+        """Yield the delay of the ticks."""
         yield metrics.HUB_LATENCY.one(self._latency)

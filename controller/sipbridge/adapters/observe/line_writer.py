@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from gevent.monkey import get_original
 
-# Those of native threads, whatever gevent has put in their place.
+# The originals for native threads, not gevent's replacements.
 _start_thread: Callable[..., int] = get_original("_thread", "start_new_thread")
 _allocate_lock: Callable[[], Any] = get_original("_thread", "allocate_lock")
 _sleep: Callable[[float], None] = get_original("time", "sleep")
@@ -24,28 +24,28 @@ _SimpleQueue: Callable[[], Any] = get_original("queue", "SimpleQueue")
 
 _BATCH = 1_000
 _GATHER_S = 0.05
-"""So long the thread rests after it has written. Lines that come meanwhile are written together, and who writes them
-does not wake it, to compete for the interpreter with the very call that they are about."""
+"""Pause of the thread after each write. Lines that arrive in the meantime are written together, and do not wake the
+thread while it would compete for the interpreter with the call they describe."""
 _RETRY_S = 0.5
 _END = b""
 
 
 class LineTarget(Protocol):
-    """Where lines go. Used in one native thread."""
+    """The destination of lines. Used in one native thread."""
 
     def write(self, data: bytes) -> None:
-        """Write all of it.
+        """Write all data.
 
         Raises:
-            OSError: it may be tried again.
+            OSError: writing failed and may be retried.
         """
 
     def close(self) -> None:
-        """Give it up."""
+        """Close the target."""
 
 
 class FileTarget:
-    """A file that lines are added to; made when there is none."""
+    """A file that lines are appended to; created if it does not exist."""
 
     def __init__(self, path: Path, mode: int = 0o640) -> None:
         self._path = path
@@ -53,7 +53,7 @@ class FileTarget:
         self._fd: int | None = None
 
     def write(self, data: bytes) -> None:
-        """Add to the file that has the name now."""
+        """Append to the file that has the name now."""
         if self._fd is not None and not self._is_current(self._fd):
             self.close()
         if self._fd is None:
@@ -76,7 +76,7 @@ class FileTarget:
 
 
 class StreamTarget:
-    """A stream that is open and stays so, such as standard error."""
+    """A stream that is already open and stays open, such as standard error."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -86,18 +86,18 @@ class StreamTarget:
         _write_all(self._fd, data)
 
     def close(self) -> None:
-        """Leave the stream open: it is not ours."""
+        """Leave the stream open: it belongs to the process."""
 
 
 class LineWriter:
-    """Takes lines at any time, and writes them soon.
+    """Queues lines, and writes them soon.
 
     Args:
-        capacity: lines that may wait; more are dropped, because memory ends before an outage may.
+        capacity: lines that may wait; more are dropped, because an outage may outlast the memory.
 
     Attributes:
         dropped: lines that were not written and never will be.
-        problem: why nothing could be written last time; ``""`` when it could.
+        problem: why the last write failed; ``""`` if it succeeded.
     """
 
     def __init__(self, target: LineTarget, capacity: int = 20_000) -> None:
@@ -115,19 +115,19 @@ class LineWriter:
 
     @property
     def pending(self) -> int:
-        """Lines that wait."""
+        """Lines that are waiting."""
         return self._taken - self._written
 
     @property
     def written(self) -> int:
-        """Lines that were written."""
+        """Lines written so far."""
         return self._written
 
     def write(self, line: bytes) -> None:
-        """Have a line written. Never waits.
+        """Queue a line. Never waits.
 
         Args:
-            line: without its end.
+            line: without a line end.
         """
         if self._closing or self.pending >= self._capacity:
             self.dropped += 1
@@ -136,7 +136,7 @@ class LineWriter:
         self._queue.put(line + b"\n")
 
     def close(self, timeout_s: float = 2.0) -> None:
-        """Write what waits, and end. Holds up everybody for so long; what is left then is dropped."""
+        """Write the waiting lines, and end. Blocks the process for up to `timeout_s`; lines left then are dropped."""
         if not self._closing:
             self._closing = True
             self._queue.put(_END)
@@ -159,7 +159,7 @@ class LineWriter:
         return lines
 
     def _write(self, lines: list[bytes]) -> bool:
-        """Write lines, as often as it takes; whether there may be more."""
+        """Write lines, retrying as needed; return whether more may follow."""
         data = b"".join(lines)
         while data:
             try:
@@ -179,7 +179,7 @@ class LineWriter:
 
 
 class _Partly(OSError):
-    """Some was written, and then no more could be."""
+    """Only part of the data could be written."""
 
     def __init__(self, written: int, error: OSError) -> None:
         super().__init__(error.errno, error.strerror)

@@ -1,7 +1,6 @@
-"""A log record becomes a line: key=value for people, a JSON object for machines, by structlog. Pure.
+"""Formats a log record as a line with structlog: key=value for people, a JSON object for machines. Pure.
 
-Fields that were logged (``extra``) stay fields. Callers choose some of the text, so nothing in it may end a line or
-colour one.
+Logged fields (``extra``) stay fields. Callers choose some of the text, so line ends and escape sequences are escaped.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from sipbridge.core.printable import escape_lines, escape_unprintable
 RenderLine = Callable[[logging.LogRecord], str]
 
 _PRIORITIES = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>", "critical": "<2>"}
-"""What journald reads at the beginning of a line. Source: sd-daemon(3)."""
-# What every record has; the rest are fields.
+"""Priorities that journald reads at the start of a line. Source: sd-daemon(3)."""
+# The attributes of every record; all others are logged fields.
 _OWN = frozenset(logging.makeLogRecord({}).__dict__)
 
 
 def console_line(*, colours: bool) -> RenderLine:
-    """For people: time, level, message, module, fields; a traceback on lines of its own."""
+    """Return a renderer for people: time, level, message, module, fields; a traceback on lines of its own."""
     render = structlog.dev.ConsoleRenderer(
         colors=colours,
         pad_event_to=0,
@@ -39,7 +38,7 @@ def console_line(*, colours: bool) -> RenderLine:
             name: escape_unprintable(value) if isinstance(value, str) else value
             for name, value in _event(record).items()
         }
-        # All of it is ours.
+        # All loggers are below sipbridge.
         event["logger"] = event["logger"].removeprefix("sipbridge.")
         text: str = render(None, record.levelname, event)
         return text
@@ -48,10 +47,10 @@ def console_line(*, colours: bool) -> RenderLine:
 
 
 def json_line(*, for_journal: bool) -> RenderLine:
-    """For machines.
+    """Return a renderer for machines.
 
     Args:
-        for_journal: whether a priority stands before the object; journald takes it off.
+        for_journal: whether to put a priority before the object; journald removes it.
     """
 
     def line(record: logging.LogRecord) -> str:
@@ -65,7 +64,7 @@ def json_line(*, for_journal: bool) -> RenderLine:
 
 
 def _event(record: logging.LogRecord) -> dict[str, Any]:
-    """The fields of a record; one that says nothing is left out."""
+    """Return the fields of a record; empty ones are left out."""
     event: dict[str, Any] = {
         "timestamp": f"{datetime.fromtimestamp(record.created, UTC).isoformat(timespec='milliseconds')[:-6]}Z",
         "level": record.levelname.lower(),
@@ -81,8 +80,8 @@ def _event(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _traceback(stream: TextIO, exc_info: Any) -> None:
-    """Below the line that it belongs to, and indented: the message of an exception may hold what a caller wrote."""
+    """Write a traceback below its line, indented: the exception's message may contain text from a caller."""
     plain = io.StringIO()
-    # Not the one with the values of local variables.
+    # Not the variant that shows the values of local variables.
     structlog.dev.plain_traceback(plain, exc_info)
     stream.write("\n" + textwrap.indent(escape_lines(plain.getvalue().strip("\n")), "  "))

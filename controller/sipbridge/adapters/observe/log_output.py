@@ -1,6 +1,6 @@
-"""The log goes to standard error, without secrets, from a native thread: who logs never waits for who reads.
+"""Writes the log to standard error, without secrets, from a native thread, so that logging never waits for a reader.
 
-Every module logs by `logging`; `log_line` makes lines of that.
+Every module uses `logging`; `log_line` formats the lines.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from sipbridge.core.observe.redaction import Redactor
 
 
 class LogOutput:
-    """Where the log goes, from `start` on.
+    """The output of the log, from `start` on.
 
     Args:
-        level: the least serious that is logged: ``INFO``.
-        as_json: whether a line is a JSON object; None for where standard error leads to journald.
-        secrets: what must never be in it.
+        level: the lowest level that is logged, such as ``INFO``.
+        as_json: whether each line is a JSON object; None means: if standard error leads to journald.
+        secrets: texts that must never appear in the log.
     """
 
     def __init__(self, level: str, as_json: bool | None, secrets: Iterable[str] = ()) -> None:
@@ -41,7 +41,7 @@ class LogOutput:
         self._level = level
 
     def start(self) -> None:
-        """Take what all modules log, and what gevent would print of greenlets that failed."""
+        """Receive the log of all modules, and what gevent would print about failed greenlets."""
         _collect_only_what_is_shown()
         root = logging.getLogger()
         root.handlers[:] = [self._handler]
@@ -53,19 +53,18 @@ class LogOutput:
         self._writer.close()
 
     def learn(self, secrets: Iterable[str]) -> None:
-        """Keep these out of it as well."""
+        """Keep more secrets out of the log."""
         self._redactor.learn(secrets)
 
     def metrics(self) -> Iterator[Metric]:
-        """What could not be written."""
+        """Yield how many lines could not be written."""
         yield metrics.LOG_DROPPED.one(self._writer.dropped)
 
 
 _log = logging.getLogger("sipbridge")
 
 
-# Of native threads, and not the one that gevent has put in its place: nothing waits while it is held, and it costs a
-# tenth.
+# The native lock, not gevent's replacement: nothing waits while it is held, and it costs a tenth.
 _make_lock: Callable[[], Any] = get_original("_thread", "RLock")
 
 
@@ -82,13 +81,13 @@ class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             line = self._redactor.redact(self._render(record))
-        except Exception as error:  # noqa: BLE001 - a record that cannot be rendered must not cost what logged it
-            line = f"a log record of {record.name} cannot be shown: {type(error).__name__}"
+        except Exception as error:  # noqa: BLE001 - a record that cannot be rendered must not break the code that logged it
+            line = f"cannot format a log record of {record.name}: {type(error).__name__}"
         self._writer.write(line.encode("utf-8", "backslashreplace"))
 
 
 def _collect_only_what_is_shown() -> None:
-    """Where a line comes from, and in which thread and process, is looked up for each, and shown in none.
+    """Disable the look-up of source line, thread and process, which costs time and is never shown.
 
     Source: Python's Logging HOWTO, "Optimization".
     """
@@ -99,15 +98,15 @@ def _collect_only_what_is_shown() -> None:
 
 
 def _log_exception(context: Any, kind: Any, value: Any, traceback: Any) -> None:
-    """What gevent prints of a greenlet or a native thread that failed."""
+    """Log what gevent would print about a failed greenlet or native thread."""
     _log.error("%.200s failed", context, exc_info=(kind, value, traceback))
 
 
 def is_journal(journal_stream: str, fd: int) -> bool:
-    """Whether a file descriptor leads to journald.
+    """Return whether a file descriptor leads to journald.
 
     Args:
-        journal_stream: the variable ``JOURNAL_STREAM``, device and inode: ``8:12345``. Source: systemd.exec(5).
+        journal_stream: the variable ``JOURNAL_STREAM``: device and inode, ``8:12345``. Source: systemd.exec(5).
     """
     device, _, inode = journal_stream.partition(":")
     status = os.fstat(fd)

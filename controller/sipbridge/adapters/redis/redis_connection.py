@@ -1,7 +1,7 @@
-"""Settings become connections to a Redis or a Sentinel, whose every fault is a `RedisLost`. I/O: one socket each.
+"""Opens connections to Redis or Sentinels; every failure becomes a `RedisLost`. I/O: one socket per connection.
 
-redis-py makes the connection and knows the protocol. Sockets are those of the standard library: with gevent's patches,
-waiting for Redis holds up nobody else.
+redis-py implements the connection and the protocol. It uses the standard library's sockets: with gevent's patches,
+waiting for Redis does not block other greenlets.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from sipbridge.settings.redis import RedisSettings
 
 
 class RedisLost(SipBridgeError):
-    """There is no connection to Redis, or it broke; says why, and neither password nor user name."""
+    """The connection to Redis failed or was lost; the message never contains the password or user name."""
 
 
 class RedisConnection:
     """A connection that is used once: open, send, receive, close.
 
     Args:
-        options: what redis-py calls them, with host and port or the path of a UNIX socket.
-        timeout_s: longest time for each step of opening it.
+        options: in redis-py's terms, with host and port or the path of a UNIX socket.
+        timeout_s: longest time for each step of opening the connection.
 
     Attributes:
-        where: the server, for messages: ``127.0.0.1:6379``.
+        where: the server, for messages, such as ``127.0.0.1:6379``.
     """
 
     def __init__(self, kind: Callable[..., AbstractConnection], options: Mapping[str, Any], timeout_s: float) -> None:
@@ -43,18 +43,18 @@ class RedisConnection:
         self._connection: Any = kind(
             socket_connect_timeout=timeout_s,
             socket_timeout=timeout_s,
-            # Every server knows it; in version 3 messages look different.
+            # Every server supports version 2; in version 3, messages look different.
             protocol=2,
-            # A user who may do no more than subscribe is refused what redis-py would tell about itself.
+            # redis-py would announce itself with a command that a user with only subscribe rights may not send.
             driver_info=None,
             **options,
         )
 
     def open(self) -> None:
-        """Connect, and show who we are.
+        """Connect and authenticate.
 
         Raises:
-            RedisLost: nobody is there, or we are refused.
+            RedisLost: no server answers, or it rejects the credentials.
         """
         with self._telling_why():
             self._connection.connect()
@@ -63,16 +63,16 @@ class RedisConnection:
         """Send a command.
 
         Raises:
-            RedisLost: the connection is lost.
+            RedisLost: the connection was lost.
         """
         with self._telling_why():
             self._connection.send_command(*command)
 
     def receive(self, timeout_s: float) -> Any:
-        """What the server says next of itself: a list, where all is well; None when it says nothing in time.
+        """Wait for the next message from the server, normally a list; None if nothing arrives in time.
 
         Raises:
-            RedisLost: the connection is lost, or the server reports an error.
+            RedisLost: the connection was lost, or the server reports an error.
         """
         with self._telling_why():
             try:
@@ -81,34 +81,34 @@ class RedisConnection:
                 return None
 
     def ask(self, *command: str) -> Any:
-        """Send a command, and wait for the answer.
+        """Send a command and wait for the answer.
 
         Raises:
-            RedisLost: there is none, or it is an error.
+            RedisLost: no answer, or the answer is an error.
         """
         with self._telling_why():
             self._connection.send_command(*command)
             return self._connection.read_response(disconnect_on_error=False)
 
     def close(self) -> None:
-        """Close the connection; harmless when it is not open."""
+        """Close the connection; does nothing if it is not open."""
         self._connection.disconnect()
 
     @contextlib.contextmanager
     def _telling_why(self) -> Iterator[None]:
         try:
             yield
-        # redis-py lets a ValueError or an IndexError through when what it reads is not the protocol.
+        # redis-py raises ValueError or IndexError when it reads something that is not the protocol.
         except (RedisError, OSError, ValueError, IndexError) as error:
-            # Not `from error`: the texts of redis-py and of the server may have the password in them.
+            # Not `from error`: the texts of redis-py and of the server may contain the password.
             raise RedisLost(f"{self.where}: {self._why(error)}") from None
 
     def _why(self, error: Exception) -> str:
         if isinstance(error, redis.TimeoutError):
             return f"no answer within {self._timeout_s:g} s"
         if isinstance(error, AuthenticationError):
-            return "the password is refused" if self._secrets else "a password is asked for"
-        # redis-py's own text has the address once more.
+            return "the password was rejected" if self._secrets else "a password is required"
+        # redis-py's own text would repeat the address.
         if isinstance(cause := error.__context__, OSError):
             return cause.strerror or str(cause)
         text = str(error).rstrip(".")
@@ -118,17 +118,17 @@ class RedisConnection:
 
 
 def connection_to_server(settings: RedisSettings) -> RedisConnection:
-    """The connection to the server that the settings name, not open yet; Sentinels are asked which one it is.
+    """Create the connection to the server in the settings, not open yet; asks the Sentinels for the address, if any.
 
     Raises:
-        RedisLost: none of them knows.
+        RedisLost: no Sentinel knows the service.
     """
     options = parse_url(settings.url)
-    # No database, which would be one more thing to be refused: channels belong to none.
+    # Channels do not belong to a database, and selecting one may be refused.
     options.pop("db", None)
     if settings.password:
         options["password"] = settings.password
-    # Named by the URL for a UNIX socket alone; what is there for TLS is replaced below.
+    # The URL's own class is used only for a UNIX socket; the one for TLS is replaced below.
     if options.pop("connection_class", None) is UnixDomainSocketConnection:
         return RedisConnection(UnixDomainSocketConnection, options, settings.connect_timeout_s)
     options.setdefault("port", 6379)
@@ -150,7 +150,7 @@ def _find_master(settings: RedisSettings) -> tuple[str, int]:
         match answer:
             case [bytes(master), bytes(number)] if number.isdigit():
                 return master.decode("ascii", "replace"), int(number)
-        said.append(f"{sentinel.where}: it is unknown")
+        said.append(f"{sentinel.where}: unknown service")
     raise RedisLost(f"no Sentinel knows {settings.sentinel_service}: {'; '.join(said)}")
 
 
@@ -162,7 +162,7 @@ def _network_connection(settings: RedisSettings, options: Mapping[str, Any]) -> 
 
 
 class _TlsConnection(SSLConnection):
-    """Has its certificates read in a native thread: those of the system take 40 ms, in which no call would go on."""
+    """Loads certificates in a native thread: the system's take 40 ms, which would delay calls."""
 
     def _wrap_socket_with_ssl(self, sock: Any) -> Any:
         context = gevent.get_hub().threadpool.apply(_tls_context, (self.ca_certs, self.certfile, self.keyfile))
@@ -172,7 +172,7 @@ class _TlsConnection(SSLConnection):
 
 
 def _tls_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | None) -> ssl.SSLContext | OSError:
-    """A context that checks certificate and host name. An error is returned, because gevent prints a raised one."""
+    """Create a context that verifies certificate and host name. Returns errors, because gevent prints raised ones."""
     try:
         context = ssl.create_default_context(cafile=ca_file)
         if cert_file is not None:

@@ -1,4 +1,4 @@
-"""Messages of a Redis channel become notifications, for ever: subscribe, be lost, wait, subscribe again."""
+"""Delivers the messages of a Redis channel as notifications, and subscribes again after each loss."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from sipbridge.settings.redis import RedisSettings
 _log = logging.getLogger(__name__)
 
 _MESSAGES_AT_A_TIME = 50
-"""A message takes well under 0.1 ms: so many of them, then others run."""
+"""Messages handled before yielding; each takes well under 0.1 ms."""
 _A_MOMENT_S = 1e-6
-"""Not 0: the hub would look at timers and sockets only after every fiftieth such pause."""
+"""Not 0: for 0, the hub would poll timers and sockets only after every fiftieth pause."""
 
 
 class RedisNotifications:
-    """Tells a listener what is published, and when something may have been missed.
+    """Delivers published notifications to a listener, and reports when some may have been missed.
 
-    Sockets are those of the standard library: with gevent's patches, waiting for Redis holds up nobody else.
+    Uses the standard library's sockets: with gevent's patches, waiting for Redis does not block other greenlets.
 
     Args:
-        settings: those of a Redis that is used.
-        jitter: a number from 0 to 1, for each pause.
+        settings: the settings; Redis must be enabled in them.
+        jitter: returns a random number from 0 to 1 for each pause.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class RedisNotifications:
         self._last_reason = ""
 
     def run(self) -> None:
-        """Keep being subscribed until `stop`; the body of a greenlet."""
+        """Stay subscribed until `stop`; the body of a greenlet."""
         self._running = gevent.getcurrent()
         while not self._is_stopped:
             try:
@@ -60,7 +60,7 @@ class RedisNotifications:
                 gevent.sleep(self._on_lost(str(lost)))
 
     def stop(self) -> None:
-        """End `run`, whatever it waits for; from then on the listener is told nothing."""
+        """End `run` at once; the listener receives nothing from then on."""
         self._is_stopped = True
         if self._running is not None:
             self._running.kill()
@@ -70,10 +70,10 @@ class RedisNotifications:
             try:
                 notification = parse_notification(payload)
             except NotificationError as error:
-                _log.warning("Redis: not a notification: %s", error)
+                _log.warning("Redis: invalid notification: %s", error)
             else:
                 self._listener.on_notification(notification)
-            # What has arrived already is read without a switch.
+            # Reading available messages does not switch greenlets.
             if count % _MESSAGES_AT_A_TIME == 0:
                 gevent.sleep(_A_MOMENT_S)
 
@@ -85,16 +85,16 @@ class RedisNotifications:
         self._listener.on_notifications_up()
 
     def _on_lost(self, reason: str) -> float:
-        """Tell whom it concerns; return how long to wait, in seconds."""
-        # Each success has all accounts loaded: one that did not last is no reason to hurry again.
+        """Log and report the loss; return the pause before the next attempt, in seconds."""
+        # Each success loads all accounts, so a connection that did not last must not reset the pauses.
         now = time.monotonic()
         if self._up_at is not None and now - self._up_at > self._settings.backoff_max_s:
             self._backoff.succeeded()
         self._up_at = None
         pause_s = self._backoff.failed(now)
-        # Said when it breaks, when it is something else, and when it lasts; not at each attempt.
+        # Log the loss, a changed reason and the tenth failure, but not each attempt.
         if reason != self._last_reason or self._backoff.failures == 10:
-            _log.error("Redis: %s; trying again every %.1f s or more", reason, pause_s)
+            _log.error("no connection to Redis: %s; retrying every %.1f s or more", reason, pause_s)
         self._last_reason = reason
         if not self._is_known_to_be_down:
             self._is_known_to_be_down = True

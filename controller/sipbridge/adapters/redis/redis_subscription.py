@@ -1,7 +1,7 @@
-"""What is published on a Redis channel becomes payloads, until the connection is lost. I/O: one connection.
+"""Yields the payloads published on a Redis channel until the connection is lost. I/O: one connection.
 
-redis-py's `PubSub` is not used: when a connection breaks it makes another and subscribes again, and tells nobody that
-messages were lost in between.
+redis-py's `PubSub` is not used: when a connection breaks, it silently reconnects and subscribes again, and does not
+report that messages were lost in between.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from sipbridge.settings.redis import RedisSettings
 
 
 class RedisSubscription:
-    """A subscription that is used once: open, read payloads, close; and when it is lost, make another."""
+    """A subscription that is used once; after a loss, make another."""
 
     def __init__(self, settings: RedisSettings) -> None:
         self._settings = settings
         self._connection: RedisConnection | None = None
 
     def open(self) -> str:
-        """Subscribe; every message from now on is one of `payloads`. Return the address of the server.
+        """Subscribe and return the server's address; `payloads` yields every message from now on.
 
         Raises:
-            RedisLost: it is not there, or refuses us.
+            RedisLost: the server does not answer, or rejects the credentials or the subscription.
         """
         self._connection = connection = connection_to_server(self._settings)
         connection.open()
         answer = connection.ask("SUBSCRIBE", self._settings.channel)
         if not isinstance(answer, list) or answer[:1] != [b"subscribe"]:
-            raise RedisLost(f"{connection.where}: not an answer of Redis: {answer!r}")
+            raise RedisLost(f"{connection.where}: not a Redis answer: {answer!r}")
         return connection.where
 
     def payloads(self) -> Iterator[bytes]:
-        """What is published, message by message.
+        """Yield the payload of each published message.
 
         Raises:
-            RedisLost: the connection is lost. A server that says nothing, even when it is asked, counts as gone.
+            RedisLost: the connection was lost. A server that does not answer a PING counts as lost.
         """
         settings, connection = self._settings, self._connection
         if connection is None:
@@ -54,6 +54,6 @@ class RedisSubscription:
             asked = said is None
 
     def close(self) -> None:
-        """Close the connection; harmless when there is none."""
+        """Close the connection, if there is one."""
         if self._connection is not None:
             self._connection.close()

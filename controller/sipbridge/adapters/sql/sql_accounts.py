@@ -1,8 +1,8 @@
-"""The accounts of a pool are read from an SQL database. Native threads read, greenlets wait; never a write.
+"""Reads the accounts of a pool from an SQL database. Native threads read while greenlets wait; never writes.
 
-A full load has a connection of its own. Single accounts are asked for over a few that are kept, because notifications
-come in bursts, and given up after some idle seconds, so that there is none that the database or a firewall has dropped
-long ago. An error ends its connection; whoever asked decides when to ask again.
+A full load uses a connection of its own. Single accounts are read over a few kept connections, because notifications
+come in bursts. Idle connections are closed after some seconds, before the database or a firewall drops them. An error
+closes its connection; the caller decides when to retry.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 _DEFAULT_THREADS = 4
-"""Single accounts asked for at a time: what takes long is the way to the database, not the work here."""
+"""Single accounts read in parallel: most of the time is spent on the way to the database, not here."""
 _IDLE_S = 30.0
 _CLOSE_S = 2.0
 _PAUSE_S = 0.0001
-"""Long enough for the hub to look at its sockets, which it does not for a pause of 0."""
+"""Not 0: for 0, the hub does not poll sockets."""
 _MOST_WARNINGS = 1_000
-"""Bad rows that are told of one by one; more than that, nobody reads."""
+"""Bad rows logged individually; nobody reads more than that."""
 _DEFAULT_LIMITS = SqlLimits()
 _NO_MESSAGE_WAITING = f"mwi_server_uri {NO_MESSAGE_WAITING}"
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a look at the database has found.
+    """The result of checking a database.
 
     Attributes:
-        accounts: how many there are that can be used.
+        accounts: the number of usable accounts.
         through_edge: how many of them go through the edge.
         problems: what keeps others, or all, from being read or used.
         warnings: what of them has no effect.
@@ -72,8 +72,8 @@ class SqlAccounts:
         pool_name: for the log.
 
     Raises:
-        BackendError: there is no such database; the check of the file says so too.
-        ConnectionStringError: the connection string is wrong; likewise.
+        BackendError: unknown database; the check of the providers file reports it too.
+        ConnectionStringError: invalid connection string; the check of the providers file reports it too.
     """
 
     def __init__(self, pool_name: str, loader: SqlLoader, limits: SqlLimits = _DEFAULT_LIMITS) -> None:
@@ -90,11 +90,11 @@ class SqlAccounts:
         self._has_mwi = False
 
     def load_all(self) -> Iterator[LoadedAccounts]:
-        """Every account, in batches; the next one is read while one is in use.
+        """Read all accounts in batches; the next batch is read while the caller uses one.
 
         Raises:
-            SourceUnavailable: the database cannot be read now; also after some batches.
-            SourceError: a query fails, or lacks a column.
+            SourceUnavailable: the database cannot be read now; possibly after some batches.
+            SourceError: a query fails, or a column is missing from its result.
         """
         for batch in self._batches():
             self._warn(batch.faults)
@@ -104,22 +104,22 @@ class SqlAccounts:
             yield LoadedAccounts(batch.accounts, len(batch.faults))
 
     def load_one(self, identifier: str) -> Account | None:
-        """The account with this identifier; None when there is no row.
+        """Read the account with this identifier; None if there is no row.
 
         Raises:
-            RowError: the row is no account.
+            RowError: the row is not a valid account.
             SourceUnavailable: the database cannot be read now.
-            SourceError: the query fails, or lacks a column.
+            SourceError: the query fails, or a column is missing from its result.
         """
         with self._session() as session:
             return session.wait(session.start(lambda: session.reader.read_one(identifier)))
 
     def load_each(self, identifiers: Sequence[str]) -> Iterator[Account | RowError | None]:
-        """The accounts with these identifiers, in this order, over as many connections as the loader allows.
+        """Read the accounts with these identifiers, in this order, over as many connections as the loader allows.
 
         Raises:
             SourceUnavailable: the database cannot be read now.
-            SourceError: the query fails, or lacks a column.
+            SourceError: the query fails, or a column is missing from its result.
         """
         asking = [gevent.spawn(self._outcome, identifier) for identifier in identifiers]
         try:
@@ -132,17 +132,17 @@ class SqlAccounts:
             gevent.killall(asking, block=False)
 
     def _outcome(self, identifier: str) -> Account | RowError | SourceUnavailable | SourceError | None:
-        # Whatever leaves a greenlet as an exception is printed.
+        # gevent prints every exception that leaves a greenlet.
         try:
             return self.load_one(identifier)
         except (RowError, SourceUnavailable, SourceError) as error:
             return error
 
     def probe(self, policy: PoolPolicy) -> Probe:
-        """Read everything once, and tell what is wrong instead of raising it.
+        """Read everything once, and return problems instead of raising them.
 
         Args:
-            policy: what the pool asks of its accounts.
+            policy: the pool's requirements for its accounts.
         """
         accounts = through_edge = 0
         problems: list[str] = []
@@ -166,7 +166,7 @@ class SqlAccounts:
         return Probe(accounts, through_edge, tuple(problems), (_NO_MESSAGE_WAITING,) if has_mwi else ())
 
     def close(self) -> None:
-        """Give up the idle connections now, and those in use after their query; waits for that, but not for long."""
+        """Close idle connections now and busy ones after their query; waits for that, but only briefly."""
         self._is_closed = True
         while self._idle:
             self._end(self._idle.pop())
@@ -187,14 +187,14 @@ class SqlAccounts:
             while (batch := session.wait(pending)) is not None:
                 pending = session.start(read_next)
                 yield batch
-                # One that is there already is not waited for; without a pause nobody else would run until the end.
+                # A batch that is ready is returned without switching; without a pause, no other greenlet would run.
                 gevent.sleep(_PAUSE_S)
         finally:
             self._end(session, batches.close)
 
     @contextlib.contextmanager
     def _session(self) -> Iterator[_Session]:
-        """A connection for one query."""
+        """Provide a connection for one query."""
         with self._slots:
             session = self._idle.pop() if self._idle else _Session(self._loader, self._url, self._limits)
             try:
@@ -217,18 +217,18 @@ class SqlAccounts:
             self._watch = gevent.spawn(self._end_idle)
 
     def _end_idle(self) -> None:
-        # The one that is idle longest is the first.
+        # The first connection has been idle longest.
         while self._idle:
             gevent.sleep(_IDLE_S / 2)
             while self._idle and self._idle[0].idle_since < time.monotonic() - _IDLE_S:
                 self._end(self._idle.pop(0))
 
     def _warn(self, faults: Sequence[str]) -> None:
-        """Tell of each bad row once, however often it is read."""
+        """Log each bad row once, however often it is read."""
         for fault in faults:
             if fault not in self._warned and len(self._warned) < _MOST_WARNINGS:
                 self._warned.add(fault)
-                _log.warning("pool %s: a row is skipped: %s", self._pool_name, fault)
+                _log.warning("pool %s: skipped a row: %s", self._pool_name, fault)
 
 
 class _Session:
@@ -242,26 +242,26 @@ class _Session:
         self.reader = AccountReader(loader, url, limits)
         self.idle_since = 0.0
         self._thread = NativeThread()
-        # For drivers without limits of their own: to connect, and for two queries, which have ended by then elsewhere.
+        # For drivers without time limits of their own: enough to connect and run two queries, plus a margin.
         self._patience_s = limits.connect_s + 3 * limits.answer_s
 
     def start(self, work: Callable[[], _T]) -> Pending[_T]:
-        """Have something done with the reader."""
+        """Start a job on the reader's thread."""
         return self._thread.start(work)
 
     def wait(self, pending: Pending[_T]) -> _T:
-        """What came of it.
+        """Wait for the result of a job.
 
         Raises:
-            SourceUnavailable: it takes too long.
+            SourceUnavailable: the job takes too long.
         """
         try:
             return pending.wait(self._patience_s)
         except TimeoutError:
-            raise SourceUnavailable(f"no answer from the database in {self._patience_s:g} s") from None
+            raise SourceUnavailable(f"no answer from the database within {self._patience_s:g} s") from None
 
     def end(self, first: Callable[[], None] | None = None) -> gevent.Greenlet[..., object]:
-        """Disconnect, when what is being done is done; the greenlet is over then."""
+        """Disconnect after the current job; the returned greenlet ends then."""
 
         def last() -> None:
             if first is not None:
@@ -276,7 +276,7 @@ def _have_mwi(accounts: Sequence[Account]) -> bool:
 
 
 def _of_accounts(accounts: Sequence[Account], message: str) -> str:
-    """One message for all of whom it is true: a database may have thousands."""
+    """Combine a message about many accounts into one: a database may have thousands."""
     more = f" (and {len(accounts) - 1} more)" if len(accounts) > 1 else ""
     return f"account {accounts[0].uri}{more}: {message}"
 

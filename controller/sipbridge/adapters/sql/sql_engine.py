@@ -1,4 +1,4 @@
-"""A database URL becomes an engine whose connections can only read, and do not wait for ever. Connects when used."""
+"""Creates engines whose connections can only read and have time limits. Connects on first use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.pool import NullPool
 
-# What makes a connection read only for all that follows.
+# The statement that makes a connection read-only.
 _READ_ONLY = {
     "sqlite": "PRAGMA query_only = ON",
     "mysql": "SET SESSION TRANSACTION READ ONLY",
@@ -22,15 +22,15 @@ _READ_ONLY = {
     "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
 }
 _SQLITE_STEPS = 200_000
-"""How often SQLite is asked to stop, in steps of its virtual machine: some 10 ms."""
+"""How often SQLite checks whether to stop, in steps of its virtual machine: about 10 ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class SqlLimits:
-    """How patient to be with a database.
+    """The time limits for a database.
 
     Attributes:
-        connect_s: longest time for a connection to be made.
+        connect_s: longest time to connect.
         answer_s: longest time without a row or another answer.
     """
 
@@ -39,29 +39,29 @@ class SqlLimits:
 
 
 class Deadline:
-    """The moment until which the database has to answer."""
+    """The time by which the database must answer."""
 
     def __init__(self, answer_s: float) -> None:
         self._answer_s = answer_s
         self.restart()
 
     def restart(self) -> None:
-        """Count from now."""
+        """Start the time again from now."""
         self._at = time.monotonic() + self._answer_s
 
     def is_over(self) -> bool:
-        """Whether it has passed."""
+        """Return whether the time has passed."""
         return time.monotonic() > self._at
 
 
 def read_only_engine(url: URL, limits: SqlLimits, deadline: Deadline) -> Engine:
-    """Make an engine; nothing is connected yet.
+    """Create an engine; nothing is connected yet.
 
     Args:
         url: with an absolute path for SQLite.
-        deadline: when a query of SQLite, which has no time limit of its own, is stopped.
+        deadline: stops queries of SQLite, which has no time limit of its own.
     """
-    # No pool: a connection belongs to one native thread, which keeps it.
+    # No pool: each connection belongs to one native thread.
     engine = create_engine(_readable_only(url), poolclass=NullPool, connect_args=_connect_args(url, limits))
     backend = url.get_backend_name()
 
@@ -84,9 +84,9 @@ def read_only_engine(url: URL, limits: SqlLimits, deadline: Deadline) -> Engine:
 
 
 def drop_stream(cursor: object) -> None:
-    """Have the rows that have not been read forgotten; the connection is then good for being closed and no more.
+    """Drop the unread rows of a result; after that the connection can only be closed.
 
-    PyMySQL would read them all before it lets go of a cursor, even over a connection that is lost.
+    PyMySQL would read all of them before it closes a cursor, even over a lost connection.
     """
     stream: Any = getattr(cursor, "_result", None)
     if hasattr(stream, "unbuffered_active"):
@@ -96,7 +96,7 @@ def drop_stream(cursor: object) -> None:
 def _readable_only(url: URL) -> URL:
     if url.get_backend_name() != "sqlite":
         return url
-    # The file is opened for reading, so that not even a journal is written or rolled back.
+    # Open the file read-only, so that not even a journal is written or rolled back.
     return url.set(database=Path(url.database or "").as_uri(), query={"mode": "ro", "uri": "true"})
 
 
@@ -111,18 +111,18 @@ def _connect_args(url: URL, limits: SqlLimits) -> Mapping[str, Any]:
                 "read_timeout": answer_s,
                 "write_timeout": answer_s,
             }
-            # PyMySQL would encode a text as Latin-1.
+            # PyMySQL would encode a string as Latin-1.
             password = {"password": url.password.encode()} if url.password and driver == "pymysql" else {}
             return {**timeouts, **password}
     return {}
 
 
 def _prepare_sqlite(connection: Any, is_over: Callable[[], bool]) -> None:
-    # A text that is not UTF-8 is then a fault of its row; otherwise it is the end of the query, with an error that
-    # shows the text, which may be the secret.
+    # With bytes, text that is not UTF-8 is an error of its row only; otherwise the whole query would fail, with an
+    # error that shows the text, which may be the secret.
     connection.text_factory = bytes
     connection.set_progress_handler(is_over, _SQLITE_STEPS)
-    # What is attached is not opened read only, but made where there is none.
+    # An attached database would not be opened read-only, and would be created if missing.
     connection.set_authorizer(_forbid_attach)
 
 

@@ -1,4 +1,4 @@
-"""What a database driver raises becomes `SourceUnavailable` or `SourceError`, which never show the password. Pure."""
+"""Converts errors of database drivers to `SourceUnavailable` or `SourceError`, without the password. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from sqlalchemy.exc import DataError, DBAPIError, NotSupportedError, Programming
 
 from sipbridge.ports import SourceError, SourceUnavailable
 
-# Errors that do not go away by themselves. Drivers put some of them in the same class as a lost connection; a database
-# that is not listed here is asked again rather than given up.
+# Permanent errors. Drivers raise some of them in the same class as a lost connection; errors of databases not listed
+# here are retried.
 _SQLITE_LASTING = {sqlite3.SQLITE_ERROR}
 _SQLITE_WRITES = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_AUTH}
 # Source: MariaDB, "MariaDB Error Codes": no database selected, ambiguous or unknown column, syntax, unknown table,
@@ -21,23 +21,23 @@ _LASTING_CLASSES = (ProgrammingError, NotSupportedError, DataError)
 
 
 def source_error(query: str, error: Exception, password: str | None) -> SourceError | SourceUnavailable:
-    """What to raise for an error of a query.
+    """Return the exception to raise for a failed query.
 
     Args:
-        query: its name: ``initQuery``.
-        password: never to be shown.
+        query: the name of the query, such as ``initQuery``.
+        password: removed from the message.
     """
     reason = f"{query}: {reason_of(error, password)}"
     code = _code(error)
     if _is_write(error, code):
-        return SourceError(f"{reason} (the query tries to write, and the database is only ever read)")
+        return SourceError(f"{reason} (the query tries to write, but sipbridge only reads the database)")
     if _is_lasting(error, code):
         return SourceError(reason)
     return SourceUnavailable(reason)
 
 
 def reason_of(error: Exception, password: str | None) -> str:
-    """The driver's own words."""
+    """Return the driver's own message, without the password."""
     match _cause(error).args:
         case (int(), str(text), *_):  # PyMySQL: code and text
             reason = text
@@ -47,15 +47,15 @@ def reason_of(error: Exception, password: str | None) -> str:
 
 
 def _cause(error: Exception) -> BaseException:
-    """What the driver itself has raised: SQLAlchemy adds the query and its parameters to that."""
+    """Return the driver's own exception: SQLAlchemy's adds the query and its parameters."""
     return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
 
 
 def _code(error: Exception) -> int | None:
-    """SQLite's primary result code, or the error number of MySQL."""
+    """Return SQLite's primary result code, or MySQL's error number."""
     cause = _cause(error)
     if isinstance(cause, sqlite3.Error):
-        code: int | None = getattr(cause, "sqlite_errorcode", None)  # not set by what Python itself finds wrong
+        code: int | None = getattr(cause, "sqlite_errorcode", None)  # not set for errors that Python itself finds
         return None if code is None else code & 0xFF
     match cause.args:
         case (int(number), *_):

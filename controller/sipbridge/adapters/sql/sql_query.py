@@ -1,4 +1,4 @@
-"""A query as it is typed becomes one whose only parameter is ``:identifier``. Pure."""
+"""Prepares a query as written by an operator, so that its only parameter is ``:identifier``. Pure."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def _end(quoted: str, comment: str) -> re.Pattern[str]:
 _END = _end(_QUOTED, _COMMENT)
 _END_OF_MYSQL = _end(_QUOTED_WITH_BACKSLASHES, _COMMENT_OF_MYSQL)
 
-# What is looked at: a quoted text or a comment; the parameter; any other colon.
+# Tokens: a quoted text or a comment; the parameter; any other colon.
 _TOKENS = _tokens(_QUOTED, _COMMENT)
 _TOKENS_OF_MYSQL = _tokens(_QUOTED_WITH_BACKSLASHES, _COMMENT_OF_MYSQL)
 
 
 def prepare_query(query: str, dialect: str, *, takes_identifier: bool) -> TextClause:
-    """Make a statement of a query, in which every colon but that of ``:identifier`` stays what it is.
+    """Create a statement in which every colon except that of ``:identifier`` is literal.
 
     SQLAlchemy would take ``':alice'`` in a quoted text for a parameter as well. A ``;`` at the end is left out.
 
     Args:
         query: such as ``SELECT … FROM users WHERE pk = :identifier``.
         dialect: SQLAlchemy's name of the database: ``mysql``, ``sqlite``.
-        takes_identifier: otherwise the colon of ``:identifier`` is one like the others.
+        takes_identifier: whether ``:identifier`` is a parameter; otherwise its colon is literal too.
     """
 
     def mark(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Rows of a database become accounts, over one read-only connection. Blocks, so it needs a native thread of its own."""
+"""Reads rows of a database as accounts over one read-only connection. Blocks, so it needs its own native thread."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from sipbridge.ports import SourceError, SourceUnavailable
 
 _BATCH = 500
 _NOBODY = None
-"""An identifier that equals none, of whatever type they are; to see which columns a query returns."""
+"""An identifier that matches no row, whatever the column's type; used to see which columns a query returns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some rows: the accounts they are, and what is wrong with those that are none."""
+    """A batch of rows: valid accounts, and messages about invalid rows."""
 
     accounts: Sequence[Account]
     faults: Sequence[str]
@@ -35,8 +35,8 @@ class Batch:
 class AccountReader:
     """Runs the queries of one loader.
 
-    It connects when it is first asked, and is of no use any more after an error other than `RowError`. All calls come
-    from the same thread.
+    Connects on first use. After an error other than `RowError` it must not be used again. All calls must come from the
+    same thread.
     """
 
     def __init__(self, loader: SqlLoader, url: URL, limits: SqlLimits) -> None:
@@ -49,11 +49,11 @@ class AccountReader:
         self._update_query = prepare_query(loader.update_query, dialect, takes_identifier=True)
 
     def read_all(self) -> Generator[Batch, None, None]:
-        """Run ``initQuery``, a batch of rows at a time; before that, see what ``updateQuery`` returns.
+        """Run ``initQuery`` and yield batches of rows; first check the columns of ``updateQuery``.
 
         Raises:
-            SourceUnavailable: the database cannot be asked now.
-            SourceError: a query fails, or lacks a column.
+            SourceUnavailable: the database cannot be queried now.
+            SourceError: a query fails, or a column is missing from its result.
         """
         connection = self._connect()
         with self._naming("updateQuery"):
@@ -67,28 +67,28 @@ class AccountReader:
                 drop_stream(result.cursor)
 
     def read_one(self, identifier: str) -> Account | None:
-        """Run ``updateQuery``; of several rows the first one counts.
+        """Run ``updateQuery``; if it returns several rows, use the first.
 
         Raises:
-            RowError: the row is no account, or the identifier not one that a database can have.
-            SourceUnavailable: the database cannot be asked now.
-            SourceError: the query fails, or lacks a column.
+            RowError: the row is not a valid account, or the identifier is not valid Unicode.
+            SourceUnavailable: the database cannot be queried now.
+            SourceError: the query fails, or a column is missing from its result.
         """
         if any("\ud800" <= character <= "\udfff" for character in identifier):
-            raise RowError("an identifier with half a character in it")
+            raise RowError("the identifier contains half of a surrogate pair")
         connection = self._connect()
         with self._naming("updateQuery"):
             result = self._run_update_query(connection, identifier)
             columns = _columns(result)
             row = result.first()
-            # The next query is to see what is there then.
+            # End the transaction, so that the next query sees new data.
             connection.rollback()
         return None if row is None else account_from_row(dict(zip(columns, row, strict=True)))
 
     def close(self) -> None:
-        """Disconnect; harmless when there is no connection."""
+        """Disconnect, if connected."""
         if self._connection is not None:
-            # Nothing was written that would have to be rolled back, over a connection that may be broken.
+            # Nothing was written, so do not roll back over a connection that may be broken.
             self._connection.invalidate()
             self._connection.close()
             self._connection = None
@@ -97,8 +97,7 @@ class AccountReader:
         if self._connection is None:
             try:
                 self._connection = self._engine.connect()
-            # A driver also has errors of its own for a certificate that is not there, or an option that it does not
-            # know.
+            # Drivers also raise errors of their own for a missing certificate or an unknown option.
             except (SQLAlchemyError, OSError, RuntimeError, TypeError, ValueError) as error:
                 where = self._url.database if self._url.get_backend_name() == "sqlite" else self._url.host
                 reason = reason_of(error, self._url.password)
@@ -121,7 +120,7 @@ class AccountReader:
 
     @contextlib.contextmanager
     def _naming(self, query: str) -> Iterator[None]:
-        """Put the name of the query into what it raises."""
+        """Put the name of the query into the errors it raises."""
         try:
             yield
         except (SQLAlchemyError, UnicodeError) as error:
@@ -132,11 +131,11 @@ class AccountReader:
 
 def _with_all_columns(query: str, result: CursorResult[Any]) -> CursorResult[Any]:
     if not result.returns_rows:
-        raise SourceError(f"{query}: returns no table")
+        raise SourceError(f"{query}: does not return a table")
     if missing := missing_columns(_columns(result)):
         found = ", ".join(result.keys())
         result.close()
-        raise SourceError(f"{query}: lacks {', '.join(missing)}; it returns {found}")
+        raise SourceError(f"{query}: missing column {', '.join(missing)}; the query returns {found}")
     return result
 
 

@@ -92,7 +92,7 @@ class _Reader:
 
     def _nested(self, read: Callable[[int], tuple[object, Place]]) -> tuple[object, Place]:
         if self._depth == MAX_DEPTH:
-            self._stop(f"nested more than {MAX_DEPTH} deep")
+            self._stop(f"nested more than {MAX_DEPTH} levels deep")
         self._depth += 1
         start = self._at
         self._at += 1
@@ -140,8 +140,8 @@ class _Reader:
         if separator is None:
             self._skip(_BLANK)
             self._stop_at_end_of_file(start)
-            hint = "is a comma missing before it, or a backslash before a quotation mark in a text?"
-            self._stop(f'{self._found()} where "," or "{closing}" is expected: {hint}')
+            hint = "is a comma missing before it, or a backslash before a quotation mark in a string?"
+            self._stop(f'expected "," or "{closing}", found {self._found()}: {hint}')
         if separator[1] == closing:
             # Not past the blanks after it: the next separator takes those.
             self._at = separator.end(1)
@@ -149,7 +149,7 @@ class _Reader:
         if separator[1] != ",":
             self._at = separator.start(1)
             opened = self._line_of(start)
-            self._stop(f'"{separator[1]}" where "{closing}" is expected, which closes what line {opened} opens')
+            self._stop(f'expected "{closing}" to close what line {opened} opens, found "{separator[1]}"')
         self._at = separator.end()
         if self._text[self._at : self._at + 1] in ("}", "]"):
             self._at = separator.start(1)
@@ -162,13 +162,13 @@ class _Reader:
             return match[1]
         self._stop_at_end_of_file(start)
         if not self._text.startswith('"', self._at):
-            self._stop(f"{self._found()} where a name in double quotation marks is expected")
+            self._stop(f"expected a name in double quotation marks, found {self._found()}")
         key = self._string()
         colon = _COLON.match(self._text, self._at)
         if colon is None:
             self._skip(_BLANK)
             self._stop_at_end_of_file(start)
-            self._stop(f'{self._found()} where the ":" after a name is expected')
+            self._stop(f'expected ":" after a name, found {self._found()}')
         self._at = colon.end()
         return key
 
@@ -186,7 +186,7 @@ class _Reader:
                     parts.append(self._escape())
                 case "" | "\r" | "\n":
                     self._at = start
-                    self._stop("the string that begins here has no closing quotation mark on its line")
+                    self._stop("this string has no closing quotation mark on its line")
                 case control:
                     self._note(f"{_named(control)} inside a string: write {json.dumps(control)[1:-1]}")
                     parts.append(control)
@@ -217,7 +217,7 @@ class _Reader:
         else:
             character = chr(int(match[3], 16))
             if "\ud800" <= character <= "\udfff":
-                self._note(f"{match[0]} is half a character: write both halves, or the character itself")
+                self._note(f"{match[0]} is half of a surrogate pair: write both halves, or the character itself")
         self._at = match.end()
         return character
 
@@ -225,8 +225,8 @@ class _Reader:
         word = _WORD.match(self._text, self._at)
         if word is None:
             if self._at == len(self._text):
-                self._stop("the file ends where a value is expected")
-            self._stop(f"{self._found()} where a value is expected")
+                self._stop("expected a value, found the end of the file")
+            self._stop(f"expected a value, found {self._found()}")
         token = word[0]
         if token in _WORDS:
             self._at = word.end()
@@ -235,7 +235,7 @@ class _Reader:
         if number is None:
             self._stop(_not_a_value(token))
         if len(token) > _MAX_NUMBER_LENGTH:
-            self._stop(f"this number has {len(token)} digits; no more than {_MAX_NUMBER_LENGTH} are read")
+            self._stop(f"this number has {len(token)} digits; the limit is {_MAX_NUMBER_LENGTH}")
         self._at = word.end()
         return int(token) if number[1] is None and number[2] is None else float(token)
 
@@ -286,5 +286,5 @@ def _not_a_value(token: str) -> str:
         return f"write {meant} instead of {token}"
     # What was found is not shown: it may be a secret that lacks its quotation marks.
     if token[0] in "+-.0123456789":
-        return "not a number as JSON writes them, such as 20 or 0.5; a text stands in double quotation marks"
-    return "not a value: a text stands in double quotation marks"
+        return "not a number as JSON writes them, such as 20 or 0.5; put strings in double quotation marks"
+    return "not a value: put strings in double quotation marks"

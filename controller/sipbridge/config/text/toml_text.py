@@ -66,7 +66,7 @@ def parse_toml(text: str) -> TomlText:
     except tomllib.TOMLDecodeError as error:
         return TomlText(text, {}, _mistake(text, str(error)))
     except RecursionError:
-        return TomlText(text, {}, Mistake(0, "arrays or tables are nested too deep"))
+        return TomlText(text, {}, Mistake(0, "arrays or tables are nested too deeply"))
     except ValueError:
         # What int() says of more digits than it takes, which tomllib passes on, without a place.
         return TomlText(text, {}, Mistake(0, "a number has too many digits"))

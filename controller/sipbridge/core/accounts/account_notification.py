@@ -47,7 +47,7 @@ def parse_notification(payload: bytes) -> AccountNotification:
     Source: Flexisip's SIP bridge, which subscribes to ``flexisip/B2BUA/account``.
     """
     if len(payload) > MAX_BYTES:
-        raise NotificationError(payload, f"{len(payload)} bytes, more than {MAX_BYTES}")
+        raise NotificationError(payload, f"{len(payload)} bytes; the limit is {MAX_BYTES}")
     try:
         fields = json.loads(payload.decode(), parse_int=_Number, parse_float=_Number, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
@@ -75,9 +75,9 @@ def _refuse(constant: str) -> NoReturn:
 def _text(payload: bytes, fields: dict[str, Any], name: str) -> str:
     value = fields.get(name)
     if type(value) is not str:
-        raise NotificationError(payload, f'"{name}" is not a text' if name in fields else f'no "{name}"')
+        raise NotificationError(payload, f'"{name}" must be a string' if name in fields else f'missing "{name}"')
     if not value:
         raise NotificationError(payload, f'"{name}" is empty')
     if not value.isprintable():
-        raise NotificationError(payload, f'"{name}" has characters that no account has')
+        raise NotificationError(payload, f'"{name}" contains unprintable characters')
     return value

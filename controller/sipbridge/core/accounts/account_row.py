@@ -66,13 +66,13 @@ def account_from_row(row: Mapping[str, object]) -> Account:
 
 def _account(row: Mapping[str, object], username: str, hostport: str | None) -> Account:
     if hostport is None:
-        raise RowError("has no hostport")
+        raise RowError("missing hostport")
     alias_username = _text(row, "alias_username")
     if alias_username == username:
         alias_username = username  # one text for both: there may be a hundred thousand of them
     protocol = _word(row, "protocol") or PROTOCOLS[0]
     if protocol not in PROTOCOLS:
-        raise RowError(f"protocol is none of {', '.join(PROTOCOLS)}")
+        raise RowError(f"protocol must be one of {', '.join(PROTOCOLS)}")
     return Account(
         uri=_uri("username and hostport", username, hostport),
         alias=_alias(alias_username, row),
@@ -110,17 +110,17 @@ def _number_as_text(column: str, value: object) -> str:
         case Decimal():
             return f"{value:f}"
         case _:
-            raise RowError(f"{column} is a {type(value).__name__}, not a text")
+            raise RowError(f"{column} must be a string, not {type(value).__name__}")
 
 
 def _uri(columns: str, user: str, hostport: str) -> SipUri:
     if ":" in user:
-        raise RowError(f"{columns} make no SIP URI: a colon would begin a password")
+        raise RowError(f"{columns} do not form a SIP URI: a colon would start a password")
     text = f"sip:{user}@{hostport}"
     try:
         uri = parse_sip_uri(text)
     except UriError:
-        raise RowError(f"{columns} make a text that is {why_no_uri(text)}") from None
+        raise RowError(f"{columns} together are {why_no_uri(text)}") from None
     # Thousands of accounts have the same domain: they share its text.
     return SipUri("sip", user, sys.intern(uri.hostport), uri.parameters, uri.headers)
 
@@ -135,7 +135,7 @@ def _alias(username: str | None, row: Mapping[str, object]) -> SipUri | None:
 def _credential(row: Mapping[str, object], column: str) -> str | None:
     text = _text(row, column)
     if text is not None and _CONTROL.search(text):
-        raise RowError(f"{column} has a control character in it, which no SIP password or name can have")
+        raise RowError(f"{column} contains a control character, which SIP names and passwords cannot contain")
     return text
 
 
@@ -147,7 +147,7 @@ def _secret_type(row: Mapping[str, object]) -> SecretType:
         return SECRET_TYPES[word]
     except KeyError:
         # What stands there instead is not shown: it may be the secret.
-        raise RowError(f"secret_type is none of {', '.join(SECRET_TYPES)}") from None
+        raise RowError(f"secret_type must be one of {', '.join(SECRET_TYPES)}") from None
 
 
 def _word(row: Mapping[str, object], column: str) -> str:

@@ -46,9 +46,11 @@ def credential_fault(account: Account, *, has_edge: bool) -> CredentialFault | N
     # A file of version 1 has the secret as "password".
     for name, called, text in (("userid", '"userid"', user_id), ("secret", "the secret", account.secret)):
         if _CONTROL.search(text):
-            return CredentialFault(name, f"{called} has a control character in it, which FreeSWITCH cannot be told")
+            return CredentialFault(name, f"{called} contains a control character, which cannot be passed to FreeSWITCH")
     if ":" in user_id:
-        return CredentialFault("userid", 'FreeSWITCH cannot authenticate with a colon in "userid": it is cut there')
+        return CredentialFault(
+            "userid", 'FreeSWITCH cannot authenticate with a colon in "userid": it cuts the text there'
+        )
     if account.secret_type is not SecretType.CLEAR_TEXT:
         return _hash_fault(account.secret_type, account.secret)
     return None if has_edge else _password_fault(account, account.secret)
@@ -67,7 +69,9 @@ def _password_fault(account: Account, password: str) -> CredentialFault | None:
     Source: mod_sofia sofia_reg.c; sofia-sip iptsec auth_client.c.
     """
     if ":" in password:
-        return CredentialFault("secret", "FreeSWITCH cannot authenticate with a colon in a password: it is cut there")
+        return CredentialFault(
+            "secret", "FreeSWITCH cannot authenticate with a colon in a password: it cuts the text there"
+        )
     realm, user = account.realm or account.uri.host, account.user_id or account.uri.user
     if len(f'Digest:"{realm}":{user}:{password}'.encode()) > _LONGEST:
         message = f"FreeSWITCH cannot authenticate with more than {_LONGEST} bytes of realm, name and password together"

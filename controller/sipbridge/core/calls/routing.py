@@ -35,7 +35,7 @@ class Verdict(Enum):
     OTHER_SIDE = "it takes no calls from this side"
     NOT_TRIGGERED = "its pattern does not match the Request-URI"
     NO_ACCOUNT = "its pool has no such account"
-    NO_ADDRESS = "the call does not have the SIP address that it looks for"
+    NO_ADDRESS = "the call lacks the SIP address that it looks for"
     NONE_AVAILABLE = "its pool has no available account"
     BRIDGE = "bridges the call"
     DECLINE = "declines the call"
@@ -179,7 +179,7 @@ def route(call: CallRequest, table: RoutingTable, random_below: Callable[[int], 
                 continue
             return _decline(DeclineReason.ACCOUNT_NOT_FOUND, step.verdict.value, provider, None, trace)
         return _use(provider, line, call, table, trace, step)
-    return Decline(DeclineReason.NO_PROVIDER, "no provider takes this call", None, None, tuple(trace))
+    return Decline(DeclineReason.NO_PROVIDER, "no provider matches this call", None, None, tuple(trace))
 
 
 def _choose(
@@ -229,7 +229,7 @@ def _use(
         edge = None
     if media.edge and edge is None:
         # Only while a reload is under way, which has taken the pool off the edge already.
-        detail = "the account does not go through the edge any more"
+        detail = "the account no longer goes through the edge"
         return _decline(DeclineReason.MEDIA_NOT_OFFERED, detail, provider, line, trace)
     try:
         to = _render_address(invite.to, call, line)
@@ -246,7 +246,7 @@ def _unavailable(provider: Provider, line: Line, table: RoutingTable) -> tuple[D
     """Why the account that was found cannot be used now; None for one that can."""
     if line.is_drained or provider.name in table.drained:
         what = "the account" if line.is_drained else "the provider"
-        return DeclineReason.DRAINING, f"{what} takes no new calls"
+        return DeclineReason.DRAINING, f"{what} accepts no new calls"
     if line.is_available:
         return None
     if not line.is_usable:

@@ -81,7 +81,7 @@ REGISTRATIONS = _define(
     "result",
 )
 GATEWAYS_TO_ADD = _define("gateways_to_add", _GAUGE, "Gateways that should be in FreeSWITCH and are not yet.")
-GATEWAYS_TO_REMOVE = _define("gateways_to_remove", _GAUGE, "Gateways that are in FreeSWITCH and should not be.")
+GATEWAYS_TO_REMOVE = _define("gateways_to_remove", _GAUGE, "Gateways still to be removed from FreeSWITCH.")
 
 # Where accounts come from
 SOURCE_UP = _define(
@@ -121,7 +121,7 @@ LOST_GATEWAYS = _define(
     "Deleted gateways whose memory FreeSWITCH holds until its profile restarts.",
 )
 LOST_MEMORY = _define("profile_lost_memory_bytes", _GAUGE, "Memory that deleted gateways hold; an estimate.")
-CONNECTIONS = _define("switch_connections_total", _COUNTER, "How often the connection to FreeSWITCH was made.")
+CONNECTIONS = _define("switch_connections_total", _COUNTER, "Connections made to FreeSWITCH.")
 LOSSES = _define("switch_connection_losses_total", _COUNTER, "How often the connection to FreeSWITCH was lost.")
 EVENTS = _define("switch_events_total", _COUNTER, "Events from FreeSWITCH, by subject.", "event")
 COMMANDS = _define(
@@ -133,7 +133,7 @@ ROUND_TRIP = _define("switch_round_trip_seconds", _HISTOGRAM, "From a command to
 # Records
 CDR_WRITTEN = _define("cdr_written_total", _COUNTER, "Call detail records written; absent if they are off.")
 CDR_DROPPED = _define("cdr_dropped_total", _COUNTER, "Call detail records that could not be written and are lost.")
-CDR_PENDING = _define("cdr_pending", _GAUGE, "Call detail records that wait to be written.")
+CDR_PENDING = _define("cdr_pending", _GAUGE, "Call detail records waiting to be written.")
 LOG_DROPPED = _define("log_lines_dropped_total", _COUNTER, "Log lines that could not be written and are lost.")
 
 DEFINITIONS = tuple(_definitions)

@@ -24,21 +24,19 @@ def _switch(snapshot: Snapshot) -> Iterator[Problem]:
     switch, bridge = snapshot.switch, snapshot.bridge
     if not switch.is_connected:
         what = f"not connected: {switch.problem}"
-        advice = "New calls are refused. Is FreeSWITCH running? `sipbridge doctor` looks further."
+        advice = "New calls are refused. Check that FreeSWITCH is running, or run `sipbridge doctor`."
         yield Problem(Severity.DOWN, Side.SWITCH, what, advice)
     elif bridge.is_drained:
-        advice = "`sipbridge drain --undo` takes calls again, unless the bridge is stopping."
-        yield Problem(Severity.DOWN, Side.OPERATOR, "the bridge is drained: it takes no new calls", advice)
+        advice = "Run `sipbridge drain --undo` to accept calls again, unless the bridge is stopping."
+        yield Problem(Severity.DOWN, Side.OPERATOR, "the bridge is drained: no new calls are accepted", advice)
     elif not switch.has_lease:
-        advice = "New calls get 503 until that is known; it takes seconds."
-        yield Problem(Severity.DOWN, Side.SWITCH, "connected; its calls and gateways are being counted", advice)
+        advice = "New calls get 503 until this is done; it takes seconds."
+        yield Problem(Severity.DOWN, Side.SWITCH, "connected; reading its calls and gateways", advice)
 
 
 def _network(snapshot: Snapshot) -> Iterator[Problem]:
     if snapshot.network:
-        advice = (
-            "Is the cable in, is the address still ours? `sipbridge doctor` looks further; it is followed by itself."
-        )
+        advice = "Check the link and the address, or run `sipbridge doctor`. Recovery is automatic."
         yield Problem(Severity.DOWN, Side.NETWORK, snapshot.network, advice)
 
 
@@ -46,17 +44,22 @@ def _switch_load(snapshot: Snapshot) -> Iterator[Problem]:
     switch = snapshot.switch
     if switch.sessions and switch.max_sessions and switch.sessions >= 0.9 * switch.max_sessions:
         what = f"{switch.sessions:,} of {switch.max_sessions:,} sessions in use"
-        yield Problem(Severity.WARNING, Side.SWITCH, what, "It refuses calls beyond: max-sessions in switch.conf.xml.")
+        yield Problem(
+            Severity.WARNING,
+            Side.SWITCH,
+            what,
+            "FreeSWITCH refuses calls at max-sessions (switch.conf.xml).",
+        )
     if switch.idle_cpu_percent is not None and switch.idle_cpu_percent < _BUSY_BELOW_PERCENT:
-        what = f"its machine is busy: {100 - switch.idle_cpu_percent:.0f} % CPU"
-        yield Problem(Severity.WARNING, Side.SWITCH, what, "Calls begin to be late: look for what takes the CPU.")
+        what = f"the host is busy: {100 - switch.idle_cpu_percent:.0f} % CPU"
+        yield Problem(Severity.WARNING, Side.SWITCH, what, "Calls are delayed: find out what uses the CPU.")
 
 
 def _switch_memory(snapshot: Snapshot) -> Iterator[Problem]:
     switch = snapshot.switch
     if switch.loses_much:
-        what = f"holds some {switch.lost_mb:,.0f} MB for {switch.lost_gateways:,} gateways that are gone"
-        advice = "Restart the provider profile in a quiet hour: its calls end, and all accounts register anew."
+        what = f"leaked about {switch.lost_mb:,.0f} MB for {switch.lost_gateways:,} deleted gateways"
+        advice = "Restart the provider profile in a quiet hour: its calls end, and all accounts register again."
         yield Problem(Severity.WARNING, Side.SWITCH, what, advice)
 
 
@@ -72,8 +75,8 @@ def _known_holes(snapshot: Snapshot) -> Iterator[Problem]:
 
 def _storm(snapshot: Snapshot) -> Iterator[Problem]:
     if snapshot.bridge.is_storm:
-        what = "more calls a second than are let in: the excess gets 503"
-        advice = "Who sends so many? What FreeSWITCH can carry is max_calls_per_s in [calls] of the settings."
+        what = "call rate above the limit: excess calls get 503"
+        advice = "Find out who sends them. The limit is max_calls_per_s in [calls] of the settings."
         yield Problem(Severity.WARNING, Side.CALLERS, what, advice)
 
 
@@ -89,12 +92,12 @@ def _drained(snapshot: Snapshot) -> Iterator[Problem]:
     for provider in snapshot.providers:
         if provider.is_drained:
             what = f'provider "{provider.name}" is drained: its calls are declined'
-            advice = f'`sipbridge drain --undo --provider "{provider.name}"`'
+            advice = f'To undo: `sipbridge drain --undo --provider "{provider.name}"`'
             yield Problem(Severity.WARNING, Side.OPERATOR, what, advice)
     for pool in snapshot.pools:
         if pool.drained:
             what = f"pool {pool.name}: {of_accounts(pool.drained, pool.accounts)} drained"
-            yield Problem(Severity.WARNING, Side.OPERATOR, what, "`sipbridge drain --undo --account SIP-URI`")
+            yield Problem(Severity.WARNING, Side.OPERATOR, what, "To undo: `sipbridge drain --undo --account SIP-URI`")
 
 
 def _sources(snapshot: Snapshot) -> Iterator[Problem]:
@@ -110,16 +113,16 @@ def _sources(snapshot: Snapshot) -> Iterator[Problem]:
         if source.problem:
             severity = Severity.WARNING if pool.accounts else Severity.DOWN
             what = f"pool {pool.name}: {source.status}: {source.problem}"
-            advice = "Calls go on with the accounts that are known; it is asked again and again."
+            advice = "Calls continue with the accounts already known. The database is retried."
             yield Problem(severity, Side.DATABASE, what, advice)
         elif source.skipped_rows:
             what = f"pool {pool.name}: {source.skipped_rows:,} rows are not valid accounts"
-            yield Problem(Severity.WARNING, Side.DATABASE, what, "`sipbridge check --connect` says which, and why.")
+            yield Problem(Severity.WARNING, Side.DATABASE, what, "`sipbridge check --connect` shows them, and why.")
 
 
 def _redis(snapshot: Snapshot) -> Iterator[Problem]:
     if snapshot.redis not in ("OK", "not used"):
-        advice = "Changes of accounts wait until it is back; everything is then loaded again."
+        advice = "Changed accounts are not noticed until Redis is back; then all accounts are loaded again."
         yield Problem(Severity.WARNING, Side.REDIS, snapshot.redis, advice)
 
 
@@ -131,11 +134,11 @@ def _edge(snapshot: Snapshot) -> Iterator[Problem]:
         severity = Severity.DOWN if edge.accounts else Severity.WARNING
         plural = "" if edge.accounts == 1 else "s"
         what = f"{edge.accounts:,} account{plural} through it cannot register or call: {edge.problem}"
-        advice = "Is Kamailio running? Accounts that do without it are not touched. `sipbridge doctor` looks further."
+        advice = "Check that its Kamailio is running, or run `sipbridge doctor`. Other accounts are not affected."
         yield Problem(severity, Side.EDGE, what, advice)
     elif edge.known < edge.accounts:
-        what = f"is told its accounts: it knows {edge.known:,} of {edge.accounts:,}"
-        yield Problem(Severity.WARNING, Side.EDGE, what, "It takes a second for tens of thousands.")
+        what = f"receiving its accounts: it knows {edge.known:,} of {edge.accounts:,}"
+        yield Problem(Severity.WARNING, Side.EDGE, what, "Tens of thousands take about a second.")
 
 
 _RULES: tuple[Callable[[Snapshot], Iterator[Problem]], ...] = (

@@ -39,7 +39,7 @@ def lines_taken(snapshot: Snapshot) -> Iterator[Problem]:
         full = pool.lines_used >= pool.lines
         taken = "all lines are taken" if full else "nearly all lines are taken"
         what = f"pool {pool.name}: {taken}, {pool.lines_used:,} of {pool.lines:,}"
-        advice = "Calls beyond are declined: more accounts, or a higher maxCallsPerLine where the provider allows it."
+        advice = "Further calls are declined: add accounts, or raise maxCallsPerLine if the provider allows it."
         yield Problem(Severity.DOWN if full else Severity.WARNING, Side.LINES, what, advice)
 
 
@@ -53,8 +53,8 @@ def declined_calls(snapshot: Snapshot) -> Iterator[Problem]:
                 yield Problem(Severity.WARNING, side, what, advice)
     nobody = snapshot.traffic.recent.declined.get("no-provider", 0)
     if nobody:
-        what = f"{_calls(nobody)} declined in 5 min: no provider takes them"
-        advice = "`sipbridge calls --follow` shows them; `sipbridge explain` says what each provider makes of one."
+        what = f"{_calls(nobody)} declined in 5 min: no provider matches"
+        advice = "`sipbridge calls --follow` shows them; `sipbridge explain` shows why each provider does not match."
         yield Problem(Severity.WARNING, Side.CONFIGURATION, what, advice)
     malformed = snapshot.traffic.recent.declined.get("malformed-offer", 0)
     if malformed:
@@ -73,7 +73,7 @@ def failed_calls(snapshot: Snapshot) -> Iterator[Problem]:
                 f'provider "{provider.name}": {number:,} of {provider.recent.bridged:,} calls failed in 5 min: '
                 f"{', '.join(sorted(bad, key=lambda cause: -bad[cause])[:3])}"
             )
-            advice = "The far side or the way to it: `sipbridge calls --follow` shows each with its SIP status."
+            advice = "The cause is the far side or the path to it: `sipbridge calls --follow` shows each SIP status."
             yield Problem(Severity.WARNING, Side.PROVIDER, what, advice)
 
 
@@ -88,12 +88,15 @@ _MANY_FAILED = 3
 _MANY_FAILED_SHARE = 0.1
 
 _DECLINES = {
-    "lines-taken": (Side.LINES, "Its accounts carry as many calls as they may: more lines, or fewer calls."),
+    "lines-taken": (Side.LINES, "All its accounts are at their call limit: add accounts, or raise maxCallsPerLine."),
     "bad-address": (
         Side.CONFIGURATION,
-        "Its outgoingInvite gives no valid SIP URI: `sipbridge calls --follow` shows it.",
+        "Its outgoingInvite does not result in a valid SIP URI: `sipbridge calls --follow` shows it.",
     ),
-    "media-not-offered": (Side.CONFIGURATION, "FreeSWITCH cannot offer what it asks for: `sipbridge check` says why."),
+    "media-not-offered": (
+        Side.CONFIGURATION,
+        "FreeSWITCH cannot offer its media: `sipbridge check` says why.",
+    ),
 }
 """Reasons that are problems of their own. Accounts that are not found are daily life in some bridges."""
 
@@ -108,13 +111,13 @@ class _Kind:
 
 
 _REFUSED = _Kind(
-    Side.ACCOUNTS, "refused", "Their secret is wrong, or the provider has locked them: compare it with what they have."
+    Side.ACCOUNTS, "rejected", "The secret is wrong, or the provider has locked the account: ask the provider."
 )
-_UNKNOWN = _Kind(Side.ACCOUNTS, "not accepted", "The registrar does not want them: ask the provider what it has.")
+_UNKNOWN = _Kind(Side.ACCOUNTS, "not accepted", "The registrar does not accept them: ask the provider.")
 _SILENT = _Kind(
-    Side.PROVIDER, "without a registrar", "{registrar} cannot be reached, or is overloaded. See `sipbridge doctor`."
+    Side.PROVIDER, "cannot reach the registrar", "{registrar} is unreachable or overloaded: run `sipbridge doctor`."
 )
-_BROKEN = _Kind(Side.PROVIDER, "not served", "{registrar} fails: tell the provider.")
+_BROKEN = _Kind(Side.PROVIDER, "not served", "{registrar} reports errors: contact the provider.")
 
 
 def _kind_of(reason: str) -> _Kind:

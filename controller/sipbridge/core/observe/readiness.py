@@ -40,7 +40,7 @@ def registered_condition(pools: Iterable[AccountPool], least_percent: float) -> 
     required = [pool for pool in pools if pool.policy.registration_required]
     accounts = sum(len(pool) for pool in required)
     registered = sum(pool.tally.registrations[RegistrationStatus.REGISTERED] for pool in required)
-    detail = f"{registered} of {accounts} accounts registered, {least_percent:g} % are needed"
+    detail = f"{registered} of {accounts} accounts registered, {least_percent:g} % required"
     return Condition("registered", 100 * registered >= least_percent * accounts, detail)
 
 

@@ -129,7 +129,7 @@ class SourceState:
     """How a pool gets on with its database.
 
     Attributes:
-        status: ``as the database has them``.
+        status: ``up to date``.
         problem: why it could not be asked last time; ``""`` when it could.
         skipped_rows: rows that are no account.
     """

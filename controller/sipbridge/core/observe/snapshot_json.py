@@ -77,7 +77,7 @@ def _read_scalar(type_: Any, value: Any, wire: str) -> Any:
     return value
 
 
-_KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+_KINDS = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
 
 
 @cache

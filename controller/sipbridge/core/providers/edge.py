@@ -18,9 +18,9 @@ from sipbridge.core.sip.uri import SipUri
 class EdgeReason(Enum):
     """Why an account goes through the edge; the value tells a person."""
 
-    HASH = "a digest hash as secret, with which FreeSWITCH cannot authenticate"
-    PASSWORD = "a password with which FreeSWITCH cannot authenticate"  # noqa: S105 - a message
-    MEDIA = "a provider of the pool asks for media that FreeSWITCH alone cannot offer"
+    HASH = "the secret is a digest hash, with which FreeSWITCH cannot authenticate"
+    PASSWORD = "FreeSWITCH cannot authenticate with the password"  # noqa: S105 - a message
+    MEDIA = "a provider of the pool needs media that FreeSWITCH alone cannot offer"
     ALL = "the settings send every account through the edge"
 
 

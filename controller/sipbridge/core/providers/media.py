@@ -76,7 +76,7 @@ _NOT_OFFERED = {
         f"FreeSWITCH offers DTLS-SRTP only with AVPF: leave enableAvpf out or set it to true{_OR_EDGE}"
     ),
     MediaEncryption.ZRTP: (
-        "with ZRTP, media goes from caller to callee as it is, and AVPF cannot be added: leave enableAvpf out or set it"
+        "with ZRTP, media passes unchanged between both sides, so AVPF cannot be added: leave enableAvpf out or set it"
         " to false"
     ),
 }

@@ -140,7 +140,7 @@ def _literal(text: str, start: int, end: int, parts: list[str | _Getter]) -> Non
     for offset, character in enumerate(literal, start):
         if character in "{}":
             partner = "}" if character == "{" else "{"
-            raise TemplateError(f'"{character}" without its "{partner}": write variables as {{name}}', offset)
+            raise TemplateError(f'"{character}" without "{partner}": write variables as {{name}}', offset)
     if literal:
         parts.append(literal)
 

@@ -50,12 +50,12 @@ def _is_ipv6(text: str) -> bool:
 def why_no_uri(text: str) -> str:
     """What is wrong with a `text` that `parse_written_uri` refuses; it may hold a password, so it is not shown."""
     if re.search(r"\s", text.strip()):
-        return "not a SIP URI: it must not hold spaces"
+        return "not a SIP URI: it must not contain spaces"
     bare = text.strip()
     if not bare:
         return "empty: write a SIP URI such as sip:user@example.org"
     if bare.startswith("<") != bare.endswith(">"):
-        return 'not a SIP URI: "<" and ">" go together, as in <sip:proxy.example.org;transport=tcp>'
+        return 'not a SIP URI: "<" and ">" belong together, as in <sip:proxy.example.org;transport=tcp>'
     bare = bare.removeprefix("<").removesuffix(">").strip()
     scheme = _SCHEME.match(bare)
     if scheme is None:

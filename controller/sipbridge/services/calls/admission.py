@@ -61,7 +61,7 @@ class Admission:
         self._last_too_many = now
         if not self._is_storm:
             self._is_storm = True
-            _log.warning("more than %g calls a second: the excess gets 503", self._max_calls_per_s)
+            _log.warning("call rate is above %g/s: excess calls get 503", self._max_calls_per_s)
         if not self._is_shut:
             self._is_shut = True
             self._times_shut += 1
@@ -76,7 +76,7 @@ class Admission:
             self._switch.release_calls()
         if self._is_storm and now - self._last_too_many >= _CALM_S:
             self._is_storm = False
-            _log.warning("no more than %g calls a second any more", self._max_calls_per_s)
+            _log.warning("call rate is back below %g/s", self._max_calls_per_s)
 
     def forget(self) -> None:
         """Whether the door is open is decided elsewhere: the link is lost, or no calls are taken."""

@@ -28,7 +28,7 @@ from sipbridge.services.calls.call_journal import CallJournal
 _log = logging.getLogger(__name__)
 
 
-_NOT_ADMITTED = Decline(DeclineReason.OVERLOAD, "more calls a second than are let in", None, None, ())
+_NOT_ADMITTED = Decline(DeclineReason.OVERLOAD, "call rate above the limit", None, None, ())
 _UNTOLD_OFFER = Decline(DeclineReason.MALFORMED_OFFER, "SDP: it holds ${, so FreeSWITCH hides it", None, None, ())
 _SERVICE_UNAVAILABLE = "503"
 _RETRY_AFTER_S = 5

@@ -73,7 +73,7 @@ class CallJournal:
             try:
                 observer.on_call_decided(decided)
             except Exception:  # noqa: BLE001 - who looks on must not cost the call, nor the others their news
-                _log.exception("telling %r of call %s failed", observer, call.channel_uuid)
+                _log.exception("observer %r failed on the decision of call %s", observer, call.channel_uuid)
 
     def ended(self, ended: CallEnded, line: Line | None) -> None:
         """A call is over; told again, it is not told on.
@@ -110,7 +110,7 @@ class CallJournal:
             try:
                 observer.on_call_over(record)
             except Exception:  # noqa: BLE001 - as above
-                _log.exception("telling %r of the end of call %s failed", observer, channel)
+                _log.exception("observer %r failed on the end of call %s", observer, channel)
 
     def _remember(self, channel: ChannelUuid) -> None:
         self._over.append(channel)

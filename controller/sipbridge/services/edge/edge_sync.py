@@ -55,7 +55,7 @@ class EdgeSync:
         self._is_in_switch = is_in_switch
         self._switch_is_settled = switch_is_settled
         self._epoch = epoch
-        self._problem = "not asked yet"
+        self._problem = "not connected yet"
         self._retry = Backoff(_RETRY_MIN_S, _RETRY_MAX_S)
         self._poll_at = 0.0
         self._audit_at = 0.0
@@ -118,7 +118,7 @@ class EdgeSync:
         if self._loading_since is not None:
             took_s = self._clock.monotonic() - self._loading_since
             self._loading_since = None
-            _log.info("the edge was told of %d accounts in %.1f s", self._table.held, took_s)
+            _log.info("edge received %d accounts in %.1f s", self._table.held, took_s)
 
     def _audit_if_due(self) -> None:
         """Count, now and then: a daemon or a FreeSWITCH that died may have left entries that nobody knows of."""
@@ -129,7 +129,7 @@ class EdgeSync:
         count, expected = self._edge.count(), self._table.held
         if count == expected or not self._table.is_settled:
             return
-        _log.warning("the edge has %d accounts instead of %d: it is told anew", count, expected)
+        _log.warning("edge has %d accounts instead of %d: sending all again", count, expected)
         self._edge.clear()
         self._begin_anew(now)
 
@@ -138,11 +138,11 @@ class EdgeSync:
         self._poll_at = now
         self._retry.failed(now)
         if problem != self._problem:
-            _log.error("the edge cannot be told its accounts: %s", problem)
+            _log.error("cannot update the edge: %s", problem)
         self._problem = problem
 
     def _note_success(self) -> None:
         if self._problem:
-            _log.info("the edge is there")
+            _log.info("edge connected")
         self._problem = ""
         self._retry.succeeded()

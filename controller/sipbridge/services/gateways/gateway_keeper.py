@@ -123,7 +123,7 @@ class GatewayKeeper:
 
     @property
     def pending_removals(self) -> int:
-        """Gateways that are in FreeSWITCH and should not be."""
+        """Gateways still to be removed from FreeSWITCH."""
         return self._roster.pending_removals
 
     @property
@@ -208,12 +208,12 @@ class GatewayKeeper:
         if isinstance(event, GatewayDeleted) and self._roster.state(event.name).is_in_switch:
             self.memory.note_deleted()
         if missed := self._registrations.note(event):
-            _log.info("gateway %s was registered, and FreeSWITCH has lost sight of that: once more", missed)
+            _log.info("gateway %s: FreeSWITCH missed the 200 OK; registering again", missed)
             self._switch.register_gateway(missed)
 
     def on_profile_started(self, started: ProfileStarted) -> None:
         """Have the next step ask what is left of the gateways: a profile that starts has none of the spool's."""
-        _log.info("sofia profile %s has started", started.name)
+        _log.info("sofia profile %s started", started.name)
         self._reconcile_due = True
         self.memory.note_started(started.name)
         # While it was away nothing could be added, and the next try may be far off.
@@ -243,7 +243,7 @@ class GatewayKeeper:
         except (SwitchLost, CommandRefused, OSError) as error:
             self._retry.failed(now)
             if self._retry.failures == 1:
-                _log.error("gateways cannot be changed: %s", error)
+                _log.error("cannot change gateways: %s", error)
             return False
         self._retry.succeeded()
         return bool(changes.add) and self._adds_without_pace()
@@ -270,7 +270,7 @@ class GatewayKeeper:
             if name in up or name in down:
                 self._registrations.note(GatewayAdded(name))
             else:
-                _log.error("FreeSWITCH did not take gateway %s: its log says why; trying again", name)
+                _log.error("FreeSWITCH did not add gateway %s (see its log); retrying", name)
             self._registrations.note_listed(name, is_up=name in up, is_down=name in down)
         for name in self._roster.overdue(Due.CONFIRM_REMOVED, now):
             if name in up or name in down:

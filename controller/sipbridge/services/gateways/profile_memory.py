@@ -40,7 +40,7 @@ class ProfileMemory:
 
     @property
     def lost_bytes(self) -> int:
-        """The memory that they take; an estimate."""
+        """Estimated memory kept for deleted gateways."""
         return self.lost_gateways * GATEWAY_BYTES
 
     @property

@@ -74,7 +74,7 @@ class Reconciliation:
         try:
             return self._switch.gateways()
         except CommandRefused as error:
-            _log.warning("the provider profile is not running: %s", error.reply.strip())
+            _log.warning("provider profile is not running: %s", error.reply.strip())
             return set(), set()
 
     def _compare(self, up: set[str], down: set[str], meanwhile: list[SwitchGatewayEvent]) -> None:
@@ -94,4 +94,4 @@ class Reconciliation:
             if number % _SLICE == 0:
                 self._scheduler.breathe()
                 if self._meanwhile is not meanwhile:
-                    raise SwitchLost("the connection was lost meanwhile")
+                    raise SwitchLost("the connection was lost in the meantime")

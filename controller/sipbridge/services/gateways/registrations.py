@@ -115,7 +115,7 @@ class Registrations:
             self._roster.note(name, GatewayEvent.RETRY)
         elif after.status is RegistrationStatus.FAILED and changed.sip_status in REFUSED_STATUSES:
             pause_s = self._refusals.refuse(line.id, self._clock.monotonic())
-            _log.warning("account %s was refused and tries again in %d min", line.account.uri, pause_s / 60)
+            _log.warning("account %s was rejected; retrying in %d min", line.account.uri, pause_s / 60)
             self._roster.note(name, GatewayEvent.REFUSE)
 
     def _is_overtaken(self, name: GatewayName, state: str) -> bool:

@@ -21,7 +21,7 @@ class CallLog:
         decision = decided.decision
         if isinstance(decision, Bridge):
             if _log.isEnabledFor(logging.INFO):
-                _log.info("call goes out", extra=_bridge_fields(decided, decision))
+                _log.info("call bridged", extra=_bridge_fields(decided, decision))
         else:
             _log.warning("call declined: %s", decision.reason.value, extra=_decline_fields(decided, decision))
 
@@ -31,7 +31,7 @@ class CallLog:
         if record.outcome is CallOutcome.LOST:
             level = logging.WARNING
         if record.outcome is not CallOutcome.DECLINED and _log.isEnabledFor(level):
-            _log.log(level, "call over: %s", record.outcome.value, extra=_end_fields(record))
+            _log.log(level, "call ended: %s", record.outcome.value, extra=_end_fields(record))
 
 
 def _bridge_fields(decided: CallDecided, bridge: Bridge) -> dict[str, object]:

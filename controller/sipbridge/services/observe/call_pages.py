@@ -74,7 +74,7 @@ class CallPages:
         try:
             self._told = self._switch.call_states()
         except (SwitchLost, CommandRefused) as error:
-            return {}, f"FreeSWITCH does not tell how they are: {error}"
+            return {}, f"states unknown, FreeSWITCH does not answer: {error}"
         self._ask_again_at = now + _ASK_AGAIN_S
         return self._told, ""
 

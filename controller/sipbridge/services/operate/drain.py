@@ -44,7 +44,7 @@ class Drained:
     where: str = ""
 
     def __str__(self) -> str:
-        takes = "takes new calls again" if self.takes_calls else "takes no new calls"
+        takes = "accepts new calls again" if self.takes_calls else "accepts no new calls"
         where = f" {self.where}" if self.where else ""
         return f"{self.what} {takes}; {self.calls} call{'' if self.calls == 1 else 's'} in progress{where}"
 
@@ -78,7 +78,7 @@ class Drain:
         drained = table.drained - {name} if undo else table.drained | {name}
         self._calls.table = dataclasses.replace(table, drained=drained)
         calls = sum(line.calls for pool in pools for line in table.pools[pool])
-        return _logged(Drained(f'provider "{name}"', undo, calls, "with the accounts of its pool"))
+        return _logged(Drained(f'provider "{name}"', undo, calls, "on the accounts of its pool"))
 
     def account(self, text: str, *, undo: bool = False) -> Drained:
         """Decline the calls that an account would carry, in whatever pools it is.
@@ -122,7 +122,7 @@ def _uri(text: str) -> SipUri | None:
 def _not_known(what: str, name: str, known: Iterable[str]) -> str:
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     hint = f'; did you mean "{nearest[0]}"?' if nearest else ""
-    return f'there is no {what} "{name}"{hint}'
+    return f'unknown {what} "{name}"{hint}'
 
 
 def _logged(drained: Drained) -> Drained:

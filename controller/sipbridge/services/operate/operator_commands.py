@@ -71,7 +71,7 @@ class OperatorCommands:
     def _drained(self, arguments: Mapping[str, Any], *, undo: bool) -> Drained:
         match arguments:
             case {"provider": _, "account": _}:
-                raise CommandError("a provider or an account can be drained, not both at once")
+                raise CommandError("drain a provider or an account, not both at once")
             case {"provider": name}:
                 return self._drain.provider(name, undo=undo)
             case {"account": uri}:
@@ -89,4 +89,4 @@ def _check(arguments: Mapping[str, Any], **types: type) -> None:
         if name not in types:
             raise CommandError(f"unknown argument {name!r}; known are {', '.join(types)}")
         if not isinstance(value, types[name]):
-            raise CommandError(f"{name} must be {'true or false' if types[name] is bool else 'a text'}")
+            raise CommandError(f"{name} must be {'true or false' if types[name] is bool else 'a string'}")

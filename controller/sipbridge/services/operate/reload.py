@@ -91,7 +91,7 @@ class Reload:
             ReloadBusy: another one is under way.
         """
         if self._is_under_way:
-            raise ReloadBusy("another reload is under way")
+            raise ReloadBusy("another reload is in progress")
         self._is_under_way = True
         try:
             loaded, plan = self._prepare()

@@ -42,14 +42,14 @@ def _lines(plan: ReloadPlan) -> Iterator[str]:
         for provider in plan.providers:
             yield _line(provider.change, provider.name, provider.fields)
         if plan.providers_reordered:
-            yield "  another order"
+            yield "  order changed"
     if plan.pools:
         yield "account pools"
         for pool in plan.pools:
             yield from _pool(pool)
     gateways = plan.gateways
     counts = _counts(("added", gateways.added), ("replaced", gateways.replaced), ("removed", gateways.removed))
-    yield f"gateways: {counts or 'none is touched'}"
+    yield f"gateways: {counts or 'unchanged'}"
 
 
 def _pool(pool: PoolChange) -> Iterator[str]:
@@ -65,9 +65,9 @@ def _pool(pool: PoolChange) -> Iterator[str]:
         yield from _some(Change.CHANGED, ((one.after, one.fields) for one in accounts.changed), len(accounts.changed))
         yield from _some(Change.REMOVED, ((account, ()) for account in accounts.removed), len(accounts.removed))
         if accounts.order:
-            yield "      accounts: another order"
+            yield "      accounts: order changed"
     elif pool.loader is not None:
-        yield "      accounts: those of its database"
+        yield "      accounts: from its database"
 
 
 def _some(change: Change, accounts: Iterable[tuple[Account, tuple[str, ...]]], count: int) -> Iterator[str]:

@@ -27,7 +27,7 @@ def read_settings_file(path: pathlib.Path, sources: SettingSources, is_secret: C
     else:
         sources.read_toml(text, path)
         if _is_world_readable(path):
-            advice = f"everyone can read this password: chmod o-r {path}, or use password_file"
+            advice = f"every user can read this password: chmod o-r {path}, or use password_file"
             for setting, value in sources.values.items():
                 if is_secret(setting, value):
                     sources.tell(setting, Severity.WARNING, advice)
@@ -44,7 +44,7 @@ def read_password_file(sources: SettingSources, password: Path, password_file: P
     if path is None:
         return
     if password in sources.values:
-        sources.tell(password_file, Severity.ERROR, "the password itself is set too: keep one of the two")
+        sources.tell(password_file, Severity.ERROR, "the password is set too: keep one of the two")
         return
     try:
         sources.values[password] = sources.convert(password, path.read_text("utf-8").rstrip("\r\n"))
@@ -53,10 +53,10 @@ def read_password_file(sources: SettingSources, password: Path, password_file: P
     except UnicodeDecodeError:
         sources.tell(password_file, Severity.ERROR, f"{path} is not UTF-8")
     except ValueError as error:
-        sources.tell(password_file, Severity.ERROR, f"what {path} holds {error}")
+        sources.tell(password_file, Severity.ERROR, f"the content of {path} {error}")
     else:
         if _is_world_readable(path):
-            sources.tell(password_file, Severity.WARNING, f"everyone can read the password: chmod o-r {path}")
+            sources.tell(password_file, Severity.WARNING, f"every user can read the password: chmod o-r {path}")
 
 
 def _is_world_readable(path: pathlib.Path) -> bool:

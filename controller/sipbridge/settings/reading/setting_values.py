@@ -71,7 +71,7 @@ class IsAddressAndPort(NamedTuple):
             raise ValueError('must be an IP address and a port, such as "127.0.0.1:5090" or "[::1]:5090"')
 
 
-Password = typing.Annotated[str, Matches(r"[^\x00-\x1f\x7f]+", "a text without control characters, and not empty")]
+Password = typing.Annotated[str, Matches(r"[^\x00-\x1f\x7f]+", "a non-empty string without control characters")]
 """A password, wherever one is a setting."""
 
 
@@ -171,7 +171,7 @@ def _choice(choices: Mapping[str, Any], value: Any) -> Any:
 
 _FROM_TEXT: Mapping[type, Callable[[str], Any]] = {str: str, int: int, float: float, pathlib.Path: pathlib.Path}
 _NAMES = {
-    str: "a text in quotation marks",
+    str: "a string in quotation marks",
     int: "a whole number",
     float: "a number",
     bool: "true or false",
