@@ -1,4 +1,4 @@
-"""The `sipbridge` command: gevent's patches first, then the command line."""
+"""The `sipbridge` command: applies gevent's patches, then runs the command line."""
 
 from gevent import monkey
 

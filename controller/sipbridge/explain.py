@@ -1,8 +1,7 @@
-"""A call that nobody makes is decided by the live decision code, and the decision told step by step. Pure.
+"""Explains how the live decision code would decide a hypothetical call, step by step. Pure.
 
-Beside it: which accounts of a file take which path.
-
-Nothing runs, so every account counts as registered and free: what is explained is the file, not the moment.
+Also explains which accounts of a file go through the edge. Nothing is running, so every account counts as registered
+and free: the explanation is about the file, not about the current state.
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ def explain(
     status_lines: Mapping[DeclineReason, str],
     sofia_profile: str,
 ) -> dict[str, Any]:
-    """Decide a call and tell how.
+    """Decide a call and explain the decision.
 
     Returns:
         ``decision`` (``bridge`` or ``decline``), ``provider``, ``account``, ``request_uri``, ``to``, ``from``,
         ``next_hop``, ``path`` (``direct`` or ``edge``), ``path_reason``, ``dial_string``, ``sip_status`` (of a decline)
-        and ``trace``; what does not apply is None.
+        and ``trace``; values that do not apply are None.
     """
     table = routing_table(config, media)
     for pool in table.pools.values():
@@ -61,7 +60,7 @@ def explain(
         "trace": [_step(step) for step in decision.trace],
     }
     if isinstance(decision, Bridge):
-        # In FreeSWITCH a keyed hash follows; the key is FreeSWITCH's.
+        # In FreeSWITCH, a keyed hash follows; the key is stored in FreeSWITCH.
         gateway = GatewayName(f"{gateway_stem(decision.line.account)}.*")
         told |= {
             "request_uri": decision.to.uri.text,
@@ -80,7 +79,7 @@ def explain(
 
 
 def explain_edge(config: BridgeConfig, media: MediaDefaults) -> Iterator[str]:
-    """What of a providers file goes through the edge, and why; nothing where all of it goes the direct way."""
+    """Yield which accounts and calls of a providers file go through the edge, and why; nothing if none do."""
     for name, pool in config.pools.items():
         if pool.policy.edge is not None:
             for what, why in _through_edge(pool, pool.policy.edge):
@@ -94,7 +93,7 @@ def explain_edge(config: BridgeConfig, media: MediaDefaults) -> Iterator[str]:
 
 
 def _through_edge(pool: PoolConfig, edge: Edge) -> Iterator[tuple[str, str]]:
-    """Which accounts, and why, where that is not in the first."""
+    """Yield which accounts of a pool go through the edge, and why, if that is not obvious."""
     if isinstance(pool.loader, SqlLoader):
         yield ("accounts go", edge.takes_all.value) if edge.takes_all else ("accounts with a digest hash go", "")
         return

@@ -52,7 +52,7 @@ CASES: dict[str, tuple[tuple[str, str], list[str]]] = {
     ),
     "unknown field that resembles none": (
         ('"strategy": "Always"', '"strategy": "Always", ▲"priority": 1'),
-        ['error: unknown field "priority": there are only "strategy" and "side"'],
+        ['error: unknown field "priority": known are "strategy" and "side"'],
     ),
     "field of the other strategy": (
         ('"strategy": "Random"', '"strategy": "Random", ▲"by": "uri"'),
@@ -441,7 +441,7 @@ def test_a_diagnostic_is_one_line_whatever_the_file_holds() -> None:
         edited(('"strategy": "Always"', r'"strategy": "Always", ▲"a\n\u001b[2J\u2028\u009b": 1'))
     )
     assert said_about(text) == [
-        rf'p.json:{places[0]}: error: unknown field "a\n\u001b[2J\u2028\u009b": there are only "strategy" and "side"'
+        rf'p.json:{places[0]}: error: unknown field "a\n\u001b[2J\u2028\u009b": known are "strategy" and "side"'
     ]
 
 

@@ -8,8 +8,8 @@ from sipbridge.config.load import LoadResult, load_providers, parse_providers
 
 NO_BREAK_SPACE = "no-break space (U+00A0) between values: treated as a space, but other JSON parsers reject it"
 BELIEVES_ANY_FROM = (
-    "a From alone decides here, and whoever learns the contact of an account can call it with any From: add "
-    '"side": "inside" here, so that only calls of your own proxy are taken'
+    "this provider selects accounts by From alone, so anyone who learns an account's contact can call it: add "
+    '"side": "inside" here, so that only calls from your own proxy are accepted'
 )
 
 

@@ -39,7 +39,7 @@ NOT_VERIFYING = FreeSwitchVersion(0, 0, 0)
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the errors and warnings as JSON.")
 @click.option("--connect", is_flag=True, help="Read the databases too, and ask FreeSWITCH for its version.")
 @no_edge_option
 @settings_option

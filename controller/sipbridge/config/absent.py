@@ -1,4 +1,4 @@
-"""Optional members of a providers file that are null or empty are as if left out; words lose their case. Pure."""
+"""Treats null or empty optional members of a providers file as missing, and lower-cases keywords. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from sipbridge.config.schema import providers_schema
 
 _WORDS = ("secretType", "protocol")
-"""Members of an account that are copied from other people's databases, in any case."""
+"""Members of an account whose values are copied from foreign databases, in any case."""
 _INSIDE_PROVIDER = {
     "triggerCondition": "Always",  # what is optional in a MatchRegex is so in this, too
     "outgoingInvite": "OutgoingInvite",
@@ -17,12 +17,12 @@ _INSIDE_PROVIDER = {
 
 
 def leave_out_absent(root: Any) -> Any:
-    """Take every optional member that is null or ``""`` out of a file of either version.
+    """Remove every optional member that is null or ``""`` from a file of either version.
 
     Args:
-        root: not checked yet: it may be anything. It is changed.
+        root: any value, not checked yet; modified in place.
 
-    Source: Flexisip's SIP bridge, which reads both as if the member was not there.
+    Source: Flexisip's SIP bridge, which treats both as a missing member.
     """
     if isinstance(root, list):
         for provider in _objects(root):
@@ -57,7 +57,7 @@ def _tidy_pool(pool: dict[str, Any]) -> None:
 
 
 def _objects(values: Any) -> list[dict[str, Any]]:
-    """The objects among the items of an array or the members of an object."""
+    """Return the objects among the items of an array or the members of an object."""
     values = values.values() if isinstance(values, dict) else values if isinstance(values, list) else ()
     return [value for value in values if isinstance(value, dict)]
 

@@ -1,4 +1,4 @@
-"""The account pools of a providers file become core types; what the schema cannot tell is checked on the way. Pure."""
+"""Converts the account pools of a providers file to core types, and checks what the schema cannot. Pure."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def read_pools(root: Mapping[str, Any], edge_of: Callable[[str], Edge | None], r
     """Read the account pools of a file.
 
     Args:
-        root: a file of version 2, checked against the schema; what was wrong is missing or None.
-        edge_of: the edge that the pool of a name has.
+        root: a file of version 2, checked against the schema; invalid values are missing or None.
+        edge_of: returns the edge of a pool, by the pool's name.
 
     Returns:
-        Those in which nothing is missing, by name, in the order of the file.
+        The complete pools by name, in the order of the file.
     """
     pools = {}
     for name, value in root.get("accountPools", {}).items():
@@ -84,7 +84,7 @@ def _loader(value: Any, path: Path, checks: AccountChecks, report: Report) -> tu
 
 
 def _check_connection(backend: str, connection: str, path: Path, report: Report) -> None:
-    # Not above: it brings SQLAlchemy, without which a file with accounts of its own is read in half the time.
+    # Imported here because it imports SQLAlchemy; without it, a file that lists its accounts loads in half the time.
     from sipbridge.config.connection_string import BackendError, parse_connection
 
     try:
@@ -101,7 +101,7 @@ def _check_connection(backend: str, connection: str, path: Path, report: Report)
 
 
 def _accounts(values: list[Any], path: Path, checks: AccountChecks, report: Report) -> tuple[Account, ...]:
-    """Those that can be used; of each of the others is said why not."""
+    """Return the usable accounts, and report why each of the others is not usable."""
     accounts = []
     hashed: list[int] = []
     without_secret: list[int] = []
@@ -138,7 +138,7 @@ def _accounts(values: list[Any], path: Path, checks: AccountChecks, report: Repo
 
 
 def _and_others(indexes: list[int]) -> str:
-    """A pool of thousands gets one message, about the first of them."""
+    """Shorten a message about thousands of accounts to one about the first."""
     more = len(indexes) - 1
     return f" (and {more} more account{'s' if more > 1 else ''} of the pool)" if more else ""
 

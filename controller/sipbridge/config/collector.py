@@ -1,4 +1,4 @@
-"""Python's garbage collector rests while much is made that stays. Changes the state of the interpreter."""
+"""Pauses Python's garbage collector while many long-lived objects are created. Changes global interpreter state."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _FEW = 250_000
-"""Objects that are looked through in some 30 ms: what the program itself is made of, and several thousand accounts."""
+"""Objects that a collection scans in about 30 ms: the program itself and several thousand accounts."""
 
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """Make many objects without having them looked through again and again for garbage, of which there is none.
+    """Disable collection while many objects are created and none of them is garbage.
 
-    That takes more than half of the time when a file with 20,000 accounts is read.
+    Otherwise repeated scans take more than half of the time to load a file with 20,000 accounts.
     """
     collects = gc.isenabled()
     gc.disable()
@@ -26,10 +26,10 @@ def without_collector() -> Iterator[None]:
 
 
 def pass_over_what_stays() -> None:
-    """Have the collector pass over all that there is now, most of which stays.
+    """Exclude all current objects from future collections, because most of them are long-lived.
 
-    To look for garbage among a hundred thousand accounts holds up every call. But what it passes over and is garbage,
-    or becomes garbage later, is never found: so where there are few objects, they are looked through first.
+    A collection over a hundred thousand accounts would delay every call. But excluded garbage is never freed, so if
+    there are few objects, a collection runs first.
     """
     if gc.get_freeze_count() < _FEW:
         gc.unfreeze()

@@ -1,6 +1,6 @@
-"""A connection string of the providers file becomes an SQLAlchemy URL, or what is wrong with it and where. Pure.
+"""Parses a connection string of the providers file to an SQLAlchemy URL, or explains what is wrong where. Pure.
 
-SQLAlchemy takes a quarter of a second to import, so this module is imported only where there is an SQL loader.
+Importing SQLAlchemy takes a quarter of a second, so this module is imported only if there is an SQL loader.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sipbridge.config.keyword_values import ConnectionStringError, Pair, parse_pairs
 from sipbridge.core.errors import SipBridgeError
 
-# The databases that come with a driver, in the words of the specification and in those of SQLAlchemy.
+# The databases with an installed driver: the specification's name → SQLAlchemy's name.
 _DRIVER_NAMES = {
     "mysql": "mysql+pymysql",
     "mariadb": "mariadb+pymysql",
@@ -39,7 +39,7 @@ _URL_PARTS = {
     "port": "port",
 }
 _SUGGESTED = ("db", "user", "password", "host", "port")
-# What else a connection string may say, and what the driver calls that; other drivers get everything as it is.
+# Further keywords → the driver's names for them; other drivers receive all keywords unchanged.
 _OPTIONS: Mapping[str, Mapping[str, str]] = {
     "mysql": {
         "unix_socket": "unix_socket",
@@ -50,7 +50,7 @@ _OPTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "sqlite": {},
 }
-# Found in connection strings of Flexisip, and without a meaning here: limits and modes are not set in the file.
+# Keywords in Flexisip's connection strings that have no effect here: limits and modes are not set in the file.
 _IGNORED: Mapping[str, frozenset[str]] = {
     "mysql": frozenset({"connect_timeout", "read_timeout", "write_timeout", "reconnect", "local_infile"}),
     "sqlite": frozenset(_URL_PARTS.keys() - {"db", "dbname"})
@@ -59,7 +59,7 @@ _IGNORED: Mapping[str, frozenset[str]] = {
 
 
 class BackendError(SipBridgeError, ValueError):
-    """There is no such database, or its driver is not installed."""
+    """The database is unknown, or its driver is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,9 @@ class Connection:
     """How to reach a database.
 
     Attributes:
-        url: for SQLite it has just the path of the file.
-        ignored: the keywords that mean nothing to this database; not those that every database on a network has,
-            which the specification's own example for a file has as well.
+        url: the URL; for SQLite only the path of the file.
+        ignored: keywords that this database does not support; excluding those of network databases in general, which
+            the specification's own example for a file contains too.
     """
 
     url: URL
@@ -77,14 +77,14 @@ class Connection:
 
 
 def driver_name(backend: str) -> str:
-    """What SQLAlchemy calls a `backend`: ``mysql`` → ``mysql+pymysql``, ``sqlite3`` → ``sqlite``.
+    """Return SQLAlchemy's name for a `backend`: ``mysql`` → ``mysql+pymysql``, ``sqlite3`` → ``sqlite``.
 
     Raises:
-        BackendError: it does not know it, or the driver is not installed.
+        BackendError: the backend is unknown, or its driver is not installed.
     """
     name = _DRIVER_NAMES.get(backend, backend)
     try:
-        # SQLAlchemy imports the module of that name.
+        # SQLAlchemy imports a module by this name.
         dialect = URL.create(name if _BACKEND.fullmatch(name) else "unknown").get_dialect()
         dialect.import_dbapi()
     except NoSuchModuleError:
@@ -97,16 +97,16 @@ def driver_name(backend: str) -> str:
 
 
 def parse_connection(backend: str, text: str) -> Connection:
-    """Read a connection string.
+    """Parse a connection string.
 
     Args:
-        backend: as `driver_name` takes it.
-        text: ``db=accounts user='b2bua' password='correct horse' host=database.example.org``; or a URL of SQLAlchemy;
-            or for SQLite the bare path of the file.
+        backend: as for `driver_name`.
+        text: ``db=accounts user='b2bua' password='correct horse' host=database.example.org``; or an SQLAlchemy URL; or
+            for SQLite the path of the file.
 
     Raises:
-        BackendError: as `driver_name`.
-        ConnectionStringError: it cannot be read, or says what this database does not know.
+        BackendError: as for `driver_name`.
+        ConnectionStringError: the text is malformed, or has a keyword that this database does not know.
     """
     name = driver_name(backend)
     family = _family(name)
@@ -193,7 +193,7 @@ def _option(family: str, pair: Pair) -> str:
     if options is None:
         return pair.keyword
     if pair.keyword not in options:
-        # Not shown: it may be a part of a password that lacks its quotation marks.
+        # The keyword is not shown: it may be part of a password without quotation marks.
         known = ("db",) if family == "sqlite" else (*_SUGGESTED, *options)
         raise ConnectionStringError(f"unknown keyword: {_hint(pair.keyword, known)}", pair.at)
     return options[pair.keyword]

@@ -1,4 +1,4 @@
-"""Credentials of accounts in the file that nobody can authenticate with, told where they stand. Pure."""
+"""Reports unusable credentials of accounts in the file, with their positions. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from sipbridge.core.accounts.credentials import DIGEST_HASH, credential_fault
 
 @dataclass(frozen=True, slots=True)
 class AccountChecks:
-    """What the accounts of a pool have to be good for.
+    """The requirements of a pool for its accounts.
 
     Attributes:
-        registers: whether they have to register.
-        has_edge: whether there is an edge for those with which FreeSWITCH cannot authenticate.
+        registers: whether they must register.
+        has_edge: whether there is an edge for credentials that FreeSWITCH cannot use.
     """
 
     registers: bool
@@ -26,12 +26,12 @@ class AccountChecks:
 
 
 def is_of_use(account: Account, value: Mapping[str, Any], path: Path, checks: AccountChecks, report: Report) -> bool:
-    """Whether an account can do what its pool asks of it; reports why not, and of others a useless secret."""
+    """Return whether an account meets its pool's requirements; report why not, and report useless secrets."""
     if checks.registers and not account.uri.user:
         report.skip((*path, "uri"), "an account that registers needs a user, as in sip:user@example.org")
         return False
     if account.secret_type is not SecretType.CLEAR_TEXT and not checks.has_edge:
-        # Of those that need not register it is said for all of them at once.
+        # For accounts that need not register, one message covers all of them.
         return not checks.registers or account.secret is None or _skip_hash(value, path, report)
     fault = credential_fault(account, has_edge=checks.has_edge)
     if fault is not None:

@@ -1,6 +1,6 @@
-"""``db=accounts user='b2bua'`` becomes pairs of keyword and value, or what is wrong and where. Pure.
+"""Parses ``db=accounts user='b2bua'`` into pairs of keyword and value, or explains what is wrong where. Pure.
 
-No message shows any of the text: there are passwords in it, and a password that lacks its quotation marks looks like
+Messages never show any of the text: it contains passwords, and a password without quotation marks can look like
 anything.
 
 Source: PostgreSQL, libpq, "Keyword/Value Connection Strings".
@@ -23,7 +23,7 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
 class ConnectionStringError(SipBridgeError, ValueError):
-    """A connection string cannot be used.
+    """A connection string is malformed.
 
     Attributes:
         offset: index of the offending character, from 0.
@@ -35,7 +35,7 @@ class ConnectionStringError(SipBridgeError, ValueError):
 
 
 class Pair(NamedTuple):
-    """A keyword, where it begins, its value, and where that begins."""
+    """A keyword, its position, its value, and the value's position."""
 
     keyword: str
     at: int
@@ -44,14 +44,14 @@ class Pair(NamedTuple):
 
 
 def parse_pairs(text: str) -> Iterator[Pair]:
-    r"""Take a text apart.
+    r"""Parse a text into pairs.
 
     Args:
-        text: such as ``db=accounts user = b2bua password='correct horse'``; a backslash makes the next character an
-            ordinary one, in quotation marks and outside.
+        text: such as ``db=accounts user = b2bua password='correct horse'``; a backslash makes the next character
+            literal, inside and outside quotation marks.
 
     Raises:
-        ConnectionStringError: it is not made like that.
+        ConnectionStringError: the text does not have this form.
     """
     at = _end(_SPACE, text, 0)
     while at < len(text):
@@ -68,7 +68,7 @@ def parse_pairs(text: str) -> Iterator[Pair]:
 
 
 def _value(text: str, at: int) -> tuple[str, int]:
-    """The value that begins at `at`, and where it ends."""
+    """Return the value that begins at `at`, and where it ends."""
     if text.startswith("'", at):
         match = _QUOTED.match(text, at)
         if match is None:
@@ -84,6 +84,6 @@ def _value(text: str, at: int) -> tuple[str, int]:
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
-    """Where what `pattern` finds at `at` ends."""
+    """Return the end of the match of `pattern` at `at`."""
     match = pattern.match(text, at)
     return match.end() if match else at

@@ -1,8 +1,8 @@
-r"""A pattern that a hostile Request-URI could hold up the bridge with becomes one that takes linear time. Pure.
+r"""Compiles patterns so that matching takes linear time, and a hostile Request-URI cannot block the bridge. Pure.
 
-An ECMAScript engine goes back and tries again: ``sip:([0-9]+)*@x`` takes seconds for 26 digits, and twice as long for
-each one more. RE2 never goes back. It knows neither look-ahead nor back-references, and reads a few things differently:
-what is left is told to those who write the pattern.
+An ECMAScript engine backtracks: ``sip:([0-9]+)*@x`` takes seconds for 26 digits, and twice as long for each further
+one. RE2 does not backtrack, but it has no look-ahead or back-references and reads a few constructs differently.
+Patterns that cannot be converted are reported to their author.
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ _TOKEN = re.compile(
 )
 _QUANTIFIER = re.compile(r"[*+?{]")
 _ANY = r"[^\n\r\x{2028}\x{2029}]"
-"""What a dot means in ECMAScript; in RE2 it is all but the first of these."""
+"""The meaning of a dot in ECMAScript; RE2's dot excludes only the first of these characters."""
 
 
 def is_linear(pattern: str) -> bool:
-    """Whether an engine that goes back can do so in one place only, and so takes linear time."""
+    """Return whether a backtracking engine can backtrack in only one place, and so takes linear time."""
     without_escapes = re.sub(r"\\[\s\S]|\[(?:[^\]\\]|\\[\s\S])*\]|\(\?", "", pattern)
     return "|" not in without_escapes and len(_QUANTIFIER.findall(without_escapes)) <= 1
 
 
 def compile_linear(pattern: str) -> Callable[[str], bool] | None:
-    """Compile a pattern so that it takes linear time, whatever the text.
+    """Compile a pattern to a function that takes linear time for any text.
 
     Args:
         pattern: a valid ECMAScript regular expression.
 
     Returns:
-        Whether a whole text matches, and just when an ECMAScript engine says so; None when that cannot be had.
+        A function that returns whether a whole text matches, exactly like an ECMAScript engine; None if the pattern
+        cannot be converted.
     """
     parts: list[str] = []
     at = 0
@@ -52,6 +53,6 @@ def compile_linear(pattern: str) -> Callable[[str], bool] | None:
     try:
         fullmatch = re2.compile("".join(parts), options).fullmatch
     except re2.error:
-        # Such as more than 1,000 repetitions.
+        # For example more than 1,000 repetitions.
         return None
     return lambda text: fullmatch(text) is not None

@@ -1,4 +1,4 @@
-"""A providers file becomes providers and account pools, or all that is wrong with it. `load_providers` reads it."""
+"""Loads a providers file: returns providers and account pools, or everything that is wrong. Reads one file."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _NO_DEFAULTS = MediaDefaults()
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What came of a providers file.
+    """The result of loading a providers file.
 
     Attributes:
-        config: None when there is any error.
-        diagnostics: everything found, in the order of the file.
+        config: the configuration; None if there is an error.
+        diagnostics: all errors and warnings, in the order of the file.
     """
 
     config: BridgeConfig | None
@@ -41,17 +41,17 @@ class LoadResult:
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
-        """The diagnostics that keep the file from being used."""
+        """The diagnostics that prevent the use of the file."""
         return tuple(diagnostic for diagnostic in self.diagnostics if diagnostic.is_error)
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
-        """The diagnostics that do not keep anything from being used."""
+        """The diagnostics that do not prevent anything."""
         return tuple(diagnostic for diagnostic in self.diagnostics if diagnostic.severity is Severity.WARNING)
 
     @property
     def skipped(self) -> tuple[Diagnostic, ...]:
-        """The diagnostics that keep one account each from being used."""
+        """The diagnostics that each prevent the use of one account."""
         return tuple(diagnostic for diagnostic in self.diagnostics if diagnostic.severity is Severity.SKIPPED)
 
 
@@ -61,12 +61,12 @@ def load_providers(
     edge: Edge | None = None,
     unknown_fields: Severity = Severity.ERROR,
 ) -> LoadResult:
-    """Read and check a providers file; one that cannot be read is a diagnostic too.
+    """Read and check a providers file; a file that cannot be read is reported as a diagnostic too.
 
     Args:
-        defaults: what a provider that says nothing about media gets.
-        edge: what takes accounts and media for which FreeSWITCH alone does not do; without one they are errors.
-        unknown_fields: how bad a field is that is not in the schema.
+        defaults: the media protection of providers that do not set their own.
+        edge: serves accounts and media that FreeSWITCH alone cannot; without an edge, these are errors.
+        unknown_fields: the severity of fields that are not in the schema.
     """
     try:
         content = path.read_bytes()
@@ -83,18 +83,18 @@ def parse_providers(
     edge: Edge | None = None,
     unknown_fields: Severity = Severity.ERROR,
 ) -> LoadResult:
-    """Check the content of a providers file and make core types of it.
+    """Check the content of a providers file and convert it to core types.
 
-    All errors are reported at once, except that mistakes in the JSON itself hide those in what it means. Pure.
+    All errors are reported at once, except that errors in the JSON syntax hide errors in its meaning. Pure.
 
     Args:
-        file: its name, for the messages.
-        defaults: what a provider that says nothing about media gets.
+        file: its name, for messages.
+        defaults: the media protection of providers that do not set their own.
         edge: as in `load_providers`.
-        unknown_fields: likewise.
+        unknown_fields: as in `load_providers`.
     """
     try:
-        # The encoding of a text is checked too: half a surrogate pair cannot be printed, nor can a regex hold it.
+        # A string is checked too: half of a surrogate pair cannot be printed or used in a regular expression.
         text = (text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")).decode("utf-8")
     except UnicodeDecodeError as error:
         return _not_utf8(file, error)
@@ -135,14 +135,14 @@ def _read(report: Report, defaults: MediaDefaults, edge: Edge | None, unknown_fi
 def _warn_of_unused_pools(root: Mapping[str, Any], report: Report) -> None:
     used = {(provider or {}).get("accountPool") for provider in root.get("providers", (None,))}
     if None in used:
-        return  # which pools are meant is not known
+        return  # unknown which pools are meant
     for name in root.get("accountPools", ()):
         if name not in used:
             report.warning(("accountPools", name), f'no provider uses the account pool "{name}"', at_key=True)
 
 
 def _warn_of_absent_keys(config: BridgeConfig, report: Report) -> None:
-    """Warn where FindInPool looks for something that none of the accounts has."""
+    """Warn if FindInPool looks up something that no account has."""
     for index, provider in enumerate(config.providers):
         loader = config.pools[provider.account_pool].loader
         if not isinstance(provider.account_to_use, FindInPool) or not loader or isinstance(loader, SqlLoader):

@@ -1,7 +1,7 @@
-r"""The pattern of a MatchRegex becomes a function that tells whether a whole Request-URI matches. Pure.
+r"""Compiles the pattern of a MatchRegex to a function that matches a whole Request-URI. Pure.
 
-The reference compiles patterns with C++'s std::regex: ECMAScript, plus POSIX classes in brackets (``[[:digit:]]``). The
-engine here is ECMAScript alone, so these classes are rewritten first.
+Flexisip compiles patterns with C++'s std::regex: ECMAScript plus POSIX classes in brackets (``[[:digit:]]``). The
+engine here supports only ECMAScript, so these classes are rewritten first.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ _TOKEN = re.compile(
     r"|(?P<edge>[|^$])"
     r"|[\s\S]"
 )
-# The first characters of a pattern that begins with one fixed character, other than s, or with sips:, which FreeSWITCH
-# does not tell: no Request-URI begins so.
+# Matches a pattern that begins with a fixed character other than s, or with sips:, which FreeSWITCH reports as sip: no
+# Request-URI begins like that.
 _NOT_A_REQUEST_URI = re.compile(r"\^?(?:[0-9a-rt-zA-RT-Z@]|\\[+.*]|sips:)(?![?*{])[^|]*")
 
 
 class PatternError(SipBridgeError, ValueError):
-    """A pattern is no ECMAScript regular expression.
+    """A pattern is not a valid ECMAScript regular expression.
 
     Attributes:
-        offset: index of the offending character in the pattern; None when it cannot be told.
+        offset: index of the offending character in the pattern; None if unknown.
     """
 
     def __init__(self, message: str, offset: int | None) -> None:
@@ -62,11 +62,11 @@ class PatternError(SipBridgeError, ValueError):
 
 
 class CompiledPattern(NamedTuple):
-    """A pattern that texts can be held against.
+    """A compiled pattern.
 
     Attributes:
-        matches: whether it matches a text from its first to its last character.
-        is_quick: whether that takes linear time, whatever the text.
+        matches: returns whether the pattern matches a whole text.
+        is_quick: whether matching takes linear time for any text.
     """
 
     matches: Callable[[str], bool]
@@ -80,24 +80,24 @@ def compile_pattern(pattern: str) -> CompiledPattern:
         pattern: such as ``sip:\+33.*``.
 
     Raises:
-        PatternError: it does not compile; the message says what to write instead.
+        PatternError: the pattern does not compile; the message says what to write instead.
     """
     rewritten = _rewrite_posix_classes(pattern)
     try:
-        # On its own first: "a)(b" would be balanced within the parentheses that are put around it.
+        # Compile it alone first: "a)(b" would become balanced inside the added parentheses.
         regress.Regex(rewritten)
         find = regress.Regex(f"^(?:{rewritten})$").find
     except regress.RegressError as error:
         raise _explained(pattern, str(error)) from error
 
-    # The ECMAScript engine is twenty times as quick where it can be trusted with anyone's text.
+    # The ECMAScript engine is twenty times as fast, and is used where no text can slow it down.
     is_quick = is_linear(rewritten)
     linear = None if is_quick else compile_linear(rewritten)
     matches_whole = linear or (lambda text: find(text) is not None)
 
     def matches(text: str) -> bool:
         if not text.isascii():
-            # Bytes of a Request-URI that are not UTF-8 arrive as lone surrogates, which no engine takes.
+            # Bytes of a Request-URI that are not UTF-8 arrive as lone surrogates, which no engine accepts.
             text = text.encode("utf-8", "replace").decode("utf-8")
         return matches_whole(text)
 
@@ -105,12 +105,12 @@ def compile_pattern(pattern: str) -> CompiledPattern:
 
 
 def is_never_a_request_uri(pattern: str) -> bool:
-    r"""Whether `pattern` plainly wants something else than ``sip:`` at the beginning: ``\+33.*``, ``sips:.*``."""
+    r"""Return whether `pattern` clearly does not begin with ``sip:``, such as ``\+33.*`` or ``sips:.*``."""
     return _NOT_A_REQUEST_URI.fullmatch(pattern) is not None
 
 
 def suggestion(pattern: str) -> str:
-    r"""How to write what a pattern that does not begin with ``sip:``, such as ``+33.*``, seems to mean."""
+    r"""Suggest a correct form of a pattern that does not begin with ``sip:``, such as ``+33.*``."""
     number = pattern.removeprefix("^")
     if number.startswith("sips:"):
         return "FreeSWITCH reports a sips: Request-URI as sip:, so write sip: here"
@@ -148,7 +148,7 @@ def _posix_class(name: str, offset: int) -> str:
 
 
 def _explained(pattern: str, reason: str) -> PatternError:
-    """The engine tells no position: find the usual mistakes again, with theirs."""
+    """Find the position of common mistakes, because the engine does not report it."""
     opened: list[int] = []
     has_atom = False  # whether a quantifier has something to repeat
     at = 0

@@ -1,4 +1,4 @@
-"""The providers of a providers file become core types; what the schema cannot tell is checked on the way. Pure."""
+"""Converts the providers of a providers file to core types, and checks what the schema cannot. Pure."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ _TRUSTS_SDES_ANSWERS = (
     'it: accounts = "all" in [edge] of the settings'
 )
 _BELIEVES_ANY_FROM = (
-    "a From alone decides here, and whoever learns the contact of an account can call it with any From: add "
-    '"side": "inside" here, so that only calls of your own proxy are taken'
+    "this provider selects accounts by From alone, so anyone who learns an account's contact can call it: add "
+    '"side": "inside" here, so that only calls from your own proxy are accepted'
 )
 
-# Stand in for any call and any account, to see what a template comes to.
+# Sample calls and accounts, to check what a template renders to.
 _SOME_CALLS = (
     CallRequest("sip:callee@a.example", "<sip:caller@b.example>", "<sip:callee@a.example>"),
     CallRequest("sip:callee@a.example", '"Caller" <sip:caller@b.example>', '"Callee" <sip:callee@a.example>'),
@@ -61,12 +61,12 @@ def read_providers(
     """Read the providers of a file.
 
     Args:
-        root: a file of version 2, checked against the schema; what was wrong is missing or None.
-        defaults: what a provider that says nothing about media gets.
-        edge: what offers media that FreeSWITCH alone cannot.
+        root: a file of version 2, checked against the schema; invalid values are missing or None.
+        defaults: the media protection of providers that do not set their own.
+        edge: offers media that FreeSWITCH alone cannot.
 
     Returns:
-        Those in which nothing is missing.
+        The complete providers.
     """
     pools = root.get("accountPools")
     first_line: dict[str, int] = {}
@@ -89,7 +89,7 @@ def read_providers(
 
 
 def edge_of_pool(edge: Edge | None, providers: Iterable[Provider], defaults: MediaDefaults, pool: str) -> Edge | None:
-    """The edge as the accounts of a pool use it: all of them, if any call through their gateways needs its media."""
+    """Return the edge as a pool uses it: for all its accounts, if any call through their gateways needs its media."""
     if edge is None or edge.takes_all is not None:
         return edge
     for provider in providers:
@@ -120,7 +120,7 @@ def _provider(
 
 
 def _believes_any_from(provider: Provider) -> bool:
-    """Whether a stranger's call gets an account for nothing but a From of his choice."""
+    """Return whether anyone's call can use an account just by choosing a From."""
     chooser = provider.account_to_use
     return (
         isinstance(provider.trigger, Always)
@@ -138,7 +138,7 @@ def _trigger(value: Mapping[str, Any], path: Path, report: Report) -> Always | M
         case "MatchRegex":
             return _match_regex(value, path, report)
         case _:
-            return None  # the schema has nothing to say about the rest then, so it is not to be trusted
+            return None  # the schema does not check the rest in this case, so it cannot be trusted
 
 
 def _match_regex(value: Mapping[str, Any], path: Path, report: Report) -> MatchRegex | None:
@@ -204,7 +204,7 @@ def _outgoing_invite(
     proxy = read_uri(value, path, "outboundProxy", report, protocol=PROTOCOLS[0])
     encryption = MediaEncryption(value["mediaEncryption"]) if "mediaEncryption" in value else None
     avpf = value.get("enableAvpf")
-    # If it says nothing, the settings alone decide, and are checked where they are read.
+    # If it sets neither, the settings apply, which are checked when they are loaded.
     if encryption is not None or avpf is not None:
         used, used_avpf = defaults.fill_in(encryption, avpf)
         which = (*path, "mediaEncryption" if encryption else "enableAvpf")

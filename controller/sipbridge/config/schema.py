@@ -1,7 +1,7 @@
-"""The value of a providers file is held against its JSON Schema; what does not fit is reported. Reads the schema.
+"""Validates the value of a providers file against its JSON Schema, and reports errors. Reads the schema file.
 
-The schema decides between alternatives with ``if``, on ``strategy`` or on the type, never with ``oneOf``: every error
-is then about the one thing that is wrong.
+The schema selects alternatives with ``if``, on ``strategy`` or on the type, never with ``oneOf``, so that every error
+is about the one thing that is wrong.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _FOUND = {
 
 @cache
 def providers_schema() -> dict[str, Any]:
-    """The JSON Schema of the providers file, draft 2020-12."""
+    """Return the JSON Schema of the providers file, draft 2020-12."""
     text = resources.files("sipbridge.config").joinpath("providers.schema.json").read_text("utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
@@ -49,12 +49,12 @@ def check_schema(root: Any, report: Report, unknown_fields: Severity = Severity.
     """Report everything in `root` that the schema does not allow.
 
     Args:
-        unknown_fields: how bad a field is that it does not know; the rest is an error, or skips one account.
+        unknown_fields: the severity of unknown fields; everything else is an error or skips one account.
 
     Returns:
-        `root` without that, so that the rest can be checked further: members of objects are gone, items of arrays are
-        None, and so are accounts in which anything is wrong; so is `root` itself when it is neither an object nor an
-        array.
+        `root` without the invalid values, so that the rest can be checked further: members of objects are removed;
+        items of arrays, and accounts with anything invalid, become None; so does `root` itself if it is neither an
+        object nor an array.
     """
     faulty: set[Path] = set()
     warned: set[Path] = set()
@@ -70,10 +70,10 @@ def check_schema(root: Any, report: Report, unknown_fields: Severity = Severity.
 
 
 def _errors(root: Any) -> Iterator[tuple[Path, ValidationError, Path | None]]:
-    """What the schema finds: first in the file without its static accounts, then in those accounts, with their paths.
+    """Yield the schema's errors: first of the file without its accounts, then of the accounts, with their paths.
 
-    A file may hold 20,000 accounts, for which jsonschema takes seconds. So it sees only those that a quick check, made
-    from the same schema, does not find plainly in order.
+    A file may contain 20,000 accounts, for which jsonschema takes seconds. So it only validates accounts that do not
+    pass a quick check derived from the same schema.
     """
     frame, accounts = _take_out_accounts(root)
     for error in validator("").iter_errors(frame):
@@ -88,7 +88,7 @@ def _errors(root: Any) -> Iterator[tuple[Path, ValidationError, Path | None]]:
 
 @cache
 def validator(definition: str) -> jsonschema.Draft202012Validator:
-    """Validates against one definition of the schema; ``""`` is all of it."""
+    """Return a validator for one definition of the schema; ``""`` is the whole schema."""
     schema = providers_schema()
     if definition:
         schema = {"$defs": schema["$defs"], "$ref": f"#/$defs/{definition}"}
@@ -96,7 +96,7 @@ def validator(definition: str) -> jsonschema.Draft202012Validator:
 
 
 def _take_out_accounts(root: Any) -> tuple[Any, list[tuple[Path, str, list[Any]]]]:
-    """Split a file into a copy with empty arrays of accounts, and those arrays: path, definition, items."""
+    """Split a file into a copy with empty arrays of accounts, and those arrays with path and definition."""
     accounts: list[tuple[Path, str, list[Any]]] = []
 
     def emptied(holder: Any, name: str, path: Path, definition: str) -> Any:
@@ -116,7 +116,7 @@ def _take_out_accounts(root: Any) -> tuple[Any, list[tuple[Path, str, list[Any]]
 
 
 def quick_check(definition: str) -> Callable[[Any], bool]:
-    """Whether a value is what a definition allows, for one whose properties are all texts; a hundred times faster."""
+    """Return a check of a definition whose properties are all strings; a hundred times faster than jsonschema."""
     schema = providers_schema()["$defs"][definition]
     required = set(schema["required"])
     allowed = {name: frozenset(p["enum"]) if "enum" in p else None for name, p in schema["properties"].items()}
@@ -136,7 +136,7 @@ def quick_check(definition: str) -> Callable[[Any], bool]:
 def _report_unknown(
     path: Path, error: ValidationError, report: Report, severity: Severity, warned: set[Path]
 ) -> list[Path]:
-    """Report the fields that the schema does not know; of accounts that have the same, a warning names the first."""
+    """Report unknown fields; for accounts with the same unknown field, one warning names the first."""
     known = list(error.schema["properties"])  # type: ignore[index]  # never a boolean schema
     instance: Any = error.instance
     unknown = [name for name in instance if name not in known]
@@ -151,7 +151,7 @@ def _report_unknown(
 
 
 def _report_error(path: Path, error: ValidationError, say: Callable[[Path, str], None]) -> list[Path]:
-    """Report one error of jsonschema in our words; returns the paths of the values that are not to be used."""
+    """Report an error of jsonschema in plain words; return the paths of the values that must not be used."""
     instance: Any = error.instance
     wanted: Any = error.validator_value
     match error.validator:
@@ -177,7 +177,7 @@ def _report_error(path: Path, error: ValidationError, say: Callable[[Path, str],
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") -> str:
-    """The message for a name that is none of `known`: the nearest one is suggested, or all are listed."""
+    """Return the message for an unknown name: suggest the closest known name, or list all."""
     by_folded = {candidate.casefold(): candidate for candidate in known}
     nearest = difflib.get_close_matches(name.casefold(), by_folded, n=1)
     if nearest:
@@ -207,13 +207,13 @@ def _wrong_choice(path: Path, instance: Any, choices: list[str]) -> str:
         nearest = difflib.get_close_matches(instance.casefold(), by_folded, n=1, cutoff=0.8)
         if nearest:
             message += f', not "{instance}": did you mean "{by_folded[nearest[0]]}"?'
-        elif path[-1:] != ("secretType",):  # the two may have been mixed up: then it is the secret
+        elif path[-1:] != ("secretType",):  # type and secret may have been swapped: then this is the secret
             message += f', not "{instance}"'
     return message
 
 
 def _name(path: Path) -> str:
-    """What a message calls the value at `path`."""
+    """Return the name of the value at `path` for messages."""
     if not path:
         return "the file"
     last = path[-1]
@@ -223,7 +223,7 @@ def _name(path: Path) -> str:
 
 
 def _listed(names: Iterable[str], conjunction: str = "and") -> str:
-    """``"a", "b" and "c"``; of many, the first ones."""
+    """Format ``"a", "b" and "c"``; long lists are shortened."""
     quoted = [f'"{name}"' for name in names]
     if len(quoted) > _MOST_LISTED:
         quoted[_MOST_LISTED:] = [f"{len(quoted) - _MOST_LISTED} more"]
@@ -232,7 +232,7 @@ def _listed(names: Iterable[str], conjunction: str = "and") -> str:
 
 
 def _without(root: Any, faulty: set[Path]) -> Any:
-    """Take the values at `faulty` out of `root`, which is changed."""
+    """Remove the values at `faulty` from `root`, in place."""
     if () in faulty:
         return None
     for *way, last in sorted(faulty, key=len, reverse=True):

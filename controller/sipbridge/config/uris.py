@@ -1,4 +1,4 @@
-"""Texts of the providers file become SIP URIs, or an error that says how to write one. Pure."""
+"""Parses SIP URIs in the providers file, and reports how to write invalid ones. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sipbridge.core.sip.uri import SipUri
 from sipbridge.core.sip.written_uri import parse_written_uri, why_no_uri
 
 NO_MESSAGE_WAITING = "has no effect yet: message-waiting indications are not passed on"
-"""The warning for what is accepted and read, and does nothing so far."""
+"""The warning for a member that is accepted but has no effect yet."""
 
 
 def read_uri(
@@ -27,11 +27,11 @@ def read_uri(
     """Read the member `name` of the object at `path`.
 
     Args:
-        protocol: the transport with which a bare host becomes a URI; None where one does not.
-        severity: how bad it is when it is wrong.
+        protocol: the transport to add to a bare host; None if a bare host is not allowed.
+        severity: the severity of an invalid URI.
 
     Returns:
-        None when it is missing, which is not reported here, or wrong, which is.
+        None if the member is missing, which is not reported here, or invalid, which is.
     """
     text = holder.get(name)
     if text is None:

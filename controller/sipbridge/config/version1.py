@@ -1,4 +1,4 @@
-"""A providers file of version 1, a bare array of providers, becomes one of version 2. Pure."""
+"""Converts a providers file of version 1, a bare array of providers, to version 2. Pure."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _PROVIDER_PATHS: dict[Path, Path] = {
 
 
 def to_version2(providers: list[Any]) -> dict[str, Any]:
-    """The same providers, as version 2 writes them; each gets a pool of its own.
+    """Convert the providers to version 2; each gets its own pool.
 
     Args:
-        providers: checked against the schema; what was wrong is missing or None.
+        providers: checked against the schema; invalid values are missing or None.
     """
     present = [provider or {} for provider in providers]
     return {
@@ -33,7 +33,7 @@ def to_version2(providers: list[Any]) -> dict[str, Any]:
 
 
 def to_version1_path(path: Path) -> Path:
-    """Where in the file of version 1 the value stands that has `path` in what `to_version2` made of it."""
+    """Map a path in the result of `to_version2` to the path in the file of version 1."""
     match path:
         case ("providers", int(index), *inside):
             way = tuple(inside)
@@ -69,7 +69,7 @@ def _account(account: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pool_name(provider: dict[str, Any], index: int) -> str:
-    """Unique, because names need not be; the number is also the way back."""
+    """Return a unique pool name, because names may repeat; the number also leads back to the provider."""
     return f"{provider.get('name', 'provider')} #{index + 1}"
 
 

@@ -1,4 +1,4 @@
-"""What a providers file says, as values: the providers, and the account pools that they take accounts from."""
+"""The content of a providers file as values: the providers and their account pools."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from sipbridge.core.providers.provider import PoolPolicy, Provider, SqlLoader
 
 @dataclass(frozen=True, slots=True)
 class PoolConfig:
-    """A pool: what its accounts have in common, and the accounts or where to load them.
+    """A pool: its policy, and the accounts or the database to load them from.
 
     Attributes:
-        skipped: accounts of the file that are not in `loader`, because they are invalid or there twice.
+        skipped: accounts of the file that are not in `loader`, because they are invalid or duplicate.
     """
 
     policy: PoolPolicy
@@ -24,10 +24,10 @@ class PoolConfig:
 
 @dataclass(frozen=True, slots=True)
 class BridgeConfig:
-    """What a providers file says.
+    """The content of a providers file.
 
     Attributes:
-        pools: by name, in the order of the file; every provider's pool is among them.
+        pools: by name, in the order of the file; includes every provider's pool.
     """
 
     providers: tuple[Provider, ...]

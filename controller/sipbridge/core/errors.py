@@ -1,4 +1,4 @@
-"""The exceptions of the core: broken input, each with what was expected. Pure."""
+"""The exceptions of the core: invalid input, each with what was expected. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class UriError(SipBridgeError, ValueError):
     """A text is not a SIP or SIPS URI, or not a name-addr.
 
     Attributes:
-        text: what was to be parsed; it may come from a caller, so show it with ``repr``.
+        text: the text to parse; it may come from a caller, so show it with ``repr``.
     """
 
     def __init__(self, text: str, expected: str) -> None:
@@ -25,7 +25,7 @@ class SdpError(SipBridgeError, ValueError):
     The message names the line and what is wrong with it, and never shows a key.
 
     Attributes:
-        line: its number, from 1, empty lines not counted; 0 where the whole description is meant.
+        line: the line number, from 1, not counting empty lines; 0 if the whole description is meant.
     """
 
     def __init__(self, line: int, what: str) -> None:
@@ -34,7 +34,7 @@ class SdpError(SipBridgeError, ValueError):
 
 
 class TemplateError(SipBridgeError, ValueError):
-    """A template string does not parse, or names a field that does not exist.
+    """A template string cannot be parsed, or names an unknown field.
 
     Attributes:
         offset: index of the offending character in the template string, from 0.

@@ -1,4 +1,4 @@
-"""The host's network, as far as SIP depends on it: its usable addresses, and how packets leave it. Pure."""
+"""The host's network as far as SIP depends on it: usable addresses and routes. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class Route:
     """How the kernel would send packets to an address.
 
     Attributes:
-        source: the address they would come from.
-        interface: where they would leave: ``eth0``.
-        gateway: who would forward them; None where the address is on the link, or ours.
+        source: the source address of the packets.
+        interface: the outgoing interface, such as ``eth0``.
+        gateway: the router; None if the address is on the link or belongs to this host.
     """
 
     source: str
@@ -26,13 +26,13 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class HostNetwork:
-    """What there is at one moment.
+    """The state of the network at one moment.
 
     Attributes:
-        addresses: of interfaces that are up and have a link, without those that are still being claimed.
-        default_routes: those of the main table: ``inet via 192.0.2.1 dev eth0``.
-        source_v4: the address by which the host reaches whatever it has no other route to.
-        source_v6: the same for IPv6.
+        addresses: addresses of interfaces that are up and have a link, except tentative ones.
+        default_routes: the default routes of the main table, such as ``inet via 192.0.2.1 dev eth0``.
+        source_v4: the source address of the IPv4 default route.
+        source_v6: the source address of the IPv6 default route.
     """
 
     addresses: frozenset[str] = frozenset()
@@ -41,19 +41,19 @@ class HostNetwork:
     source_v6: str | None = None
 
     def has(self, address: str) -> bool:
-        """Whether packets can come from this address."""
-        # All of 127.0.0.0/8 is ours, though an interface has one of them only.
+        """Return whether packets can be sent from this address."""
+        # All of 127.0.0.0/8 is local, although the interface has only one address of it.
         return address in self.addresses or (
             address.startswith("127.") and any(one.startswith("127.") for one in self.addresses)
         )
 
     def source_like(self, address: str) -> str | None:
-        """The source of default routes in the family of an address."""
+        """Return the source address of the default route in the IP version of an address."""
         return self.source_v6 if ":" in address else self.source_v4
 
 
 def canonical_address(text: str) -> str:
-    """An IP address as the kernel writes it, ``[2001:DB8::1]`` as ``2001:db8::1``; anything else as it is."""
+    """Write an IP address as the kernel does, ``[2001:DB8::1]`` as ``2001:db8::1``; other text stays."""
     try:
         return str(ipaddress.ip_address(text.strip("[]")))
     except ValueError:

@@ -1,13 +1,13 @@
-"""How much may happen in how long: what comes too fast is told apart from what may pass. Pure; times in seconds."""
+"""Limits a rate. Pure; times in seconds."""
 
 from __future__ import annotations
 
 
 class TokenBucket:
-    """Lets `rate_per_s` a second pass, and after a rest as many as a second's worth at once.
+    """Allows `rate_per_s` a second and, after a pause, a burst of one second's worth.
 
     Args:
-        now: the time at which it starts, full.
+        now: the start time; the bucket starts full.
     """
 
     def __init__(self, rate_per_s: float, now: float) -> None:
@@ -16,7 +16,7 @@ class TokenBucket:
         self._at = now
 
     def take(self, now: float) -> bool:
-        """Whether one more may pass at `now`; if so, it counts as having passed."""
+        """Take a token at `now` if there is one; return whether there was."""
         self._fill(now)
         if self._tokens < 1:
             return False
@@ -24,7 +24,7 @@ class TokenBucket:
         return True
 
     def level(self, now: float) -> float:
-        """How full it is: 0 to 1."""
+        """Return how full the bucket is, from 0 to 1."""
         self._fill(now)
         return self._tokens / self._rate_per_s
 

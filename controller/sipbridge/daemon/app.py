@@ -173,7 +173,7 @@ class App:
             gateways.begin_shutdown(within_s)
             self._wait_while(lambda: session.is_ready and gateways.pending_removals > 0, within_s)
         if gateways.pending_removals:
-            _log.warning("%d gateways are still in FreeSWITCH", gateways.pending_removals)
+            _log.warning("stopped with %d gateways still in FreeSWITCH", gateways.pending_removals)
         self._parts.edge.stop(gives_way=self._taken is not None)
         self._parts.switch.stop()
         self._control.stop()

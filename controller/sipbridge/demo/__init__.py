@@ -1,4 +1,4 @@
-"""Calls through a simulated FreeSWITCH, for someone who has two minutes: only the switch is pretended."""
+"""A two-minute demonstration: the real daemon places calls through a simulated FreeSWITCH."""
 
 from sipbridge.demo.run import run_demo
 

@@ -1,4 +1,4 @@
-"""The demo from start to end: a switch, the daemon, calls at a steady rate, and a table of what became of them."""
+"""Runs the demo: starts a simulated switch and the daemon, places calls at a steady rate, and prints the results."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _REGISTRATION_TIMEOUT_S = 10.0
 _CALL_TIMEOUT_S = 10.0
 _PROVIDERS = "providers.json"
 _TICK_S = 0.25
-"""FreeSWITCH looks after its gateways once a second; here four times as often, so that nobody has to wait."""
+"""FreeSWITCH checks its gateways once a second; the demo four times as often, to save time."""
 
 
 @dataclass(slots=True)
 class _Results:
-    """What became of the calls of one scenario."""
+    """The results of one scenario."""
 
     placed: int = 0
     right: int = 0
@@ -50,10 +50,10 @@ class _Results:
 
 
 def run_demo(calls: int, rate: float) -> bool:
-    """Carry `calls` calls, `rate` of them a second, and show them.
+    """Place `calls` calls, `rate` per second, and show the results.
 
     Returns:
-        Whether every one of them ended as it should, and every line was given back.
+        Whether every call ended as expected and every line was released.
     """
     console = Console()
     with _bridge(rate) as (simulator, app, control_socket):
@@ -72,7 +72,7 @@ def run_demo(calls: int, rate: float) -> bool:
 
 @contextmanager
 def _bridge(rate: float) -> Iterator[tuple[Simulator, App, Path]]:
-    """A simulated switch and a daemon that is connected to it, in a folder of their own."""
+    """Start a simulated switch and a daemon connected to it, in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="sipbridge-demo-") as folder:
         spool_file, control_socket = Path(folder, "gateways.xml"), Path(folder, "control.sock")
         rpc_socket = Path(folder, "edge.sock")
@@ -91,7 +91,7 @@ def _bridge(rate: float) -> Iterator[tuple[Simulator, App, Path]]:
                     "SIPBRIDGE_EDGE__ADDRESS": edge.address,
                     "SIPBRIDGE_EDGE__RPC_SOCKET": str(rpc_socket),
                     "SIPBRIDGE_HTTP__PORT": "0",
-                    # Whatever rate is asked for; half as much again, because calls do not come evenly.
+                    # The requested rate plus half, because calls do not arrive evenly.
                     "SIPBRIDGE_CALLS__MAX_CALLS_PER_S": str(max(1.0, rate * 1.5)),
                 },
             )
@@ -135,7 +135,7 @@ def _carry(console: Console, simulator: Simulator, calls: int, rate: float, resu
 
 
 def _mixed(calls: int) -> Iterator[Scenario]:
-    """Every scenario at least once, then as often as its weight says; the same mix at every run."""
+    """Yield every scenario at least once, then by weight; the same mix in every run."""
     yield from SCENARIOS
     choice = random.Random(calls)  # noqa: S311 - a mix, not a secret
     while True:
@@ -143,7 +143,7 @@ def _mixed(calls: int) -> Iterator[Scenario]:
 
 
 def _follow(call: SimulatedCall, scenario: Scenario, results: _Results) -> None:
-    """See a call through to its end."""
+    """Follow a call to its end and record the result."""
     started = time.monotonic()
     results.placed += 1
     try:

@@ -1,4 +1,4 @@
-"""The calls of the demo, and what has to become of each. Pure, but for placing them."""
+"""The calls of the demo and their expected results. Pure, except for placing calls."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ class Scenario:
 
     Attributes:
         weight: how often it is placed, relative to the others.
-        place: makes one.
-        expected: the final SIP status that its caller must see.
-        request_uri: of the INVITE that must arrive at the far side, ``{}`` being any account; empty for none.
-        through_edge: whether it must have passed the edge.
+        place: places one such call.
+        expected: the final SIP status that the caller must receive.
+        request_uri: the Request-URI that must arrive at the far side, with ``{}`` for any account; empty if no INVITE
+            may arrive.
+        through_edge: whether the call must go through the edge.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Scenario:
     through_edge: bool = False
 
     def went_right(self, call: SimulatedCall) -> bool:
-        """Whether a call that is answered or over became what it should."""
+        """Return whether an answered or ended call has the expected result."""
         arrived = call.invite.request_uri if call.invite else ""
         through_edge = call.invite is not None and call.invite.edge is not None
         return (call.sip_status, arrived, through_edge) == (self.expected, self.request_uri, self.through_edge)
@@ -54,7 +55,7 @@ def _from_inside(caller: str, callee: str) -> Callable[[Simulator, int], Simulat
 
 
 def _from_jabiru(callee: str) -> Callable[[Simulator, int], SimulatedCall]:
-    """From the far side to the contact that the account registered, which only FreeSWITCH and the registrar know."""
+    """Place calls from the far side to an account's contact, which only FreeSWITCH and the registrar know."""
 
     def place(simulator: Simulator, number: int) -> SimulatedCall:
         contact = next(name for name in simulator.registrar.bindings if name.startswith(f"{GATEWAY_PREFIX}{callee}."))
@@ -124,12 +125,12 @@ SCENARIOS = (
 
 
 def occupy_the_line(simulator: Simulator) -> SimulatedCall:
-    """Place carol's first call, which lasts as long as the demo."""
+    """Place carol's first call, which lasts for the whole demo."""
     return _from_inside("carol", "hold")(simulator, 0)
 
 
 def script(simulator: Simulator) -> None:
-    """Teach the far side its part: passwords, a busy callee, calls that end after a while."""
+    """Configure the far side: passwords, a busy callee, calls that end after a while."""
     simulator.registrar.rules.append(RegistrarRule(Accept(PASSWORD)))
     busy = CalleeRule(_calls("busy"), rings_s=BUSY.rings_s, status=BUSY.status, phrase=BUSY.phrase)
     stays = CalleeRule(_calls("hold"))

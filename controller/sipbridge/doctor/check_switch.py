@@ -20,7 +20,7 @@ PUBLISHED_PASSWORD = "ClueCon"  # noqa: S105 - known to everyone, which is the p
 UNCHECKED_CODECS = "none-until-checked"
 """A codec that does not exist. Source: switch_core_media.c, switch_core_media_set_r_sdp_codec_string."""
 
-_OURS = "the configuration in freeswitch/ of sipbridge has it"
+_OURS = "sipbridge's own configuration in freeswitch/ has it"
 _FREESWITCH, _PROFILES = Section.FREESWITCH, Section.PROFILES
 
 # A part of the problem's text → what to do about it.

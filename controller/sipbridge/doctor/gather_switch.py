@@ -25,7 +25,7 @@ Api = Callable[[str], str]
 
 
 def gather_switch(settings: Settings) -> SwitchFacts | str:
-    """What FreeSWITCH tells about itself, or why it does not."""
+    """Query FreeSWITCH; return its facts, or why it could not be queried."""
     try:
         with _connected(settings) as api:
             return _ask(api, settings)

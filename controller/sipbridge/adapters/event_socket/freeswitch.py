@@ -55,8 +55,8 @@ class FreeSwitch:
 
     Args:
         provider_profile: the sofia profile that has the gateways.
-        lease_s: seconds for which FreeSWITCH takes calls after `renew_lease`.
-        recover_on: the sofia profiles whose calls are taken up after FreeSWITCH died; none by default.
+        lease_s: seconds for which FreeSWITCH accepts calls after `renew_lease`.
+        recover_on: the sofia profiles whose calls are recovered after a FreeSWITCH crash; none by default.
         takes_over: whether another controller of this FreeSWITCH is put out.
     """
 

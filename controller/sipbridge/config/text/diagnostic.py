@@ -1,4 +1,4 @@
-"""What is wrong with a file, and where, becomes a line that an editor can jump to. Pure."""
+"""Collects errors and warnings about a file, with positions in a format that editors understand. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sipbridge.core.printable import escape_unprintable
 
 
 class Severity(Enum):
-    """How bad it is: a file with an error is not used, one with warnings is, and so is the rest of one that skips."""
+    """The severity: a file with an error is not used; a file with warnings, or with skipped accounts, is."""
 
     ERROR = "error"
     SKIPPED = "skipped"
@@ -21,13 +21,13 @@ class Severity(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding about one place of a file: ``providers.json:14:17: error: …``.
+    """An error or warning with its position: ``providers.json:14:17: error: …``.
 
     Attributes:
-        file: its name; the name of a variable when it is about the environment.
-        line: from 1; 0 when there is no line to point at.
+        file: the name of the file, or of an environment variable.
+        line: from 1; 0 if there is no line.
         column: in characters, not bytes, from 1.
-        message: what is wrong and what to write instead; it never holds a secret.
+        message: what is wrong and what to write instead; never contains a secret.
     """
 
     file: str
@@ -39,24 +39,24 @@ class Diagnostic:
     def __str__(self) -> str:
         place = f":{self.line}:{self.column}" if self.line else ""
         line = f"{self.file}{place}: {self.severity.value}: {self.message}"
-        # A name from the file may hold anything: neither a second line nor a terminal's control sequence comes of it.
+        # Names from the file may contain anything, so line ends and control sequences are escaped.
         return escape_unprintable(line)
 
     @property
     def is_error(self) -> bool:
-        """Whether it keeps the file from being used."""
+        """Whether it prevents the use of the file."""
         return self.severity is Severity.ERROR
 
 
 class Report:
-    """Collects what is found in one JSON file.
+    """Collects the diagnostics of one JSON file.
 
     Args:
-        file: its name, for the messages.
-        source: the text that paths are looked up in.
+        file: its name, for messages.
+        source: the text in which paths are looked up.
 
     Attributes:
-        original_path: where in `source` the value at a path stands, when paths are those of something made from it.
+        original_path: maps a path to the path in `source`, if the checked value was converted from it.
     """
 
     def __init__(self, file: str, source: JsonText) -> None:
@@ -68,33 +68,33 @@ class Report:
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """Everything found so far, in the order of the file."""
+        """All diagnostics so far, in the order of the file."""
         return tuple(sorted(dict.fromkeys(self._found), key=lambda found: (found.line, found.column)))
 
     def error(self, path: Path, message: str, *, at_key: bool = False, offset: int | None = None) -> None:
-        """Note an error about the value at `path`; `at_key` and `offset` are those of `JsonText.index_of`."""
+        """Add an error about the value at `path`; `at_key` and `offset` are those of `JsonText.index_of`."""
         self.add(Severity.ERROR, self._index_of(path, at_key, offset), message)
 
     def warning(self, path: Path, message: str, *, at_key: bool = False, offset: int | None = None) -> None:
-        """Note a warning, likewise."""
+        """Add a warning, in the same way."""
         self.add(Severity.WARNING, self._index_of(path, at_key, offset), message)
 
     def skip(self, path: Path, message: str, *, offset: int | None = None) -> None:
-        """Note what keeps an item of the file from being used, but not the others; likewise."""
+        """Add a diagnostic that prevents the use of one item only, in the same way."""
         self.add(Severity.SKIPPED, self._index_of(path, offset=offset), message)
 
     def add(self, severity: Severity, index: int, message: str) -> None:
-        """Note something about the character at `index` of the text."""
+        """Add a diagnostic about the character at `index` of the text."""
         line, column = self.source.line_and_column(index)
         self._indexes.add(index)
         self._found.append(Diagnostic(self.file, line, column, severity, message))
 
     def knows(self, path: Path) -> bool:
-        """Whether something was noted about the value at `path` already."""
+        """Return whether there is a diagnostic about the value at `path`."""
         return self._index_of(path) in self._indexes
 
     def line_of(self, path: Path) -> int:
-        """The line on which the value at `path` begins."""
+        """Return the line on which the value at `path` begins."""
         return self.source.line_and_column(self._index_of(path))[0]
 
     def _index_of(self, path: Path, at_key: bool = False, offset: int | None = None) -> int:

@@ -1,8 +1,8 @@
-r"""JSON text becomes Python values, with the place of every value, key and character of a string. Pure.
+r"""Parses JSON text to Python values, with the position of every value, key and character of a string. Pure.
 
-The standard library's decoder tells no positions, takes the last of duplicate keys and stops at the first mistake; the
-libraries that tell positions are no longer kept up. This is RFC 8259 with two differences: no-break spaces between
-tokens are white space (they come from web pages), and mistakes inside strings are all found, not just the first.
+The standard library's decoder reports no positions, silently uses the last of duplicate keys and stops at the first
+mistake; libraries that report positions are no longer maintained. This is RFC 8259 with two differences: no-break
+spaces between tokens count as white space (they come from web pages), and all mistakes inside strings are reported.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sipbridge.config.text.json_text import ArrayPlace, JsonText, ObjectPlace, P
 from sipbridge.config.text.source_text import Mistake, line_starts
 
 MAX_DEPTH = 32
-"""Deepest nesting that is read; a providers file needs six."""
+"""Deepest accepted nesting; a providers file needs six."""
 
 _MAX_NUMBER_LENGTH = 40
 _SPACE = r"[ \t\r\n\u00a0]*"
@@ -41,19 +41,19 @@ _MEANT = {"none": "null", "nil": "null", "yes": "true", "on": "true", "no": "fal
 
 
 def parse_json(text: str) -> JsonText:
-    """Read a JSON text.
+    """Parse a JSON text.
 
-    Bad escapes, control characters in strings and duplicate keys are all found; any other mistake ends the reading.
+    Invalid escapes, control characters in strings and duplicate keys are all reported; any other mistake ends parsing.
     """
     return _Reader(text).read()
 
 
 class _StopReading(Exception):
-    """What follows cannot be told from what is meant; the mistake is noted."""
+    """Parsing cannot continue; the mistake has been recorded."""
 
 
 class _Reader:
-    """Reads one text from front to back; `_at` is the index of what comes next."""
+    """Parses one text from start to end; `_at` is the index of the next character."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -135,7 +135,7 @@ class _Reader:
         return ends
 
     def _has_more(self, closing: str, start: int) -> bool:
-        """Pass the comma or the closing bracket that follows a value."""
+        """Consume the comma or the closing bracket after a value."""
         separator = _SEPARATOR.match(self._text, self._at)
         if separator is None:
             self._skip(_BLANK)
@@ -143,7 +143,7 @@ class _Reader:
             hint = "is a comma missing before it, or a backslash before a quotation mark in a string?"
             self._stop(f'expected "," or "{closing}", found {self._found()}: {hint}')
         if separator[1] == closing:
-            # Not past the blanks after it: the next separator takes those.
+            # Do not skip the blanks after it: the next separator consumes them.
             self._at = separator.end(1)
             return False
         if separator[1] != ",":
@@ -262,16 +262,16 @@ class _Reader:
         return line_starts(self._text)
 
     def _found(self) -> str:
-        """What stands where something else is expected."""
+        """Describe the unexpected text at the current position."""
         if self._text.startswith(("//", "/*", "#"), self._at):
             return "a comment (JSON has none)"
         if _WORD.match(self._text, self._at):
-            return "text"  # not shown: it may be the rest of a secret
+            return "text"  # not shown: it may be part of a secret
         return _named(self._text[self._at])
 
 
 def _named(character: str) -> str:
-    """How a message calls a character: itself where it can be seen, otherwise by its name."""
+    """Name a character for messages: the character itself if visible, else its Unicode name."""
     name = unicodedata.name(character, "")
     if "QUOTATION MARK" in name or character == "'":
         return f"a quotation mark {character}"
@@ -284,7 +284,7 @@ def _not_a_value(token: str) -> str:
     meant = token.lower() if token.lower() in _WORDS else _MEANT.get(token.lower())
     if meant:
         return f"write {meant} instead of {token}"
-    # What was found is not shown: it may be a secret that lacks its quotation marks.
+    # The text is not shown: it may be a secret without quotation marks.
     if token[0] in "+-.0123456789":
         return "not a number as JSON writes them, such as 20 or 0.5; put strings in double quotation marks"
     return "not a value: put strings in double quotation marks"

@@ -1,4 +1,4 @@
-"""What was read from a JSON text: the value, and the place of every value, key and character of a string. Pure."""
+"""A parsed JSON text: the value, and the position of every value, key and character of a string. Pure."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from typing import NamedTuple
 
 from sipbridge.config.text.source_text import Mistake, Path, SourceText
 
-# What writes one character of a string: both halves of a surrogate pair, an escape, or the character itself.
+# One character of a string: a surrogate pair, an escape, or the character itself.
 _CHARACTER = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[\s\S]|[^\\]")
 _STRING_OR_NO_BREAK_SPACE = re.compile(r'"(?:[^"\\]|\\[\s\S])*+"?|\u00a0')
 
 
 class ObjectPlace(NamedTuple):
-    """Where an object begins, and by name where each name stands and where its value is."""
+    """The position of an object, and by name the position of each name and value."""
 
     start: int
     members: dict[str, tuple[int, Place]]
 
 
 class ArrayPlace(NamedTuple):
-    """Where an array begins, and where its items are."""
+    """The position of an array and of its items."""
 
     start: int
     items: list[Place]
 
 
 Place = ObjectPlace | ArrayPlace | int
-"""Where a value is; of a text, a number or a word just the index at which it begins."""
+"""The position of a value; for a string, number or literal just its start index."""
 
 
 @dataclass(frozen=True)
 class JsonText(SourceText):
-    """A JSON text that was read.
+    """A parsed JSON text.
 
     Attributes:
-        value: dict, list, str, int, float, bool or None; not to be used when there are mistakes.
-        mistakes: all that keep `value` from being what was meant.
-        duplicates: keys that an object has twice; `value` has the first of them.
-        place: where `value` is.
+        value: dict, list, str, int, float, bool or None; must not be used if there are mistakes.
+        mistakes: all syntax errors.
+        duplicates: duplicate keys of objects; `value` contains the first of each.
+        place: the position of `value`.
     """
 
     value: object
@@ -49,12 +49,12 @@ class JsonText(SourceText):
     place: Place
 
     def index_of(self, path: Path, *, at_key: bool = False, offset: int | None = None) -> int:
-        """Where the value at `path` begins.
+        """Return the index at which the value at `path` begins.
 
         Args:
-            path: one that does not exist leads to the innermost value around it.
-            at_key: the key instead of the value.
-            offset: a character of the decoded string there, instead of its opening quotation mark.
+            path: if it does not exist, the innermost existing value around it is used.
+            at_key: return the position of the key instead.
+            offset: index of a character of the decoded string, instead of its opening quotation mark.
         """
         place = self.place
         index = _index(place)
@@ -71,7 +71,7 @@ class JsonText(SourceText):
 
     @cached_property
     def first_no_break_space(self) -> int | None:
-        """Index of the first no-break space that is not part of a string."""
+        """Return the index of the first no-break space outside strings."""
         if "\u00a0" not in self.text:
             return None
         matches = _STRING_OR_NO_BREAK_SPACE.finditer(self.text)

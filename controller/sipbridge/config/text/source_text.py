@@ -1,4 +1,4 @@
-"""A text, and the line and column of every character in it: what the readers of JSON and TOML share. Pure."""
+"""A text with the line and column of every character; shared by the JSON and TOML parsers. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from functools import cached_property
 from typing import NamedTuple
 
 Path = tuple[str | int, ...]
-"""The way from the root to a value: ``("providers", 0, "name")``."""
+"""The path from the root to a value: ``("providers", 0, "name")``."""
 
 
 class Mistake(NamedTuple):
-    """Where the text is invalid (an index), and what to write instead."""
+    """A syntax error: its index, and what to write instead."""
 
     at: int
     message: str
@@ -22,12 +22,12 @@ class Mistake(NamedTuple):
 
 @dataclass(frozen=True)
 class SourceText:
-    """A text that an operator wrote."""
+    """A text written by an operator."""
 
     text: str
 
     def line_and_column(self, index: int) -> tuple[int, int]:
-        """Line and column of the character at `index`; both from 1, the column in characters."""
+        """Return line and column of the character at `index`; both from 1, the column in characters."""
         line = bisect_right(self._line_starts, index)
         return line, index - self._line_starts[line - 1] + 1
 
@@ -37,5 +37,5 @@ class SourceText:
 
 
 def line_starts(text: str) -> list[int]:
-    """The index at which each line of `text` begins."""
+    """Return the start index of each line of `text`."""
     return [0, *(match.end() for match in re.finditer("\n", text))]

@@ -1,7 +1,7 @@
-"""TOML text becomes Python values, with the places of keys and values. Pure.
+"""Parses TOML text to Python values, with the positions of keys and values. Pure.
 
-The standard library reads TOML but tells no places, so keys are looked for again in the lines. Only what stands on
-lines of its own is found (tables and keys, not the inside of inline tables), which is how a settings file is written.
+The standard library parses TOML but reports no positions, so keys are searched again in the lines. Only tables and keys
+on their own lines are found, not the content of inline tables; settings files are written like that.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ _PLACE_IN_MESSAGE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of docume
 
 @dataclass(frozen=True)
 class TomlText(SourceText):
-    """A TOML text that was read.
+    """A parsed TOML text.
 
     Attributes:
-        value: the root table; empty when there is a mistake.
-        mistake: where and why it could not be read.
+        value: the root table; empty if there is a mistake.
+        mistake: the syntax error, if any.
     """
 
     value: dict[str, Any]
     mistake: Mistake | None
 
     def index_of(self, path: Path, *, at_key: bool = False, offset: int | None = None) -> int:
-        """Where the value at `path`, or its key, begins; for one that is not found, what it is in.
+        """Return where the value at `path`, or its key, begins; if it is not found, where its parent begins.
 
         Args:
-            offset: not told here: a value is always shown from its beginning.
+            offset: ignored: the position is always the beginning of the value.
         """
         while path and path not in self._places:
             path = path[:-1]
@@ -60,7 +60,7 @@ class TomlText(SourceText):
 
 
 def parse_toml(text: str) -> TomlText:
-    """Read a TOML text; reading ends at the first mistake."""
+    """Parse a TOML text; parsing ends at the first mistake."""
     try:
         return TomlText(text, tomllib.loads(text), None)
     except tomllib.TOMLDecodeError as error:
@@ -68,7 +68,7 @@ def parse_toml(text: str) -> TomlText:
     except RecursionError:
         return TomlText(text, {}, Mistake(0, "arrays or tables are nested too deeply"))
     except ValueError:
-        # What int() says of more digits than it takes, which tomllib passes on, without a place.
+        # The error of int() for too many digits, which tomllib passes on without a position.
         return TomlText(text, {}, Mistake(0, "a number has too many digits"))
 
 

@@ -1,4 +1,4 @@
-"""An account: an identity on the far side, and what it takes to use it. Pure."""
+"""An account: an identity at a provider, and what is needed to use it. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import NewType
 from sipbridge.core.sip.uri import SipUri
 
 AccountId = NewType("AccountId", str)
-"""Names one account of one pool, the same after every restart: 16 hexadecimal digits."""
+"""Identifies an account of a pool, across restarts: 16 hexadecimal digits."""
 
 
 class SecretType(Enum):
-    """How the secret of an account is to be read, in the words of the providers file."""
+    """The type of an account's secret, in the words of the providers file."""
 
     HA1 = "ha1"
     SHA256 = "sha256"
@@ -22,7 +22,7 @@ class SecretType(Enum):
 
 
 PROTOCOLS = ("udp", "tcp", "tls")
-"""The transports that an account may name, in small letters; the first is the default."""
+"""The transports that an account may name, in lower case; the first is the default."""
 
 SECRET_TYPES = {
     "ha1": SecretType.HA1,
@@ -31,22 +31,22 @@ SECRET_TYPES = {
     "sha-256": SecretType.SHA256,
     "clrtxt": SecretType.CLEAR_TEXT,
 }
-"""Every word that a file or a database may have for one, in small letters."""
+"""Every accepted spelling of a secret type in a file or database, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One line on the far side.
+    """An account at a provider.
 
     Attributes:
-        uri: the identity there, and the key within the pool.
-        alias: the identity of the same person on our side.
-        user_id: the name for authentication, where it differs from the user part of `uri`.
+        uri: the identity at the provider, and the key within the pool.
+        alias: the identity of the same person in our own domain.
+        user_id: the name for authentication, if it differs from the user part of `uri`.
         realm: the digest realm; None means the domain of `uri`.
-        outbound_proxy: next hop of this account's calls, before the pool's.
-        registrar: where REGISTER goes, before the pool's registrar and the outbound proxy.
-        protocol: the transport to the domain of `uri`, for an account that has no outbound proxy, nor its pool.
-        mwi_server_uri: where to subscribe to message-waiting indications; without effect yet.
+        outbound_proxy: next hop of this account's calls; overrides the pool's.
+        registrar: next hop of REGISTER; overrides the pool's registrar and the outbound proxy.
+        protocol: the transport to the domain of `uri`, if neither the account nor its pool has an outbound proxy.
+        mwi_server_uri: where to subscribe to message-waiting indications; has no effect yet.
     """
 
     uri: SipUri
@@ -62,7 +62,7 @@ class Account:
 
 
 def account_id(pool_name: str, uri: SipUri) -> AccountId:
-    """The id of the account `uri` in the pool `pool_name`."""
+    """Return the id of the account `uri` in the pool `pool_name`."""
     # Not for security: it only has to be stable, short, and safe in a channel variable.
     digest = hashlib.blake2b(f"{pool_name}\0{uri.lookup_key}".encode("utf-8", "surrogateescape"), digest_size=8)
     return AccountId(digest.hexdigest())

@@ -1,4 +1,4 @@
-"""A message of the Redis channel becomes the notification that an account has changed. Pure."""
+"""Parses a message of the Redis channel as a notification of a changed account. Pure."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any, NoReturn
 from sipbridge.core.errors import SipBridgeError
 
 MAX_BYTES = 4096
-"""Longest message that is read: three short texts, and whatever else a later version may put beside them."""
+"""Longest accepted message: three short strings, and room for fields of later versions."""
 
 _SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
 class AccountNotification:
-    """An account was added, changed or deleted in the database; which of them, the database tells.
+    """An account was added, changed or deleted in the database; the database shows which.
 
     Attributes:
-        username: that of the account's URI.
-        domain: its host, with the port if it has one.
-        identifier: what ``updateQuery`` finds the account by, as ``:identifier``.
+        username: the user part of the account's URI.
+        domain: the host of the account's URI, with the port if it has one.
+        identifier: the value of ``:identifier`` in ``updateQuery``.
     """
 
     username: str
@@ -30,7 +30,7 @@ class AccountNotification:
 
 
 class NotificationError(SipBridgeError, ValueError):
-    """A message is no notification; says why, and shows as much of the message as fits on a line."""
+    """A message is not a valid notification; says why, and shows the start of the message."""
 
     def __init__(self, payload: bytes, fault: str) -> None:
         super().__init__(f"{fault}: {repr(payload[:_SHOWN])[:_SHOWN]}")
@@ -39,10 +39,10 @@ class NotificationError(SipBridgeError, ValueError):
 def parse_notification(payload: bytes) -> AccountNotification:
     """Parse ``{"username": "alice", "domain": "jabiru.example.org", "identifier": 7}``.
 
-    The identifier is a text or a number, which is taken as it is spelt. Fields that are not known are ignored.
+    The identifier is a string or a number; a number is kept as written. Unknown fields are ignored.
 
     Raises:
-        NotificationError: it is something else.
+        NotificationError: the payload is not such an object.
 
     Source: Flexisip's SIP bridge, which subscribes to ``flexisip/B2BUA/account``.
     """
@@ -63,7 +63,7 @@ def parse_notification(payload: bytes) -> AccountNotification:
 
 
 class _Number(str):
-    """A number, as it is spelt: nothing is lost of one that no float can hold."""
+    """A number as written, so that no digits are lost if a float cannot hold it."""
 
     __slots__ = ()
 

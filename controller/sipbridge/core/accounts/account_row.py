@@ -1,4 +1,4 @@
-"""A row of the accounts query becomes an account, or a reason why not that never holds the secret. Pure."""
+"""Converts a row of the accounts query to an account, or to an error that never contains the secret. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REQUIRED_COLUMNS = (
     ("alias_username",),
     ("alias_hostport", "alias_domain"),
 )
-"""The columns that a query must return; one name of each group is enough, and the first one goes first. The rest may be
+"""The columns that a query must return; one name per group is enough, and the first takes precedence. Others may be
 missing: ``outbound_proxy``, ``realm``, ``registrar``, ``protocol``, ``mwi_server_uri``.
 
 Source: the specification, "SQL Query"; the second names are those of Flexisip's own examples.
@@ -32,26 +32,26 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class RowError(SipBridgeError, ValueError):
-    """A row is no account. The message says whose and why, and holds neither the secret nor what may be one."""
+    """A row is not a valid account. The message says whose and why, and never contains a possible secret."""
 
 
 def missing_columns(columns: Iterable[str]) -> list[str]:
-    """What a query that returns `columns` lacks: ``["secret", "hostport or domain"]``."""
+    """Return the required columns that are missing: ``["secret", "hostport or domain"]``."""
     present = set(columns)
     return [" or ".join(names) for names in REQUIRED_COLUMNS if present.isdisjoint(names)]
 
 
 def account_from_row(row: Mapping[str, object]) -> Account:
-    """Make an account of a row; NULL and ``""`` mean absent.
+    """Convert a row to an account; NULL and ``""`` mean absent.
 
     Args:
         row: by column: ``username``, ``hostport`` (or ``domain``), ``user_id``, ``secret_type``, ``secret``,
-            ``alias_username``, ``alias_hostport`` (or ``alias_domain``), and if need be ``outbound_proxy``, ``realm``,
-            ``registrar``, ``protocol``, ``mwi_server_uri``. User parts are escaped as in a URI. Half an alias is none;
-            without a protocol it is ``udp``, without a type the secret is an HA1 hash.
+            ``alias_username``, ``alias_hostport`` (or ``alias_domain``), and optionally ``outbound_proxy``, ``realm``,
+            ``registrar``, ``protocol``, ``mwi_server_uri``. User parts are escaped as in a URI. Half an alias counts as
+            none. The default protocol is ``udp``; the default type of a secret is an HA1 hash.
 
     Raises:
-        RowError: it has no username, or something in it is not what it has to be.
+        RowError: the username is missing, or a value is invalid.
     """
     username = _text(row, "username")
     hostport = _text(row, "hostport") or _text(row, "domain")
@@ -60,7 +60,7 @@ def account_from_row(row: Mapping[str, object]) -> Account:
     try:
         return _account(row, username, hostport)
     except RowError as error:
-        # Not what follows a colon: in a URI that is a password.
+        # Not the text after a colon: in a URI that is a password.
         raise RowError(f"account {username.partition(':')[0]!r} of {hostport or 'no domain'!r}: {error}") from None
 
 
@@ -69,7 +69,7 @@ def _account(row: Mapping[str, object], username: str, hostport: str | None) -> 
         raise RowError("missing hostport")
     alias_username = _text(row, "alias_username")
     if alias_username == username:
-        alias_username = username  # one text for both: there may be a hundred thousand of them
+        alias_username = username  # share one string: there may be a hundred thousand of them
     protocol = _word(row, "protocol") or PROTOCOLS[0]
     if protocol not in PROTOCOLS:
         raise RowError(f"protocol must be one of {', '.join(PROTOCOLS)}")
@@ -89,7 +89,7 @@ def _account(row: Mapping[str, object], username: str, hostport: str | None) -> 
 
 def _text(row: Mapping[str, object], column: str) -> str | None:
     value = row.get(column)
-    # First what nearly all of them are: this is asked a million times for a hundred thousand accounts.
+    # The most frequent case first: this runs a million times for a hundred thousand accounts.
     if value is None:
         return None
     if isinstance(value, bytes):
@@ -104,7 +104,7 @@ def _text(row: Mapping[str, object], column: str) -> str | None:
 
 def _number_as_text(column: str, value: object) -> str:
     match value:
-        # Not bool, though it is an int: nobody's name is True.
+        # bool is an int, but nobody's name is True.
         case int() if not isinstance(value, bool):
             return str(value)
         case Decimal():
@@ -121,7 +121,7 @@ def _uri(columns: str, user: str, hostport: str) -> SipUri:
         uri = parse_sip_uri(text)
     except UriError:
         raise RowError(f"{columns} together are {why_no_uri(text)}") from None
-    # Thousands of accounts have the same domain: they share its text.
+    # Thousands of accounts have the same domain: share the string.
     return SipUri("sip", user, sys.intern(uri.hostport), uri.parameters, uri.headers)
 
 
@@ -146,12 +146,12 @@ def _secret_type(row: Mapping[str, object]) -> SecretType:
     try:
         return SECRET_TYPES[word]
     except KeyError:
-        # What stands there instead is not shown: it may be the secret.
+        # The invalid value is not shown: it may be the secret.
         raise RowError(f"secret_type must be one of {', '.join(SECRET_TYPES)}") from None
 
 
 def _word(row: Mapping[str, object], column: str) -> str:
-    """A word of somebody else's data, which may have any case, and the spaces of a column of a fixed width."""
+    """Normalize a keyword from foreign data, which may have any case and the padding of a fixed-width column."""
     return (_text(row, column) or "").strip().lower()
 
 
@@ -165,5 +165,5 @@ def _next_hop(row: Mapping[str, object], column: str, protocol: str) -> SipUri |
         raise RowError(f"{column} is {why_no_uri(text)}") from None
 
 
-# There are few of them, and they are shared: many accounts have the same proxy.
+# Cached and shared: many accounts have the same proxy.
 _parse_next_hop = lru_cache(maxsize=1024)(parse_written_uri)

@@ -1,4 +1,4 @@
-"""What FreeSWITCH, and the edge for it, can authenticate with, and what an account brings, compared. Pure."""
+"""Checks whether FreeSWITCH, or the edge for it, can authenticate with an account's credentials. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CredentialFault(NamedTuple):
     """Why a challenge cannot be answered.
 
     Attributes:
-        field: which field of the account is to blame, as the providers file names it.
+        field: the field of the account at fault, by its name in the providers file.
     """
 
     field: str
@@ -31,19 +31,19 @@ class CredentialFault(NamedTuple):
 
 
 def credential_fault(account: Account, *, has_edge: bool) -> CredentialFault | None:
-    """What keeps us from authenticating as this account; None for one that can, or that has no secret.
+    """Return why sipbridge cannot authenticate as this account; None if it can, or if there is no secret.
 
-    The message never holds the secret.
+    The message never contains the secret.
 
     Args:
-        has_edge: whether the edge answers for accounts for which FreeSWITCH cannot (`fits_freeswitch`).
+        has_edge: whether the edge answers challenges for accounts for which FreeSWITCH cannot (`fits_freeswitch`).
     """
     if account.secret is None:
         return None
     if account.secret_type is not SecretType.CLEAR_TEXT and not has_edge:
         return CredentialFault("secretType", DIGEST_HASH)
     user_id = account.user_id or ""
-    # A file of version 1 has the secret as "password".
+    # A file of version 1 calls the secret "password".
     for name, called, text in (("userid", '"userid"', user_id), ("secret", "the secret", account.secret)):
         if _CONTROL.search(text):
             return CredentialFault(name, f"{called} contains a control character, which cannot be passed to FreeSWITCH")
@@ -57,14 +57,14 @@ def credential_fault(account: Account, *, has_edge: bool) -> CredentialFault | N
 
 
 def fits_freeswitch(account: Account) -> bool:
-    """Whether FreeSWITCH itself can authenticate with the account's secret, or there is none."""
+    """Return whether FreeSWITCH itself can authenticate with the account's secret, or there is no secret."""
     if account.secret is None:
         return True
     return account.secret_type is SecretType.CLEAR_TEXT and _password_fault(account, account.secret) is None
 
 
 def _password_fault(account: Account, password: str) -> CredentialFault | None:
-    """FreeSWITCH hands credentials on as ``scheme:realm:user:password`` in 256 bytes; sofia-sip cuts at the colons.
+    """Check a password. FreeSWITCH passes ``scheme:realm:user:password`` in 256 bytes; sofia-sip splits at the colons.
 
     Source: mod_sofia sofia_reg.c; sofia-sip iptsec auth_client.c.
     """

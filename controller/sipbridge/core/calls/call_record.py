@@ -1,6 +1,6 @@
-"""What became of a call, as those are told who count, write or show it: a decision, then a record. Pure.
+"""The result of a call, as reported to observers that count, write or show it: a decision, later a record. Pure.
 
-Both only hold what is known anyway; a text is made when somebody reads it.
+Both only refer to existing values; text is formatted when it is read.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ class CallDecided(NamedTuple):
 
     Attributes:
         call: as it arrived.
-        request: its addresses as they were decided by: a call to the contact of a gateway is one to its account.
-        status_line: what it was declined with: ``488 Not Acceptable Here``; ``""`` for a bridged one.
-        at: when, in seconds since 1970.
-        took_s: from the event to the command.
+        request: the addresses used for the decision: a call to a gateway's contact counts as a call to its account.
+        status_line: the response it was declined with: ``488 Not Acceptable Here``; ``""`` if bridged.
+        at: the time of the decision, in seconds since 1970.
+        took_s: seconds from the event to the command.
     """
 
     call: CallParked
@@ -37,32 +37,32 @@ class CallDecided(NamedTuple):
 
     @property
     def is_bridged(self) -> bool:
-        """Whether the call goes out."""
+        """Whether the call was bridged."""
         return isinstance(self.decision, Bridge)
 
 
 class CallOutcome(Enum):
-    """What became of a call."""
+    """The outcome of a call."""
 
     ANSWERED = "answered"
     FAILED = "failed"
-    """It went out, and nobody answered: its hangup cause says why."""
+    """Sent out but not answered; the hangup cause says why."""
     DECLINED = "declined"
-    """By us, for one of the `DeclineReason`."""
+    """Declined by sipbridge, for one of the `DeclineReason`."""
     UNDECIDED = "undecided"
-    """It ended before it was decided, while there was no connection or nobody was ready."""
+    """Ended before the decision, while there was no connection or the daemon was not ready."""
     LOST = "lost"
-    """It is gone, and how it ended was told while nobody listened."""
+    """Gone; its end was reported while the daemon was not connected."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """A call that is over.
+    """An ended call.
 
     Attributes:
-        line: the account that it used, or was declined by; None for none.
-        decided: None for an undecided call, and for one of before the controller was started.
-        ended: None for a lost call.
+        line: the account that it used, or that caused the decline; None if there was none.
+        decided: the decision; None for an undecided call, and for a call from before the controller started.
+        ended: the end event; None for a lost call.
     """
 
     channel_uuid: ChannelUuid
@@ -73,7 +73,7 @@ class CallRecord:
 
     @property
     def call_id(self) -> str:
-        """SIP Call-ID of the A leg; ``""`` where it is not known."""
+        """SIP Call-ID of the A leg; ``""`` if unknown."""
         return self.decided.call.call_id if self.decided else ""
 
     @property
@@ -84,19 +84,19 @@ class CallRecord:
 
     @property
     def reason(self) -> str:
-        """Why it was declined (``lines-taken``), or FreeSWITCH's word for why it ended (``USER_BUSY``); or ``""``."""
+        """Why it was declined (``lines-taken``), or FreeSWITCH's hangup cause (``USER_BUSY``), or ``""``."""
         if self.outcome is CallOutcome.DECLINED and self.decided and not isinstance(self.decided.decision, Bridge):
             return self.decided.decision.reason.value
         return self.hangup_cause
 
     @property
     def hangup_cause(self) -> str:
-        """FreeSWITCH's word for why it ended; ``""`` for a lost call."""
+        """FreeSWITCH's hangup cause; ``""`` for a lost call."""
         return self.ended.hangup_cause if self.ended else ""
 
     @property
     def sip_status(self) -> int | None:
-        """The final status of the call, as far as it is known: 200, what it was declined with, or the far side's."""
+        """The final status of the call, if known: 200, the status of the decline, or the far side's."""
         if self.outcome is CallOutcome.ANSWERED:
             return _OK
         if self.outcome is CallOutcome.DECLINED and self.decided:
@@ -105,5 +105,5 @@ class CallRecord:
 
     @property
     def times(self) -> CallTimes:
-        """What FreeSWITCH says about when."""
+        """The times that FreeSWITCH reported."""
         return self.ended.times if self.ended else NO_TIMES

@@ -1,8 +1,8 @@
-r"""A decision becomes a FreeSWITCH dial string. Pure.
+r"""Formats a decision as a FreeSWITCH dial string. Pure.
 
-**The only place that writes dial strings.** FreeSWITCH reads them as code: variables in braces, lists, alternatives
-and ``${…}`` expansions. Everything that comes from a caller is a URI that has passed the RFC 3261 grammar, or a display
-name, and this module makes sure that neither can mean anything but itself:
+**The only place that writes dial strings.** FreeSWITCH interprets them as code: variables in braces, lists,
+alternatives and ``${…}`` expansions. Everything from a caller is either a URI that matches the RFC 3261 grammar or a
+display name, and this module makes sure that both are taken literally:
 
 - ``{``, ``}``, ``|``, ``\``, ``<``, ``>``, ``"``, ``^`` and control characters are not in the grammar of a SIP URI, so
   no ``${``, no end of the variables and no line end can come from one.
@@ -36,7 +36,7 @@ from sipbridge.core.gateways.gateway import GatewayName
 from sipbridge.core.sip.uri import NameAddr, SipUri, quote_display_name
 
 ACCOUNT_VARIABLE = "sip_bridge_account"
-"""The variable of an A leg that holds the id of the account whose line it has."""
+"""The channel variable of an A leg with the id of the account whose line it holds."""
 
 NEXT_HOP_HEADER = "X-Sipbridge-Next-Hop"
 """Tells the edge where to send an INVITE."""
@@ -60,15 +60,15 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f{}|\\']|:_:")
 def format_dial_string(
     bridge: Bridge, gateway: GatewayName | None, sofia_profile: str, *, recoverable: bool = False
 ) -> str:
-    """The argument of ``bridge`` for the B leg of a call.
+    """Format the argument of ``bridge`` for the B leg of a call.
 
-    Request-URI, To, From and next hop are exactly those of the decision: they are given as variables, and what follows
-    the gateway is only what FreeSWITCH shows as the destination.
+    Request-URI, To, From and next hop are exactly those of the decision: they are set by variables. The text after the
+    gateway is only what FreeSWITCH shows as the destination.
 
     Args:
-        gateway: the account's, when the decision uses it.
-        sofia_profile: sends the call when no gateway does.
-        recoverable: whether another FreeSWITCH can take the call up, should this one die.
+        gateway: the account's gateway, if the decision uses it.
+        sofia_profile: the profile that sends the call if no gateway does.
+        recoverable: whether the call can be recovered after a crash of FreeSWITCH.
 
     Returns:
         ``%[sip_bridge_account=0f…]{^^|sip_invite_req_uri=sip:bob@example.org|…}sofia/gateway/sipbridge.alice…/bob@…``
@@ -79,7 +79,7 @@ def format_dial_string(
         ("sip_invite_req_uri", to),
         *(_recoverable_ends(bridge, to, sofia_profile) if recoverable else _exact_ends(bridge, to)),
         ("sip_route_uri", _format_uri(leaves_to)),
-        # Remote-Party-ID and P-Asserted-Identity would tell the far side the caller's identity of our side.
+        # Remote-Party-ID and P-Asserted-Identity would reveal the caller's identity in our own domain to the far side.
         ("sip_cid_type", "none"),
         *bridge.media.variables,
     )
@@ -88,12 +88,12 @@ def format_dial_string(
     if bridge.media.edge is not None:
         variables += ((f"sip_h_{MEDIA_HEADER}", bridge.media.edge),)
     if not bridge.uses_gateway:
-        # Without it the Contact has no transport, and the callee would send its requests over UDP.
+        # Without it, the Contact has no transport, and the callee would send its requests over UDP.
         variables += (("sip_transport", leaves_to.transport),)
     shown = f"{_UNSAFE_IN_USER.sub('', bridge.to.uri.user) or 'anonymous'}@{bridge.to.uri.hostport}"
     destination = f"gateway/{gateway}/{shown}" if bridge.uses_gateway else f"{sofia_profile}/sip:{shown}"
     if _ONCE_ONLY in variables:
-        # Only an argument with such an escape is expanded, and then "$$" would be "$".
+        # FreeSWITCH expands only an argument with such an escape, and would then turn "$$" into "$".
         variables = tuple((name, value.replace("$", r"\$")) for name, value in variables)
     of_a_leg = f"{ACCOUNT_VARIABLE}={bridge.line.id}" + (",bypass_media=true" if bridge.media.passes_through else "")
     return (
@@ -157,7 +157,7 @@ def _format_uri(uri: SipUri) -> str:
     text = uri.text.removesuffix(uri.headers)
     if "'" in text:
         text = text.replace("'", "%27")
-    # Twice, because two of them may share a colon.
+    # Twice, because two occurrences may share a colon.
     return text.replace(":_:", ":%5F:").replace(":_:", ":%5F:") if ":_:" in text else text
 
 
@@ -173,7 +173,7 @@ def _quoted(display_name: str) -> str:
 
 
 def _checked(value: str) -> str:
-    """The last line of defence: what reaches this with a delimiter in it is a defect, and no call is worth that."""
+    """Assert that a value has no delimiter, as a last line of defence: a delimiter here is a bug, so the call fails."""
     if _FORBIDDEN.search(_ESCAPED.sub("", value) if "\\" in value else value):
         raise AssertionError(f"unsafe text for a dial string: {value!r}")
     return value

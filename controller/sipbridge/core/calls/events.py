@@ -1,4 +1,4 @@
-"""What the switch tells us, as values. Pure."""
+"""Events from the switch, as values. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ class CallParked:
 
     Attributes:
         call_id: SIP Call-ID of the A leg.
-        sofia_profile: the profile it came in on.
-        gateway: the gateway whose contact it was sent to; ``""`` when it was not sent to one.
-        profile_hostport: of the contacts of that profile, whatever host the caller has written: ``192.0.2.1:5080``.
-        offer: the SDP of its INVITE as it was sent, keys and all; None for an INVITE without one, ``""`` for
-            one that FreeSWITCH does not tell.
+        sofia_profile: the profile on which it arrived.
+        gateway: the gateway whose contact it was sent to; ``""`` if it was not sent to a contact.
+        profile_hostport: host and port in the contacts of that profile, such as ``192.0.2.1:5080``; independent of the
+            Request-URI.
+        offer: the SDP of its INVITE as sent, including keys; None for an INVITE without SDP, ``""`` for one that
+            FreeSWITCH does not report.
     """
 
     channel_uuid: ChannelUuid
@@ -31,11 +32,11 @@ class CallParked:
 
 
 class CallTimes(NamedTuple):
-    """When a call got how far, in microseconds since 1970; 0 for what did not happen, or is not known.
+    """The times of a call's progress, in microseconds since 1970; 0 if it did not happen or is unknown.
 
     Attributes:
-        received: its INVITE came.
-        progress: it rang, or early media began, whichever was first.
+        received: the INVITE arrived.
+        progress: ringing or early media started, whichever was first.
     """
 
     received: int = 0
@@ -45,33 +46,33 @@ class CallTimes(NamedTuple):
 
     @property
     def progress_s(self) -> float | None:
-        """From INVITE to ringing or early media: the post-dial delay."""
+        """Seconds from INVITE to ringing or early media: the post-dial delay."""
         return (self.progress - self.received) / 1e6 if self.progress and self.received else None
 
     @property
     def setup_s(self) -> float | None:
-        """From INVITE to answer."""
+        """Seconds from INVITE to answer."""
         return (self.answered - self.received) / 1e6 if self.answered and self.received else None
 
     @property
     def talk_s(self) -> float | None:
-        """From answer to end."""
+        """Seconds from answer to end."""
         return (self.ended - self.answered) / 1e6 if self.answered and self.ended else None
 
 
 NO_TIMES = CallTimes()
-"""Of a call whose times are not known."""
+"""The times of a call whose times are unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """The A leg of a call is gone.
+    """The A leg of a call has ended.
 
     Attributes:
-        hangup_cause: FreeSWITCH's name for why: ``USER_BUSY``.
-        answered: whether it had been answered.
-        sip_status: the final status of the B leg, such as 486; None where there was none.
-        times: when; no part of what makes two values equal.
+        hangup_cause: FreeSWITCH's cause, such as ``USER_BUSY``.
+        answered: whether the call was answered.
+        sip_status: the final status of the B leg, such as 486; None if there was none.
+        times: the times of its progress; not compared.
     """
 
     channel_uuid: ChannelUuid
@@ -83,11 +84,11 @@ class CallEnded:
 
 @dataclass(frozen=True, slots=True)
 class GatewayStateChanged:
-    """A gateway went into a state: ``TRYING``, ``REGED``, ``FAILED`` and so on.
+    """A gateway changed its state: ``TRYING``, ``REGED``, ``FAILED`` and so on.
 
     Attributes:
-        sip_status: ``403``, or ``""`` where there was no answer.
-        phrase: ``Forbidden``, likewise.
+        sip_status: such as ``403``; ``""`` without an answer.
+        phrase: such as ``Forbidden``; ``""`` without an answer.
     """
 
     name: str
@@ -98,33 +99,33 @@ class GatewayStateChanged:
 
 @dataclass(frozen=True, slots=True)
 class GatewayAdded:
-    """FreeSWITCH took a gateway from the spool."""
+    """FreeSWITCH added a gateway from the spool."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayDeleted:
-    """A gateway is gone, and its name may be used again."""
+    """FreeSWITCH deleted a gateway; its name may be used again."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileStarted:
-    """A sofia profile is running; gateways that it had before are lost."""
+    """A sofia profile has started; the gateways it had before are lost."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """How the switch is, as it tells every 20 s.
+    """The state of the switch, reported every 20 s.
 
     Attributes:
-        version: ``1.10.12``.
-        sessions: its channels.
-        idle_cpu_percent: of the machine.
+        version: such as ``1.10.12``.
+        sessions: the number of channels.
+        idle_cpu_percent: idle CPU of the host.
     """
 
     version: str

@@ -1,4 +1,4 @@
-"""The words that FreeSWITCH has for why a call ended, so that only these become labels. Pure.
+"""FreeSWITCH's hangup causes, so that only known causes become metric labels. Pure.
 
 Source: switch_types.h, switch_call_cause_t.
 """
@@ -6,7 +6,7 @@ Source: switch_types.h, switch_call_cause_t.
 from __future__ import annotations
 
 OTHER_CAUSE = "OTHER"
-"""Stands for a word that is none of them."""
+"""Replaces an unknown cause."""
 
 HANGUP_CAUSES = frozenset(
     """
@@ -30,5 +30,5 @@ HANGUP_CAUSES = frozenset(
 
 
 def known_cause(cause: str) -> str:
-    """The cause itself, or `OTHER_CAUSE`; ``""`` stays."""
+    """Return the cause if it is known, else `OTHER_CAUSE`; ``""`` stays."""
     return cause if not cause or cause in HANGUP_CAUSES else OTHER_CAUSE

@@ -1,6 +1,6 @@
-"""A call becomes a decision: bridge it with this account, or decline it for this reason. Pure.
+"""Decides a call: bridge it through an account, or decline it for a reason. Pure.
 
-Nothing here waits for anything, so a caller that takes the line right after cannot oversell it.
+Nothing here waits, so a caller that takes the line right after the decision cannot exceed its limit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from sipbridge.core.sip.uri import NameAddr, SipUri, parse_name_addr
 
 
 class Verdict(Enum):
-    """What a provider made of a call."""
+    """The result of trying a provider for a call."""
 
     OTHER_SIDE = "it takes no calls from this side"
     NOT_TRIGGERED = "its pattern does not match the Request-URI"
@@ -42,7 +42,7 @@ class Verdict(Enum):
 
 
 class TraceStep(NamedTuple):
-    """One provider, and what came of it: the value that was looked for, or why not."""
+    """A provider that was tried, and the result: the value looked up, or why it did not match."""
 
     provider: str
     verdict: Verdict
@@ -50,7 +50,7 @@ class TraceStep(NamedTuple):
 
 
 class DeclineReason(Enum):
-    """Why a call is declined; the settings give each its SIP status."""
+    """Why a call is declined; the settings map each reason to a SIP status."""
 
     NO_PROVIDER = "no-provider"
     ACCOUNT_NOT_FOUND = "account-not-found"
@@ -64,15 +64,15 @@ class DeclineReason(Enum):
 
 
 class Bridge(NamedTuple):
-    """The call goes out.
+    """Bridge the call.
 
     Attributes:
         to: Request-URI and To of the B leg.
         from_: From of the B leg.
-        next_hop: where its INVITE is sent.
-        uses_gateway: whether it goes through the account's gateway, or past it to the invite's own proxy.
-        media: what makes it offer the right media protection.
-        edge: where its INVITE passes on the way to `next_hop`; None when it goes straight there.
+        next_hop: where the INVITE is sent.
+        uses_gateway: whether the call uses the account's gateway, or bypasses it to the proxy of outgoingInvite.
+        media: how the B leg offers the requested media protection.
+        edge: the edge through which the INVITE goes to `next_hop`; None if it goes directly.
     """
 
     provider: Provider
@@ -88,11 +88,11 @@ class Bridge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """The call is refused.
+    """Decline the call.
 
     Attributes:
-        detail: for a person: what was wrong with what.
-        provider: the one that declined; None when none wanted the call.
+        detail: an explanation for people.
+        provider: the provider that declined; None if no provider matched.
         line: the account that was found but could not be used.
     """
 
@@ -121,7 +121,7 @@ class MediaDefaults:
     def fill_in(
         self, encryption: MediaEncryption | None, enable_avpf: bool | None
     ) -> tuple[MediaEncryption, bool | None]:
-        """What is asked for by a provider that may have left out either, as `media_offer` takes it."""
+        """Fill in what a provider leaves out, and return the arguments of `media_offer`."""
         return encryption or self.encryption, self.enable_avpf if enable_avpf is None else enable_avpf
 
     def dtls_fault(self, offer: MediaOffer | None, version: FreeSwitchVersion | None) -> str:
@@ -142,10 +142,10 @@ class MediaDefaults:
 
 @dataclass(frozen=True, slots=True)
 class RoutingTable:
-    """The providers in order, and the pools they name.
+    """The providers in order, and their pools.
 
     Attributes:
-        drained: names of the providers that take no new calls, by an operator's wish.
+        drained: names of the providers that an operator has drained.
     """
 
     providers: Sequence[Provider]
@@ -155,9 +155,9 @@ class RoutingTable:
 
 
 def route(call: CallRequest, table: RoutingTable, random_below: Callable[[int], int]) -> Decision:
-    """Decide what becomes of a call.
+    """Decide a call.
 
-    The line of a `Bridge` is available, but not yet taken: take it before anything else can run.
+    The line of a `Bridge` is available but not yet taken: take it before any other greenlet can run.
 
     Args:
         random_below: returns a uniform integer in ``[0, n)``.
@@ -185,13 +185,14 @@ def route(call: CallRequest, table: RoutingTable, random_below: Callable[[int], 
 def _choose(
     provider: Provider, pool: AccountPool, call: CallRequest, random_below: Callable[[int], int]
 ) -> tuple[Line | None, TraceStep]:
-    """The account that the provider's strategy names, available or not."""
+    """Return the account that the provider's strategy selects, available or not."""
     match provider.account_to_use:
         case FindInPool() as find:
             try:
                 wanted, text = _render_source(find.source, call)
             except UriError as error:
-                # A caller without a SIP URI, such as <tel:+33612345678>, has no account here: a later provider may.
+                # A caller without a SIP URI, such as <tel:+33612345678>, has no account here; a later provider may
+                # match.
                 return None, TraceStep(provider.name, Verdict.NO_ADDRESS, str(error))
             line = pool.find(find.by, wanted)
             return line, TraceStep(provider.name, Verdict.BRIDGE if line else Verdict.NO_ACCOUNT, text)
@@ -228,7 +229,7 @@ def _use(
     if not (edge_reason(line.account, edge) if uses_gateway else media.edge):
         edge = None
     if media.edge and edge is None:
-        # Only while a reload is under way, which has taken the pool off the edge already.
+        # Happens only during a reload that has already moved the pool off the edge.
         detail = "the account no longer goes through the edge"
         return _decline(DeclineReason.MEDIA_NOT_OFFERED, detail, provider, line, trace)
     try:
@@ -243,7 +244,7 @@ def _use(
 
 
 def _unavailable(provider: Provider, line: Line, table: RoutingTable) -> tuple[DeclineReason, str] | None:
-    """Why the account that was found cannot be used now; None for one that can."""
+    """Return why the selected account cannot be used now; None if it can."""
     if line.is_drained or provider.name in table.drained:
         what = "the account" if line.is_drained else "the provider"
         return DeclineReason.DRAINING, f"{what} accepts no new calls"

@@ -1,4 +1,4 @@
-"""A providers file, read, becomes what calls are decided by. Pure."""
+"""Builds the routing table from a configuration. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sipbridge.core.providers.template import Template
 
 
 def routing_table(config: BridgeConfig, media: MediaDefaults) -> RoutingTable:
-    """Providers and pools as the configuration has them, nothing registered yet; pools with an SQL loader are empty."""
+    """Build the table: nothing is registered yet, and pools with an SQL loader are empty."""
     keys = pool_keys(config)
     pools: dict[str, AccountPool] = {}
     for name, pool_config in config.pools.items():
@@ -24,7 +24,7 @@ def routing_table(config: BridgeConfig, media: MediaDefaults) -> RoutingTable:
 
 
 def pool_keys(config: BridgeConfig) -> Mapping[str, list[Template]]:
-    """What the accounts of each pool are found by."""
+    """Return the ``by`` templates of each pool."""
     keys: dict[str, list[Template]] = {name: [] for name in config.pools}
     for provider in config.providers:
         if isinstance(provider.account_to_use, FindInPool):

@@ -1,4 +1,4 @@
-"""An account becomes a FreeSWITCH gateway. Pure."""
+"""Converts an account to a FreeSWITCH gateway. Pure."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from sipbridge.core.providers.provider import PoolPolicy
 from sipbridge.core.sip.uri import SipUri
 
 GatewayName = NewType("GatewayName", str)
-"""Names a gateway across all profiles: ``sipbridge.alice.4f0c…``."""
+"""The name of a gateway, unique across all profiles: ``sipbridge.alice.4f0c…``."""
 
 GATEWAY_PREFIX = "sipbridge."
-"""Gateways whose names start so are ours; all others are left alone."""
+"""Prefix of the gateways that sipbridge manages; it leaves all others alone."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _HASH_BYTES = 10
 _EXPIRES_SPREAD = 0.4
 _SHORTEST_EXPIRES_S = 60
-"""Registrars refuse less (423 Interval Too Brief)."""
+"""Registrars refuse shorter lifetimes (423 Interval Too Brief)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """What FreeSWITCH needs to know to register an account and to call with it.
+    """What FreeSWITCH needs to register an account and to place calls with it.
 
     Attributes:
         username: the user part of the account's URI.
         domain: host and port of the account's URI, and of the Request-URI of its REGISTER.
-        outbound_proxy: next hop of calls; the edge's address for one that goes through the edge.
-        registrar: next hop of REGISTER, likewise.
-        expires_s: lifetime of a registration to ask for.
-        edge_entry: what the edge has to know before the gateway is of any use; None for one that does without.
+        outbound_proxy: next hop of calls; the edge's address for an account that goes through the edge.
+        registrar: next hop of REGISTER; the edge's address for an account that goes through the edge.
+        expires_s: requested lifetime of a registration.
+        edge_entry: the edge's table entry, which it needs before the gateway can be used; None without the edge.
     """
 
     name: GatewayName
@@ -54,11 +54,11 @@ class Gateway:
 
 
 def gateway_name(account: Account, policy: PoolPolicy, salt: bytes, expires_s: int) -> GatewayName:
-    """The name of an account's gateway, which holds a keyed hash of everything in it.
+    """Return the name of an account's gateway, which contains a keyed hash of all its parameters.
 
-    A gateway of that name in FreeSWITCH is this very gateway, and a changed account has another one. So what is present
-    can be told from names alone, and nobody outside can guess a contact to call. The key lives in FreeSWITCH as long as
-    its gateways do, and never leaves it.
+    A gateway of that name in FreeSWITCH has exactly these parameters, and a changed account gets a new name. So the
+    state of FreeSWITCH is known from names alone, and nobody outside can guess a contact to call. The key lives in
+    FreeSWITCH as long as its gateways, and never leaves it.
 
     Args:
         salt: the key of the hash.
@@ -70,7 +70,7 @@ def gateway_name(account: Account, policy: PoolPolicy, salt: bytes, expires_s: i
 
 
 def gateway_for(id_: AccountId, account: Account, policy: PoolPolicy, salt: bytes, expires_s: int) -> Gateway:
-    """The gateway of an account; the arguments are those of `gateway_name`."""
+    """Return the gateway of an account; the arguments are those of `gateway_name`."""
     name = gateway_name(account, policy, salt, expires_s)
     user = account.uri.user
     edge = _edge(account, policy)
@@ -92,17 +92,17 @@ def gateway_for(id_: AccountId, account: Account, policy: PoolPolicy, salt: byte
 
 
 def _own_expires_s(name: GatewayName, longest_s: int) -> int:
-    """A lifetime of its own for each gateway, the same for the same name: those added together refresh apart.
+    """Derive a lifetime from the gateway's name, so that gateways added together refresh at different times.
 
-    Downwards only, because a registrar cuts off what is longer than it likes, and all would be the same again. For
-    the busiest second to have no more than three times the mean, they have to be spread over a third of their time.
+    The lifetime is only ever shortened: a registrar would cut longer ones to the same value. Spreading over a third of
+    the lifetime keeps the busiest second below three times the mean.
     """
     spread = int(name[-2 * _HASH_BYTES :][:4], 16) / 0xFFFF
     return max(_SHORTEST_EXPIRES_S, round(longest_s * (1 - _EXPIRES_SPREAD * spread)))
 
 
 def gateway_definition(account: Account, policy: PoolPolicy) -> tuple[object, ...]:
-    """What makes the gateway of an account another one when it changes; the password is in it."""
+    """Return everything whose change makes a new gateway necessary, including the password."""
     edge = _edge(account, policy)
     return (
         policy.name,
@@ -118,32 +118,32 @@ def gateway_definition(account: Account, policy: PoolPolicy) -> tuple[object, ..
 
 
 def _edge(account: Account, policy: PoolPolicy) -> Edge | None:
-    """The edge, for an account that goes through it."""
+    """Return the edge if the account goes through it."""
     return policy.edge if edge_reason(account, policy.edge) else None
 
 
 def _password(account: Account) -> str:
-    # A hash is no password: to send one as such gets accounts locked.
+    # A hash is not a password: using it as one gets accounts locked.
     return (account.secret or "") if account.secret_type is SecretType.CLEAR_TEXT else ""
 
 
 def _stand_in(name: GatewayName, salt: bytes) -> str:
-    """The password of a gateway whose digests the edge makes anew: FreeSWITCH needs one, and any will do."""
+    """Return a placeholder password for a gateway behind the edge, because FreeSWITCH does not register without one."""
     return hashlib.blake2b(name.encode("ascii"), key=salt, digest_size=16).hexdigest()
 
 
 def gateway_stem(account: Account) -> str:
-    """What the names of an account's gateways begin with, whatever becomes of it: ``sipbridge.alice``."""
+    """Return the stable beginning of the names of an account's gateways: ``sipbridge.alice``."""
     return GATEWAY_PREFIX + _UNSAFE.sub("_", account.uri.user)[:24]
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayPlan:
-    """What has to change so that FreeSWITCH has the gateways it should have.
+    """The changes needed so that FreeSWITCH has the desired gateways.
 
     Attributes:
-        remove: present and ours, but not wanted; these go first.
-        add: wanted, but not present.
+        remove: present and managed by sipbridge, but not desired; removed first.
+        add: desired, but not present.
     """
 
     remove: tuple[GatewayName, ...]
@@ -154,10 +154,10 @@ class GatewayPlan:
 
 
 def plan_gateways(desired: Set[GatewayName], present: Set[str]) -> GatewayPlan:
-    """Compare what should be with what is; some 20 ms for a hundred thousand of each.
+    """Compare desired and present gateways; takes about 20 ms for a hundred thousand of each.
 
     Args:
-        present: names of all gateways in FreeSWITCH, others' included.
+        present: names of all gateways in FreeSWITCH, including those of others.
     """
     return GatewayPlan(
         remove=tuple(GatewayName(name) for name in sorted(present - desired) if name.startswith(GATEWAY_PREFIX)),

@@ -1,4 +1,4 @@
-"""Accounts whose credentials were refused, and when each may try again. Pure; times in seconds, only ever growing."""
+"""Tracks accounts whose credentials were rejected, and when each may retry. Pure; times are monotonic seconds."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ LONGEST_RETRY_S = 3600.0
 class Refusals:
     """Keeps accounts from being locked out.
 
-    FreeSWITCH tries for ever, and every half minute; registrars lock an account, or the address it comes from, after
-    some wrong passwords. So a refused account waits: a minute at first, then twice as long each time, up to an hour.
+    FreeSWITCH retries every half minute forever; registrars lock an account, or the source address, after some wrong
+    passwords. So a rejected account waits: a minute at first, then twice as long each time, up to an hour.
     """
 
     def __init__(self) -> None:
@@ -24,18 +24,18 @@ class Refusals:
         self._queue: list[tuple[float, AccountId]] = []
 
     def __contains__(self, account: AccountId) -> bool:
-        """Whether it has to wait still."""
+        """Return whether the account still has to wait."""
         return account in self._waiting
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def next_try(self, account: AccountId) -> float | None:
-        """When it may try again; None when it need not wait."""
+        """Return when the account may retry; None if it need not wait."""
         return self._waiting.get(account)
 
     def refuse(self, account: AccountId, now: float) -> float:
-        """Note that it was refused once more; how long it has to wait."""
+        """Count another rejection, and return how long the account has to wait."""
         refusals = self._refusals[account] = self._refusals.get(account, 0) + 1
         pause = doubled_pause_s(refusals, FIRST_RETRY_S, LONGEST_RETRY_S)
         self._waiting[account] = now + pause
@@ -43,16 +43,16 @@ class Refusals:
         return pause
 
     def clear(self, account: AccountId) -> None:
-        """Forget all of it: it was accepted, or has other credentials now."""
+        """Forget an account that was accepted or has new credentials."""
         self._refusals.pop(account, None)
         self._waiting.pop(account, None)
 
     def take_due(self, now: float) -> list[AccountId]:
-        """The accounts whose time has come; they wait no longer."""
+        """Return and remove the accounts that may retry now."""
         due = []
         while self._queue and self._queue[0][0] <= now:
             at, account = heapq.heappop(self._queue)
-            # One that was cleared, or refused again since, has another time or none.
+            # An account that was cleared or rejected again has no time or a later one.
             if self._waiting.get(account) == at:
                 del self._waiting[account]
                 due.append(account)

@@ -1,4 +1,4 @@
-"""What FreeSWITCH says about a gateway becomes the registration of its account, by one table. Pure."""
+"""Derives an account's registration from FreeSWITCH's gateway states, by one table. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class RegistrationStatus(Enum):
-    """Where the registration of an account stands, in the words of SIP_BRIDGE INFO."""
+    """The state of an account's registration, in the words of SIP_BRIDGE INFO."""
 
     NONE = "Should register"
     IN_PROGRESS = "Registration in progress"
@@ -18,10 +18,10 @@ class RegistrationStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A status and, for a failure, its reason: ``403 Forbidden``.
+    """A status and, for a failure, the reason, such as ``403 Forbidden``.
 
     Attributes:
-        since: when it began to fail, in seconds of the daemon's clock; no part of what it is.
+        since: when it began to fail, in seconds of the daemon's clock; not compared.
     """
 
     status: RegistrationStatus = RegistrationStatus.NONE
@@ -32,21 +32,21 @@ class Registration:
 NOT_REGISTERED = Registration()
 
 ADDED, DELETED = "added", "deleted"
-"""FreeSWITCH has taken the gateway of an account that registers, or has it no longer."""
+"""FreeSWITCH added or deleted the gateway of an account that registers."""
 READY = "ready"
-"""FreeSWITCH has taken the gateway of an account that need not register."""
+"""FreeSWITCH added the gateway of an account that need not register."""
 LISTED_UP, LISTED_DOWN, NOT_LISTED = "listed up", "listed down", "not listed"
-"""FreeSWITCH was asked for its gateways: this one can be called, or cannot, or is not there."""
+"""FreeSWITCH listed its gateways: this one is up, down or missing."""
 
 _NONE, _IN_PROGRESS, _OK, _FAILED = RegistrationStatus
 
 TRANSITIONS: Mapping[str, tuple[RegistrationStatus, RegistrationStatus, RegistrationStatus, RegistrationStatus]] = {
     # was:           NONE          IN_PROGRESS   OK            FAILED
-    # Every REGISTER starts with these two, a refresh and a retry as well: a registered gateway can be called all the
-    # while, and a failed one stays failed until one succeeds.
+    # Every REGISTER, including refreshes and retries, starts with these two states. A registered gateway stays usable
+    # meanwhile, and a failed one stays failed until a REGISTER succeeds.
     "UNREGED":      (_IN_PROGRESS, _IN_PROGRESS, _OK,          _FAILED),
     "TRYING":       (_IN_PROGRESS, _IN_PROGRESS, _OK,          _FAILED),
-    # The answer was 200, but the gateway can be called only from REGED on, a second later.
+    # The answer was 200, but the gateway is usable only from REGED on, a second later.
     "REGISTER":     (_NONE,        _IN_PROGRESS, _OK,          _FAILED),
     "REGED":        (_OK,          _OK,          _OK,          _OK),
     "NOREG":        (_OK,          _OK,          _OK,          _OK),
@@ -63,7 +63,7 @@ TRANSITIONS: Mapping[str, tuple[RegistrationStatus, RegistrationStatus, Registra
     LISTED_DOWN:    (_IN_PROGRESS, _IN_PROGRESS, _IN_PROGRESS, _FAILED),
     NOT_LISTED:     (_NONE,        _NONE,        _NONE,        _NONE),
 }  # fmt: skip
-"""What each signal makes of a registration, by what it was: FreeSWITCH's gateway states in capitals, our own below.
+"""Signal → new status for each current status: FreeSWITCH's gateway states in capitals, sipbridge's own signals below.
 
 Source: sofia_reg.c, sofia_reg_check_gateway.
 """
@@ -71,25 +71,26 @@ Source: sofia_reg.c, sofia_reg_check_gateway.
 _COLUMN = {status: number for number, status in enumerate(RegistrationStatus)}
 _WITH_REASON = ("TIMEOUT", "FAILED", "FAIL_WAIT")
 _NO_ANSWER = "no answer"
-# One object for all lines of a status, but for failures, which have reasons of their own.
+# One shared object per status, except for failures, which have individual reasons.
 _SETTLED = {status: Registration(status) for status in RegistrationStatus}
 
 REFUSED_STATUSES = frozenset({"401", "403", "407", "904"})
-"""SIP statuses of a registration with the wrong credentials; 904 is FreeSWITCH's own for a second challenge."""
+"""SIP statuses that mean wrong credentials; 904 is FreeSWITCH's own status for a second challenge."""
 NO_ANSWER_STATUSES = frozenset({"408", "908"})
-"""Those of one that nobody answered; 908 is FreeSWITCH's own."""
+"""SIP statuses that mean no answer; 908 is FreeSWITCH's own."""
 
 
 def next_registration(
     current: Registration, signal: str, sip_status: str = "", phrase: str = "", now: float = 0.0
 ) -> Registration:
-    """What a signal makes of a registration.
+    """Return the registration after a signal.
 
     Args:
-        current: what it was.
-        signal: the ``State`` of a ``sofia::gateway_state`` event, or one of ours; an unknown one changes nothing.
+        current: the registration before it.
+        signal: the ``State`` of a ``sofia::gateway_state`` event, or a signal of sipbridge; unknown ones change
+            nothing.
         sip_status: the event's ``Status``, which only some states carry.
-        phrase: its ``Phrase``, likewise.
+        phrase: the event's ``Phrase``, which only some states carry.
         now: the time, in seconds of the daemon's clock.
     """
     row = TRANSITIONS.get(signal)

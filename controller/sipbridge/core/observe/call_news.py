@@ -1,4 +1,4 @@
-"""Calls as somebody sees who looks on: those in progress, and what is decided and ends while he looks. Pure."""
+"""What a follower sees of calls: those in progress, then each decision and end. Pure."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from enum import Enum
 
 @dataclass(frozen=True, slots=True)
 class CallInProgress:
-    """One call.
+    """A call in progress.
 
     Attributes:
-        channel_uuid: of its A leg.
-        call_id: SIP Call-ID of its A leg; ``""``, like what follows, for a call of before the daemon was started.
+        channel_uuid: the UUID of its A leg.
+        call_id: SIP Call-ID of its A leg; ``""``, like the fields below, for a call from before the daemon started.
         from_: the caller's URI.
         to: the URI in To.
-        account: the account whose line it holds; ``""`` for none.
-        state: ``ringing``, ``early media``, ``talking``, ``on hold``; ``""`` while FreeSWITCH does not tell.
-        seconds: since it was decided; None for a call of before the daemon was started.
+        account: the account whose line it holds; ``""`` if none.
+        state: ``ringing``, ``early media``, ``talking``, ``on hold``; ``""`` if unknown.
+        seconds: since it was decided; None for a call from before the daemon started.
     """
 
     channel_uuid: str
@@ -32,11 +32,11 @@ class CallInProgress:
 
 @dataclass(frozen=True, slots=True)
 class CallsInProgress:
-    """The calls that were asked for, those that began first at the beginning.
+    """The requested calls, oldest first.
 
     Attributes:
-        in_progress: how many there are altogether.
-        problem: why FreeSWITCH does not tell their states; ``""`` when it does.
+        in_progress: the total number of calls in progress.
+        problem: why their states are unknown; ``""`` if they are known.
     """
 
     calls: tuple[CallInProgress, ...] = ()
@@ -51,12 +51,12 @@ class NewsKind(Enum):
     DECLINED = "declined"
     OVER = "over"
     MISSED = "missed"
-    """Nothing that is known: so much happened that the reader was too slow for it."""
+    """Some news were dropped because the reader was too slow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What one provider made of a call."""
+    """The result of trying one provider for a call."""
 
     provider: str
     verdict: str
@@ -64,22 +64,22 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class CallNews:
-    """A call was decided, or is over.
+    """A call was decided, or has ended.
 
     Attributes:
-        at: when, in seconds since 1970.
-        request_uri: what the caller wanted.
+        at: the time, in seconds since 1970.
+        request_uri: the caller's Request-URI.
         goes_to: Request-URI of the B leg.
-        goes_as: its From.
+        goes_as: From of the B leg.
         next_hop: where its INVITE was sent.
-        answer: what it was declined with: ``488 Not Acceptable Here``.
+        answer: the response it was declined with: ``488 Not Acceptable Here``.
         reason: why it was declined (``lines-taken``), or how it ended (``answered``, ``USER_BUSY``).
-        detail: the same for a person: ``20 of 20 calls in progress``.
-        explanations: what each provider made of it, until one took or declined it.
-        took_ms: to decide it.
-        sip_status: the final one of a call that is over.
-        talk_s: from its answer to its end.
-        missed: how many news the reader has missed.
+        detail: the reason for people: ``20 of 20 calls in progress``.
+        explanations: the result of each provider, up to the one that bridged or declined the call.
+        took_ms: the time it took to decide.
+        sip_status: the final status of an ended call.
+        talk_s: seconds from answer to end.
+        missed: the number of news that the reader missed.
     """
 
     kind: NewsKind

@@ -1,6 +1,6 @@
-"""What is counted, and how a count is told: a definition and its samples make a metric. Pure.
+"""Metrics: a definition and its samples. Pure.
 
-Who counts keeps plain numbers, so that counting costs next to nothing; only who is asked makes metrics of them.
+Counters are plain numbers, so that counting costs next to nothing; `Metric` objects are built only on scrape.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from enum import Enum
 
 
 class MetricKind(Enum):
-    """How a number moves."""
+    """The type of a metric."""
 
     GAUGE = "gauge"
-    """Up and down."""
+    """Goes up and down."""
     COUNTER = "counter"
-    """Up only, from 0 at the start of the controller."""
+    """Only goes up, from 0 at the start of the controller."""
     HISTOGRAM = "histogram"
-    """How many observations were how large."""
+    """Counts observations by size."""
 
 
 class Histogram:
-    """How many observations were how large.
+    """Counts observations by size.
 
     Args:
-        bounds: upper bounds of the buckets, ascending; what is larger than the last one counts in a bucket of its own.
+        bounds: upper bounds of the buckets, ascending; one more bucket holds everything larger.
 
     Attributes:
-        counts: of each bucket alone, the last one included.
-        total: sum of all that was observed.
+        counts: the count of each bucket, including the last one; not cumulative.
+        total: the sum of all observations.
     """
 
     __slots__ = ("bounds", "counts", "total")
@@ -41,12 +41,12 @@ class Histogram:
         self.total = 0.0
 
     def observe(self, value: float) -> None:
-        """Count one."""
+        """Count an observation."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
     def cumulated(self) -> list[tuple[str, int]]:
-        """Upper bound, as text, and how many were not larger: ``[("0.1", 3), ("+Inf", 4)]``."""
+        """Return each upper bound as text with the cumulative count: ``[("0.1", 3), ("+Inf", 4)]``."""
         told, so_far = [], 0
         for bound, count in zip([*(f"{bound:g}" for bound in self.bounds), "+Inf"], self.counts, strict=True):
             so_far += count
@@ -55,18 +55,18 @@ class Histogram:
 
 
 Samples = Mapping[tuple[str, ...], float | Histogram]
-"""Values by the values of their labels."""
+"""Values, by label values."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetricDefinition:
-    """A name that operators may rely on.
+    """A public name and its meaning.
 
     Attributes:
-        name: with its unit, as Prometheus has it: ``sipbridge_call_setup_seconds``. A counter ends in ``_total``.
-        text: what it says, for people.
-        labels: what its samples are told apart by. Their values come from the configuration or a fixed list, never
-            from callers: each costs memory for as long as the metrics are kept.
+        name: with its unit, by Prometheus convention: ``sipbridge_call_setup_seconds``. A counter ends in ``_total``.
+        text: its meaning, for people.
+        labels: the label names. Their values come from the configuration or a fixed list, never from callers, because
+            each value costs memory for as long as the metrics are kept.
     """
 
     name: str
@@ -75,21 +75,21 @@ class MetricDefinition:
     labels: tuple[str, ...] = ()
 
     def of(self, samples: Samples) -> Metric:
-        """With its values."""
+        """Return the metric with its samples."""
         return Metric(self, samples)
 
     def one(self, value: float | Histogram) -> Metric:
-        """With its only value."""
+        """Return the metric with its only value."""
         return Metric(self, {(): value})
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A definition and its values, at one moment."""
+    """A definition and its values at one moment."""
 
     definition: MetricDefinition
     samples: Samples
 
 
 MetricSource = Callable[[], Iterable[Metric]]
-"""Tells its metrics as they are now."""
+"""Returns metrics with their current values."""

@@ -1,6 +1,6 @@
 """Every metric that sipbridge exports, by its definition. Pure.
 
-This is what dashboards and alert rules are written against: docs/metrics.md is made of it.
+Dashboards and alert rules rely on these names; docs/metrics.md is generated from them.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ EDGE_KNOWN = _define(
 # The host's network
 NETWORK_UP = _define("network_up", _GAUGE, "1 while both profiles are bound to addresses of this host.")
 
-# The way to FreeSWITCH
+# The connection to FreeSWITCH
 SWITCH_UP = _define("switch_up", _GAUGE, "1 while both Event Socket connections are up.")
 SESSIONS = _define(
     "switch_sessions", _GAUGE, "Channels in FreeSWITCH, including those that are not ours; reported every 20 s."

@@ -1,4 +1,4 @@
-"""Something that is wrong, how bad it is, and on whose side. Pure."""
+"""A problem: what is wrong, how severe it is, and who has to act. Pure."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from enum import Enum
 
 
 class Severity(Enum):
-    """How bad it is."""
+    """The severity of a problem."""
 
     DOWN = "down"
-    """Calls do not get through: all of them, or all of a pool."""
+    """No calls get through, or none of a pool."""
     WARNING = "warning"
 
 
 class Side(Enum):
-    """Who has to do something."""
+    """Who or what has to be fixed."""
 
     SWITCH = "FreeSWITCH"
     PROVIDER = "provider"
     ACCOUNTS = "accounts"
-    """Their secrets or names: whoever keeps them."""
+    """The secrets or names of accounts."""
     LINES = "lines"
     DATABASE = "database"
     REDIS = "Redis"
@@ -33,7 +33,7 @@ class Side(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that a person has to look at.
+    """Something that needs a person's attention.
 
     Attributes:
         what: ``pool Jabiru: 3 of 12 accounts are refused: 403 Forbidden``.
@@ -47,7 +47,7 @@ class Problem:
 
 
 def of_accounts(number: int, accounts: int) -> str:
-    """So many of a pool's accounts: ``3 of 12``, ``all 12 accounts``."""
+    """Format a share of a pool's accounts: ``3 of 12``, ``all 12 accounts``."""
     if accounts == 1:
         return "its only account"
     return f"all {accounts:,} accounts" if number >= accounts else f"{number:,} of {accounts:,}"

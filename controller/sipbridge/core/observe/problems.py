@@ -1,6 +1,6 @@
-"""A snapshot becomes what is wrong, and on whose side: what somebody reads at three in the morning. Pure.
+"""Finds the problems in a snapshot, for an operator at three in the morning. Pure.
 
-A new rule is a function in `_RULES`.
+To add a rule, add a function to `_RULES`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sipbridge.core.observe.snapshot import Snapshot
 
 
 def find_problems(snapshot: Snapshot) -> tuple[Problem, ...]:
-    """What is wrong, the worst first."""
+    """Return all problems, the worst first."""
     found = [problem for rule in _RULES for problem in rule(snapshot)]
     return tuple(sorted(found, key=lambda problem: problem.severity is not Severity.DOWN))
 

@@ -1,4 +1,4 @@
-"""What is wrong with providers, their accounts and their calls, and on whose side. Pure."""
+"""Finds the problems of providers, their accounts and their calls. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sipbridge.core.observe.snapshot import PoolState, Snapshot
 
 
 def registrations(snapshot: Snapshot) -> Iterator[Problem]:
-    """Accounts that cannot register, by whose side that is."""
+    """Find accounts that cannot register, by the side that has to act."""
     for pool in snapshot.pools:
         kinds: Counter[_Kind] = Counter()
         reasons: dict[_Kind, str] = {}
@@ -32,7 +32,7 @@ def _unregistered(pool: PoolState, kind: _Kind, number: int, reason: str) -> Pro
 
 
 def lines_taken(snapshot: Snapshot) -> Iterator[Problem]:
-    """Pools whose lines are taken, or nearly."""
+    """Find pools whose lines are all taken, or nearly."""
     for pool in snapshot.pools:
         if not pool.lines or pool.lines_used < _NEARLY_FULL * pool.lines:
             continue
@@ -44,7 +44,7 @@ def lines_taken(snapshot: Snapshot) -> Iterator[Problem]:
 
 
 def declined_calls(snapshot: Snapshot) -> Iterator[Problem]:
-    """Calls that were declined for a reason that somebody can mend."""
+    """Find calls that were declined for a reason that can be fixed."""
     for provider in snapshot.providers:
         for reason, number in provider.recent.declined.items():
             if reason in _DECLINES:
@@ -64,7 +64,7 @@ def declined_calls(snapshot: Snapshot) -> Iterator[Problem]:
 
 
 def failed_calls(snapshot: Snapshot) -> Iterator[Problem]:
-    """Providers whose calls fail, more than a few and otherwise than by the callee's wish."""
+    """Find providers with more than a few failed calls, not counting failures by the callee's choice."""
     for provider in snapshot.providers:
         bad = {cause: n for cause, n in provider.recent.failed.items() if cause not in EVERYDAY_CAUSES}
         number = sum(bad.values())
@@ -80,7 +80,7 @@ def failed_calls(snapshot: Snapshot) -> Iterator[Problem]:
 EVERYDAY_CAUSES = frozenset(
     {"USER_BUSY", "NO_ANSWER", "NO_USER_RESPONSE", "CALL_REJECTED", "ORIGINATOR_CANCEL", "NORMAL_CLEARING", "LOSE_RACE"}
 )
-"""Hangup causes that are the wish of one of the two, or nobody's fault."""
+"""Hangup causes that are the choice of one party, or normal."""
 
 
 _NEARLY_FULL = 0.9
@@ -98,12 +98,12 @@ _DECLINES = {
         "FreeSWITCH cannot offer its media: `sipbridge check` says why.",
     ),
 }
-"""Reasons that are problems of their own. Accounts that are not found are daily life in some bridges."""
+"""Decline reasons that are problems. Accounts that are not found are normal on some bridges, so they are not listed."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A kind of failed registrations."""
+    """A kind of registration failure."""
 
     side: Side
     what: str
@@ -121,7 +121,7 @@ _BROKEN = _Kind(Side.PROVIDER, "not served", "{registrar} reports errors: contac
 
 
 def _kind_of(reason: str) -> _Kind:
-    """What a failure says about whose it is. 503 and 908 are what FreeSWITCH says when nobody answers."""
+    """Classify a failure. FreeSWITCH reports 503 and 908 when the registrar does not answer."""
     status = reason[:3]
     if status in REFUSED_STATUSES:
         return _REFUSED

@@ -1,4 +1,4 @@
-"""Facts about the daemon become the answer to whether it can take calls, and why not. Pure."""
+"""Determines whether the daemon can accept calls, and if not, why. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from sipbridge.core.pools.account_pool import AccountPool
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Something without which the bridge is not ready.
+    """A condition for readiness.
 
     Attributes:
-        name: for machines: ``event_socket``.
-        detail: for people: how it stands.
+        name: for machines, such as ``event_socket``.
+        detail: its state, for people.
     """
 
     name: str
@@ -31,12 +31,12 @@ class Readiness:
 
     @property
     def is_ready(self) -> bool:
-        """Whether all of them hold."""
+        """Whether all conditions hold."""
         return all(condition.holds for condition in self.conditions)
 
 
 def registered_condition(pools: Iterable[AccountPool], least_percent: float) -> Condition:
-    """Whether enough of the accounts that have to register are registered; without such accounts they are."""
+    """Return whether enough accounts are registered; true if no account has to register."""
     required = [pool for pool in pools if pool.policy.registration_required]
     accounts = sum(len(pool) for pool in required)
     registered = sum(pool.tally.registrations[RegistrationStatus.REGISTERED] for pool in required)
@@ -45,10 +45,10 @@ def registered_condition(pools: Iterable[AccountPool], least_percent: float) -> 
 
 
 def loaded_condition(not_loaded: Sequence[str]) -> Condition:
-    """Whether every pool has its accounts.
+    """Return whether every pool has been loaded.
 
     Args:
-        not_loaded: the pools whose database has not been read to its end yet.
+        not_loaded: the pools whose database has not been read completely yet.
     """
     detail = f"not loaded yet: {', '.join(not_loaded)}" if not_loaded else "all pools are loaded"
     return Condition("accounts_loaded", not not_loaded, detail)

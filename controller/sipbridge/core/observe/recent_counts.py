@@ -1,4 +1,4 @@
-"""Things that happen are counted for some minutes, then forgotten. Pure; times in seconds, only ever growing."""
+"""Counts recent events and forgets them after some minutes. Pure; times are monotonic seconds."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _K = TypeVar("_K", bound=Hashable)
 
 
 class RecentCounts(Generic[_K]):
-    """How often each of some kinds of things happened of late; memory and work do not grow with how many happen.
+    """Counts recent events by kind; memory and work do not grow with the number of events.
 
     Args:
-        window_s: how long a thing counts, give or take a second.
+        window_s: how long an event counts, to within a second.
     """
 
     def __init__(self, window_s: int) -> None:
@@ -22,7 +22,7 @@ class RecentCounts(Generic[_K]):
         self._totals: Counter[_K] = Counter()
 
     def add(self, kind: _K, now: float) -> None:
-        """One more has happened."""
+        """Count an event."""
         second = int(now)
         if not self._seconds or self._seconds[-1][0] != second:
             self._forget(second)
@@ -31,18 +31,18 @@ class RecentCounts(Generic[_K]):
         self._totals[kind] += 1
 
     def totals(self, now: float) -> Mapping[_K, int]:
-        """How many of each kind count now; none with 0."""
+        """Return the current count of each kind; kinds with 0 are left out."""
         self._forget(int(now))
         return dict(self._totals)
 
     def per_second(self, is_counted: Callable[[_K], bool], now: float, over_s: int = 10) -> float:
-        """How many things of some kinds happened a second, in the last few."""
+        """Return the rate of some kinds of events over the last seconds."""
         first = int(now) - over_s
         counted = 0
         for second, counts in reversed(self._seconds):
             if second < first:
                 break
-            # The second that is not over yet would make it flicker.
+            # The current second is incomplete and would make the rate flicker.
             if second < int(now):
                 counted += sum(number for kind, number in counts.items() if is_counted(kind))
         return counted / over_s

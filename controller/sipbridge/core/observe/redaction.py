@@ -1,7 +1,7 @@
-"""Text that may hold a secret becomes text that does not. Pure.
+"""Removes secrets from text. Pure.
 
-Secrets of accounts are kept out of what is logged to begin with: there may be hundreds of thousands. This is the second
-line, for the few that open databases and servers, and for what looks like a password wherever it comes from.
+Secrets of accounts never reach the log in the first place: there may be hundreds of thousands. This is the second line
+of defence, for the few secrets that open databases and servers, and for anything that looks like a password.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 HIDDEN = "***"
-"""Stands where a secret was."""
+"""Replaces a secret."""
 
 _SHORTEST = 4
-"""What is shorter stands for itself in too many words; patterns still find it where it is called a password."""
+"""Shorter strings occur in ordinary words; the patterns still catch them after ``password=``."""
 
-# What each pattern needs to be there, and the pattern. Looking for a word is cheap, and most lines have none of them.
+# A text that must be present, and the pattern. Searching for a text is cheap, and most lines contain none of them.
 _PATTERNS = (
     # password='correct horse', "secret": "…", PASSWORD=x
     (
@@ -29,7 +29,7 @@ _PATTERNS = (
     (("password",), r'(name="password" value=")[^"]*'),
     # redis://user:password@host
     (("://",), r"(://[^\s:/@]*:)[^\s/@]+(?=@)"),
-    # The proof of a secret, from which it can be guessed: Digest … response="…"
+    # A digest response, from which the secret can be guessed: Digest … response="…"
     (("response=",), r'(\bresponse=")[^"]*'),
 )
 _COMPILED = tuple(
@@ -38,23 +38,23 @@ _COMPILED = tuple(
 
 
 class Redactor:
-    """Hides secrets that it has been told, and what looks like one."""
+    """Hides known secrets, and text that looks like one."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known: tuple[str, ...] = ()
         self.learn(secrets)
 
     def learn(self, secrets: Iterable[str]) -> None:
-        """Hide these as well, however they are quoted."""
+        """Add secrets to hide, in every quoting."""
         known = set(self._known)
         for secret in secrets:
             if len(secret) >= _SHORTEST:
                 known |= {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret), escape(secret)}
-        # The longest first: one secret may begin with another.
+        # Longest first: one secret may start with another.
         self._known = tuple(sorted(known, key=len, reverse=True))
 
     def redact(self, text: str) -> str:
-        """The text with `HIDDEN` in the place of each secret."""
+        """Return the text with each secret replaced by `HIDDEN`."""
         for secret in self._known:
             if secret in text:
                 text = text.replace(secret, HIDDEN)

@@ -1,7 +1,7 @@
-"""How the bridge is doing at one moment: counts, and the accounts that somebody asked for. Pure.
+"""The state of the bridge at one moment: counts, and the accounts of a query. Pure.
 
-Times are ages and pauses in seconds, so that a clock that is set changes nothing. A new fact is a field with a default,
-here and nowhere else: `snapshot_json` carries it.
+Times are ages and durations in seconds, so setting the clock does not matter. To add a fact, add a field with a default
+here; `snapshot_json` transports it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class BridgeState:
 
     Attributes:
         takes_calls: whether new calls are decided now.
-        is_drained: whether an operator wishes that none are, or the daemon is stopping.
-        is_storm: whether there are more calls a second than are let in, now or a moment ago.
+        is_drained: whether an operator has drained the bridge, or the daemon is stopping.
+        is_storm: whether the call rate is above the limit, now or a moment ago.
     """
 
     version: str
@@ -35,15 +35,15 @@ class SwitchState:
     """FreeSWITCH, and the connection to it.
 
     Attributes:
-        problem: why it is not connected; ``""`` when it is.
-        since_s: how long it has been connected, or not.
-        has_lease: whether FreeSWITCH lets calls through to us; without it, it answers 503.
-        version: ``1.10.12``; ``""`` while it is not known.
-        sessions: channels that FreeSWITCH has, other applications' included.
-        idle_cpu_percent: of the machine, as FreeSWITCH sees it.
-        loses_much: whether that is so much that the profile should be restarted.
-        lost_gateways: those that were deleted since their profile started; they take memory until it restarts.
-        lost_mb: how much, an estimate.
+        problem: why it is not connected; ``""`` if it is.
+        since_s: how long it has been connected or disconnected.
+        has_lease: whether the daemon holds the lease; without it, FreeSWITCH answers calls with 503.
+        version: such as ``1.10.12``; ``""`` while unknown.
+        sessions: channels in FreeSWITCH, including those of other applications.
+        idle_cpu_percent: idle CPU of the host, as reported by FreeSWITCH.
+        loses_much: whether `lost_mb` is so large that the profile should be restarted.
+        lost_gateways: gateways deleted since their profile started; they take memory until it restarts.
+        lost_mb: the estimated memory that they take.
     """
 
     is_connected: bool
@@ -62,11 +62,11 @@ class SwitchState:
 
 @dataclass(frozen=True, slots=True)
 class CallCounts:
-    """Calls that were decided in some time, and those that ended in it.
+    """Calls decided and calls ended in a period.
 
     Attributes:
-        declined: how many for which reason: ``{"lines-taken": 3}``.
-        failed: bridged ones that nobody answered, by FreeSWITCH's word for why: ``{"USER_BUSY": 2}``.
+        declined: declined calls by reason: ``{"lines-taken": 3}``.
+        failed: bridged calls that were not answered, by hangup cause: ``{"USER_BUSY": 2}``.
     """
 
     bridged: int = 0
@@ -80,9 +80,9 @@ class TrafficState:
     """The calls of all providers.
 
     Attributes:
-        per_second: calls that were decided, a second, in the last ten.
-        recent: in the last five minutes.
-        total: since the daemon was started.
+        per_second: calls decided per second, over the last ten seconds.
+        recent: counts of the last five minutes.
+        total: counts since the daemon started.
     """
 
     in_progress: int
@@ -93,11 +93,11 @@ class TrafficState:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Something that went wrong.
+    """A failure.
 
     Attributes:
-        what: ``sip:alice@example.org: 403 Forbidden``.
-        age_s: how long ago.
+        what: the failure, such as ``sip:alice@example.org: 403 Forbidden``.
+        age_s: how long ago it happened.
     """
 
     what: str
@@ -109,8 +109,8 @@ class ProviderState:
     """One entry of the providers array.
 
     Attributes:
-        calls: calls in progress that it bridged, as far as they began since the daemon was started.
-        last_failure: the last call that it declined, or that failed otherwise than by the callee's wish.
+        calls: calls in progress that it bridged since the daemon started.
+        last_failure: the last call that it declined, or that failed, not counting failures by the callee's choice.
         dtls_fault: why its calls are declined: the FreeSWITCH that runs does not verify DTLS fingerprints.
     """
 
@@ -126,12 +126,12 @@ class ProviderState:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """How a pool gets on with its database.
+    """The state of a pool's database.
 
     Attributes:
-        status: ``up to date``.
-        problem: why it could not be asked last time; ``""`` when it could.
-        skipped_rows: rows that are no account.
+        status: such as ``up to date``.
+        problem: why the last query failed; ``""`` if it succeeded.
+        skipped_rows: rows that are not valid accounts.
     """
 
     status: str
@@ -144,14 +144,14 @@ class PoolState:
     """The accounts of one pool.
 
     Attributes:
-        registrar: where they register, those apart that have a registrar or proxy of their own.
-        available: how many a call could take now.
-        registrations: how many stand where: ``{"OK": 2, "Registration failed": 1}``; only what there is.
-        failures: how many cannot register for which reason, the commonest ones: ``{"403 Forbidden": 1}``.
+        registrar: where the accounts register, except those with a registrar or proxy of their own.
+        available: accounts that a new call could use now.
+        registrations: accounts by status: ``{"OK": 2, "Registration failed": 1}``; zeros are left out.
+        failures: failing accounts by reason, the most frequent reasons: ``{"403 Forbidden": 1}``.
         lines_used: calls in progress.
-        last_failure: the account that began last to fail to register.
+        last_failure: the account that most recently began to fail.
         source: its database; None for accounts in the providers file.
-        skipped_accounts: those of the providers file that are invalid or there twice.
+        skipped_accounts: accounts of the providers file that are invalid or duplicate.
     """
 
     name: str
@@ -170,7 +170,7 @@ class PoolState:
 
     @property
     def lines(self) -> int:
-        """Calls that all accounts together could carry."""
+        """The capacity in calls of all accounts together."""
         return self.accounts * self.max_calls_per_line
 
 
@@ -179,11 +179,11 @@ class AccountState:
     """One account.
 
     Attributes:
-        status: of its registration, in the words of SIP_BRIDGE INFO.
-        reason: why it cannot register: ``403 Forbidden``.
-        failing_s: how long it has not been able to.
-        next_try_s: when it may try again; None when FreeSWITCH tries by itself.
-        gateway: FreeSWITCH's name for it; ``""`` while it has none.
+        status: the registration status, in the words of SIP_BRIDGE INFO.
+        reason: why it cannot register, such as ``403 Forbidden``.
+        failing_s: how long it has been failing.
+        next_try_s: seconds until it may retry; None if FreeSWITCH retries by itself.
+        gateway: the name of its gateway; ``""`` while it has none.
         proxy: next hop of its calls.
     """
 
@@ -203,21 +203,21 @@ class AccountState:
 
 
 class AccountOrder(Enum):
-    """Which accounts come first."""
+    """The order of accounts."""
 
     NEED = "need"
-    """Those that need a person: cannot register, for longest first; then the busiest; then the others."""
+    """Failing accounts first, longest failing first; then the busiest; then the others."""
     CALLS = "calls"
     ADDRESS = "address"
 
 
 @dataclass(frozen=True, slots=True)
 class AccountQuery:
-    """Which accounts somebody wants to see.
+    """A query for accounts.
 
     Attributes:
-        limit: how many at most; 0 for none at all.
-        offset: how many to pass over.
+        limit: the maximum number; 0 for none.
+        offset: how many to skip.
         match: part of a URI or an alias, in upper or lower case.
         pool: only of this pool.
         provider: only of the pool that this provider uses.
@@ -235,11 +235,11 @@ class AccountQuery:
 
 @dataclass(frozen=True, slots=True)
 class AccountPage:
-    """The accounts that were asked for.
+    """The accounts that match a query.
 
     Attributes:
-        matching: how many there are altogether.
-        took_s: what looking for them cost; who asks again and again leaves pauses that are long beside it.
+        matching: the total number of matching accounts.
+        took_s: the time the query took; a client that polls should pause much longer than this.
     """
 
     rows: tuple[AccountState, ...] = ()
@@ -250,12 +250,12 @@ class AccountPage:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All of it.
+    """The whole state.
 
     Attributes:
-        redis: ``OK``, ``not used``, or why no notifications come.
-        edge: None when there is none.
-        network: what keeps a profile from being bound to an address of this host; empty when nothing does.
+        redis: ``OK``, ``not used``, or why no notifications arrive.
+        edge: None if there is no edge.
+        network: why a profile is not bound to an address of this host; empty if all are.
     """
 
     bridge: BridgeState

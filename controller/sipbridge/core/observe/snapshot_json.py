@@ -1,7 +1,7 @@
-"""Frozen dataclasses become JSON-able values, and these dataclasses again: ``is_drained`` is ``isDrained``. Pure.
+"""Converts frozen dataclasses to JSON-able values and back; ``is_drained`` becomes ``isDrained``. Pure.
 
-What a reader does not know it passes over, and what it misses has its default: a command line of one version can look
-at a daemon of another.
+A reader ignores unknown members and uses defaults for missing ones, so the command line and the daemon may be different
+versions.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _T = TypeVar("_T")
 
 
 class JsonError(SipBridgeError):
-    """The values are not those of the wanted type."""
+    """A value does not have the expected type."""
 
 
 def to_json(value: Any) -> Any:
-    """Values that any JSON writer takes."""
+    """Convert a dataclass to values that any JSON writer accepts."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {wire: to_json(getattr(value, name)) for name, wire, _ in _fields(type(value))}
     if isinstance(value, Enum):
@@ -36,10 +36,10 @@ def to_json(value: Any) -> Any:
 
 
 def from_json(wanted: type[_T], value: Any) -> _T:
-    """The dataclass that `to_json` made `value` of.
+    """Rebuild the dataclass that `to_json` converted.
 
     Raises:
-        JsonError: it was made of something else.
+        JsonError: `value` does not match `wanted`.
     """
     if not isinstance(value, Mapping):
         raise JsonError(f"{wanted.__name__} must be an object, not {value!r:.40}")
@@ -82,7 +82,7 @@ _KINDS = {str: "a string", int: "a whole number", float: "a number", bool: "true
 
 @cache
 def _fields(type_: Any) -> tuple[tuple[str, str, Any], ...]:
-    """Name, name on the wire, and type of each field."""
+    """Return name, JSON name and type of each field."""
     hints = get_type_hints(type_)
     return tuple((each.name, _camel_case(each.name), hints[each.name]) for each in dataclasses.fields(type_))
 

@@ -1,4 +1,4 @@
-"""The lines of a pool by one ``by`` of FindInPool, found in constant time. Pure."""
+"""Indexes the lines of a pool by one ``by`` of FindInPool, for constant-time lookup. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RANK = attrgetter("rank")
 
 
 class Indexed(Protocol):
-    """What of a line an index goes by: its account, and its place in the order of the pool's accounts."""
+    """What an index needs of a line: its account and its rank in the pool."""
 
     account: Account
     rank: int
@@ -26,21 +26,21 @@ LineT = TypeVar("LineT", bound=Indexed)
 
 
 class AccountIndex(Generic[LineT]):
-    """The lines whose account has a value for `by`.
+    """Indexes the lines whose account has a value for `by`.
 
     Args:
-        by: the template of an account that makes its value.
+        by: the template that computes the value from an account.
     """
 
     __slots__ = ("_by", "_found")
 
     def __init__(self, by: Template) -> None:
         self._by = by
-        # Nearly every value has one line, so a list, ordered by rank, is made only for the second.
+        # Nearly every value has one line, so a list, ordered by rank, is created only for the second.
         self._found: dict[str, LineT | list[LineT]] = {}
 
     def add(self, line: LineT) -> None:
-        """Find `line` from now on; where it is found already, it stays."""
+        """Add `line`; does nothing if it is indexed already."""
         key = self._key(line.account)
         if not key:
             return
@@ -55,7 +55,7 @@ class AccountIndex(Generic[LineT]):
             self._found[key] = sorted((present, line), key=_RANK)
 
     def discard(self, line: LineT) -> None:
-        """Find `line`, whose account and rank are what they were when it was added, no longer."""
+        """Remove `line`; its account and rank must be the same as when it was added."""
         key = self._key(line.account)
         present = self._found.get(key)
         if present is line:
@@ -68,31 +68,31 @@ class AccountIndex(Generic[LineT]):
                 self._found[key] = present[0]
 
     def reorder(self) -> None:
-        """Follow ranks that have changed."""
+        """Restore the order after ranks have changed."""
         for found in self._found.values():
             if isinstance(found, list):
                 found.sort(key=_RANK)
 
     def candidates(self, wanted: SipUri | str) -> Sequence[LineT]:
-        """Those whose key is that of `wanted`, by rank; parameters of URIs are still to be compared."""
+        """Return the lines with the key of `wanted`, by rank; the caller must still compare URI parameters."""
         key = normalize_user_escapes(wanted) if isinstance(wanted, str) else wanted.lookup_key
         found = self._found.get(key, ())
         return found if isinstance(found, list | tuple) else (found,)
 
     def _key(self, account: Account) -> str:
-        """The key of `account`; ``""`` when it has none, as without an alias."""
+        """Return the key of `account`; ``""`` if it has none, for example no alias."""
         uri = uri_of(self._by, account)
         return uri.lookup_key if uri else normalize_user_escapes(self._by.render(NO_CALL, account))
 
 
 def uri_of(by: Template, account: Account) -> SipUri | None:
-    """What `by` makes of the account, where that is a URI; as a rule it is one of the account's, parsed already."""
+    """Return the value of `by` for the account if it is a URI; usually one that is parsed already."""
     uri = by.uri(NO_CALL, account) if by.uri else None
     return uri or uri_or_none(by.render(NO_CALL, account))
 
 
 def uri_or_none(text: str) -> SipUri | None:
-    """The URI that `text` is, or None."""
+    """Parse `text` as a URI; None if it is not one."""
     try:
         return parse_sip_uri(text)
     except UriError:

@@ -1,6 +1,6 @@
-"""The accounts of a pool, found by key or picked at random in constant time, whatever their number. Pure.
+"""Keeps the accounts of a pool; finds them by key or picks one at random, both in constant time. Pure.
 
-State changes come from call control (lines taken and given back) and the registrar (registration); nobody scans.
+State changes come from call control (lines taken and released) and from registrations; nothing scans all accounts.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _NOT_REGISTERED = Registration()
 
 @dataclass(slots=True, eq=False)
 class Line:
-    """One account in use: what it is, and what it is doing.
+    """An account in use, with its state.
 
     Attributes:
-        calls: calls it carries now.
-        gateway: the name of the gateway that it should have; None while it should have none.
-        registration: what FreeSWITCH last said about its gateway.
-        is_drained: whether it takes no new calls, by an operator's wish.
-        rank: its place in the order of the pool's accounts.
+        calls: calls in progress on it.
+        gateway: the name of its desired gateway; None while it should have none.
+        registration: the last state of its gateway that FreeSWITCH reported.
+        is_drained: whether an operator has drained it.
+        rank: its position in the order of the pool's accounts.
     """
 
     id: AccountId
@@ -45,27 +45,27 @@ class Line:
 
     @property
     def free_slots(self) -> int:
-        """Calls that it can still take; never negative, not even after the limit was lowered."""
+        """Calls that it can still carry; never negative, even after the limit was lowered."""
         return max(0, self.pool.policy.max_calls_per_line - self.calls)
 
     @property
     def is_usable(self) -> bool:
-        """Whether its gateway is there, and registered where it has to be."""
+        """Whether its gateway exists and, if required, is registered."""
         return self.registration.status is RegistrationStatus.REGISTERED
 
     @property
     def is_available(self) -> bool:
-        """Whether a call may take it now."""
+        """Whether a new call may use it now."""
         return self._position != _UNAVAILABLE
 
     def take(self) -> None:
-        """Count one more call."""
+        """Add a call."""
         self.calls += 1
         self.pool.tally.calls += 1
         self.pool.refresh(self)
 
     def give_back(self) -> None:
-        """Count one call less."""
+        """Remove a call."""
         if self.calls == 0:
             raise AssertionError(f"line of {self.account.uri} given back more often than taken")
         self.calls -= 1
@@ -73,14 +73,14 @@ class Line:
         self.pool.refresh(self)
 
     def set_registration(self, registration: Registration) -> None:
-        """Note what FreeSWITCH says about its gateway."""
+        """Set the registration that FreeSWITCH reported."""
         if self.pool.get(self.id) is self:
             self.pool.tally.change(self, registration)
         self.registration = registration
         self.pool.refresh(self)
 
     def set_drained(self, is_drained: bool) -> None:
-        """Take no new calls, or take them again."""
+        """Drain the line, or undo that."""
         self.is_drained = is_drained
         if self.pool.get(self.id) is self:
             self.pool.tally.set_drained(self, is_drained)
@@ -91,13 +91,13 @@ class AccountPool:
     """The accounts of one pool.
 
     Args:
-        policy: what they have in common. Who sets another one refreshes every line.
-        keys: the ``by`` of every FindInPool that will look here; each gets an index, but for the URI of the account,
-            by which it is found anyhow.
+        policy: what the accounts have in common. After assigning a new policy, call `refresh` on every line.
+        keys: the ``by`` of every FindInPool that uses this pool; each gets an index, except the account's URI, which
+            always has one.
 
     Attributes:
-        tally: what the accounts add up to.
-        skipped: accounts of the providers file that are not here, because they are invalid or there twice.
+        tally: the totals of the accounts.
+        skipped: accounts of the providers file that are not here, because they are invalid or duplicate.
     """
 
     def __init__(self, policy: PoolPolicy, keys: Iterable[Template] = ()) -> None:
@@ -107,7 +107,7 @@ class AccountPool:
         self._lines: dict[AccountId, Line] = {}
         self._indexes = {by.text: AccountIndex[Line](by) for by in keys if not by.is_account_uri}
         self._available: list[Line] = []
-        # Removed while they had calls.
+        # Accounts that were removed while they had calls.
         self._leaving: dict[AccountId, Line] = {}
         self._next_rank = 0
 
@@ -118,18 +118,18 @@ class AccountPool:
         return iter(self._lines.values())
 
     def get(self, id_: AccountId) -> Line | None:
-        """The line with this id."""
+        """Return the line with this id, if any."""
         return self._lines.get(id_)
 
     def add(self, account: Account, id_: AccountId | None = None) -> Line:
-        """Add an account. One that was removed and still has calls gets its line back, calls and all.
+        """Add an account. An account that was removed but still has calls gets its line back, including the calls.
 
         Args:
-            id_: its id, where that is known already.
+            id_: its id, if known already.
 
         Raises:
-            ValueError: the pool has an account with an equivalent URI, or one that differs only in parameters that
-                some URIs lack, such as ``transport``.
+            ValueError: the pool already has an account with an equivalent URI, or one that differs only in optional
+                parameters such as ``transport``.
         """
         id_ = id_ or account_id(self.policy.name, account.uri)
         if id_ in self._lines:
@@ -145,10 +145,10 @@ class AccountPool:
         return line
 
     def replace(self, line: Line, account: Account) -> None:
-        """Let a line be of `account` from now on; calls in progress stay.
+        """Replace the account of a line; calls in progress stay.
 
         Args:
-            account: with an equivalent URI: another one is another account.
+            account: must have an equivalent URI; another URI means another account.
         """
         if account_id(self.policy.name, account.uri) != line.id:
             raise AssertionError(f"{account.uri} is another account than {line.account.uri}")
@@ -157,7 +157,7 @@ class AccountPool:
         self._index(line)
 
     def remove(self, line: Line) -> None:
-        """Take an account away: no call finds it any more, those in progress stay."""
+        """Remove an account: new calls no longer find it, calls in progress stay."""
         del self._lines[line.id]
         self.tally.remove(line)
         self._unindex(line)
@@ -167,10 +167,10 @@ class AccountPool:
             self._leaving[line.id] = line
 
     def index_by(self, keys: Iterable[Template]) -> Iterator[None]:
-        """Let accounts be found by `keys` as well, once the iterator is at its end.
+        """Index the accounts by additional `keys`; complete only when the iterator is exhausted.
 
-        A step is one account, so that who has many of them can let others run. What is added, replaced or removed
-        between two steps is indexed as it should be.
+        Yields after each account so that the caller can let other greenlets run. Accounts that are added, replaced or
+        removed between two steps are indexed correctly.
         """
         missing = [by for by in keys if by.text not in self._indexes and not by.is_account_uri]
         if not missing:
@@ -182,14 +182,14 @@ class AccountPool:
             yield
 
     def forget_keys(self, kept: Iterable[Template]) -> None:
-        """Let accounts be found by `kept` alone."""
+        """Drop all indexes except those for `kept`."""
         self._indexes = {by.text: self._indexes[by.text] for by in kept if not by.is_account_uri}
 
     def reorder(self, ids: Sequence[AccountId]) -> None:
-        """Put the accounts into this order: `find` takes the first of several.
+        """Put the accounts into this order; `find` returns the first match.
 
         Args:
-            ids: those of all accounts.
+            ids: the ids of all accounts.
         """
         if len(ids) != len(self._lines):
             raise AssertionError(f"an order of {len(ids)} for {len(self._lines)} accounts")
@@ -201,11 +201,11 @@ class AccountPool:
             index.reorder()
 
     def find(self, by: Template, wanted: SipUri | str) -> Line | None:
-        """The first account whose `by` equals `wanted`, available or not.
+        """Return the first account whose `by` equals `wanted`, available or not.
 
         Args:
-            by: one of the `keys` given when the pool was made.
-            wanted: a URI, compared as RFC 3261 §19.1.4 says, or any text, whose escapes alone are resolved.
+            by: one of the pool's `keys`.
+            wanted: a URI, compared by RFC 3261 §19.1.4, or any text, of which only escapes are resolved.
         """
         uri = wanted if isinstance(wanted, SipUri) else uri_or_none(wanted)
         if by.is_account_uri:
@@ -220,7 +220,7 @@ class AccountPool:
         return next((line for line in candidates if _matches(by, line.account, uri)), None)
 
     def pick(self, random_below: Callable[[int], int]) -> Line | None:
-        """Any available account, all equally likely.
+        """Return a random available account, all equally likely.
 
         Args:
             random_below: returns a uniform integer in ``[0, n)``.
@@ -229,11 +229,11 @@ class AccountPool:
 
     @property
     def available_count(self) -> int:
-        """How many accounts a call could take now."""
+        """The number of accounts that a new call could use now."""
         return len(self._available)
 
     def refresh(self, line: Line) -> None:
-        """Move `line` into or out of the available ones after its state changed."""
+        """Update whether `line` is available, after its state changed."""
         wanted = (
             line.calls < self.policy.max_calls_per_line
             and line.is_usable
@@ -246,7 +246,7 @@ class AccountPool:
             return
         if wanted:
             position = len(self._available)
-            # As a rule they are equal, and then one number will do for both.
+            # Usually equal; then share one number object for both.
             line._position = line.rank if line.rank == position else position
             self._available.append(line)
         else:
@@ -257,7 +257,7 @@ class AccountPool:
             line._position = _UNAVAILABLE
 
     def _index(self, line: Line) -> None:
-        """Find `line` by every key; where it is found already, it stays."""
+        """Index `line` by every key, where it is not indexed already."""
         for index in self._indexes.values():
             index.add(line)
 

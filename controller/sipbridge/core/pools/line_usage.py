@@ -1,7 +1,7 @@
-"""Which call holds which line. Pure.
+"""Tracks which call holds which line. Pure.
 
-Keyed by the channel UUID of the A leg, so that giving back is idempotent: FreeSWITCH may tell twice, or a
-reconciliation may have told before.
+Keyed by the channel UUID of the A leg, so that releasing is idempotent: FreeSWITCH may report an end twice, or a
+reconciliation may have noticed it before.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from sipbridge.core.sip.call import ChannelUuid
 class LineUsage:
     """The lines taken by calls in progress.
 
-    A call may be found before the account that it goes through, which a database has yet to tell: it waits, and takes
-    its line as soon as there is one.
+    A call in progress may be found before its account has been loaded from the database: it waits, and takes its line
+    when the account arrives.
     """
 
     def __init__(self) -> None:
@@ -34,23 +34,23 @@ class LineUsage:
 
     @property
     def held(self) -> Mapping[ChannelUuid, Line]:
-        """The line that each call holds, those that took theirs first at the beginning."""
+        """The line of each call, in the order in which they were taken."""
         return MappingProxyType(self._held)
 
     @property
     def known(self) -> set[ChannelUuid]:
-        """The calls that hold a line, and those that wait for their account."""
+        """Return the calls that hold a line or wait for their account."""
         return {*self._held, *self._account_of_waiting}
 
     def get(self, channel_uuid: ChannelUuid) -> Line | None:
-        """The line that this call holds."""
+        """Return the line that this call holds, if any."""
         return self._held.get(channel_uuid)
 
     def take(self, channel_uuid: ChannelUuid, line: Line) -> None:
-        """Let the call hold `line`. Taking the line it holds already changes nothing.
+        """Assign `line` to the call. Taking the same line again changes nothing.
 
         Raises:
-            ValueError: the call holds another line.
+            ValueError: the call already holds another line.
         """
         held = self._held.get(channel_uuid)
         if held is line:
@@ -61,7 +61,7 @@ class LineUsage:
         line.take()
 
     def give_back(self, channel_uuid: ChannelUuid) -> Line | None:
-        """Free the line that the call holds; None when it holds none (any more)."""
+        """Release and return the line of the call; None if it holds none."""
         self._wait_no_longer(channel_uuid)
         line = self._held.pop(channel_uuid, None)
         if line is not None:
@@ -69,14 +69,14 @@ class LineUsage:
         return line
 
     def wait_for(self, channel_uuid: ChannelUuid, account: AccountId) -> None:
-        """Let a call that was found wait for its account, unless it holds the line of one that was removed since."""
+        """Make a found call wait for its account, unless it still holds the line of a removed account."""
         if channel_uuid not in self._held:
             self._wait_no_longer(channel_uuid)
             self._account_of_waiting[channel_uuid] = account
             self._waiting.setdefault(account, set()).add(channel_uuid)
 
     def claim(self, line: Line) -> None:
-        """An account is there: let the calls that waited for it hold its line, over the limit if need be."""
+        """Assign the line of a newly loaded account to the calls that waited for it, even above the limit."""
         for channel_uuid in self._waiting.pop(line.id, ()):
             del self._account_of_waiting[channel_uuid]
             self.take(channel_uuid, line)
@@ -89,7 +89,7 @@ class LineUsage:
                 del self._waiting[account]
 
     def restore(self, found: Mapping[ChannelUuid, Line]) -> None:
-        """Hold the lines of calls that were found in progress, over the limit if need be: they are running."""
+        """Assign lines to calls found in progress, even above the limit, because the calls exist."""
         for channel_uuid, line in found.items():
             if channel_uuid not in self._held:
                 self._wait_no_longer(channel_uuid)

@@ -1,4 +1,4 @@
-"""What the lines of a pool add up to, kept as they change: nobody counts a hundred thousand of them. Pure."""
+"""Keeps the totals of a pool up to date, so that nothing has to count a hundred thousand lines. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sipbridge.core.gateways.registration import Registration, RegistrationStatu
 
 
 class Counted(Protocol):
-    """What is counted of a line."""
+    """What the tally needs of a line."""
 
     id: AccountId
     registration: Registration
@@ -24,11 +24,11 @@ class PoolTally(Generic[LineT]):
     """The counts of one pool. Only the pool and its lines change them.
 
     Attributes:
-        calls: calls in progress, those of accounts that were removed meanwhile included.
-        registrations: how many accounts stand where with their registration.
-        failed: those that cannot register, the one that has failed for longest first.
-        failures: how many cannot register for which reason.
-        drained: those that take no new calls, by an operator's wish.
+        calls: calls in progress, including those of removed accounts.
+        registrations: accounts by registration status.
+        failed: the accounts that cannot register, longest failing first.
+        failures: failing accounts by reason.
+        drained: the accounts that an operator has drained.
     """
 
     __slots__ = ("calls", "drained", "failed", "failures", "registrations")
@@ -41,22 +41,22 @@ class PoolTally(Generic[LineT]):
         self.drained: dict[AccountId, LineT] = {}
 
     def add(self, line: LineT) -> None:
-        """Count an account that is new in the pool."""
+        """Add a new account."""
         self._enter(line, line.registration)
         self.set_drained(line, line.is_drained)
 
     def remove(self, line: LineT) -> None:
-        """Count an account no longer; its calls go on counting."""
+        """Remove an account; its calls still count."""
         self._leave(line, line.registration)
         self.drained.pop(line.id, None)
 
     def change(self, line: LineT, registration: Registration) -> None:
-        """Count an account where it stands from now on."""
+        """Update the registration of an account."""
         self._leave(line, line.registration, stays_failed=registration.status is RegistrationStatus.FAILED)
         self._enter(line, registration)
 
     def set_drained(self, line: LineT, is_drained: bool) -> None:
-        """Count an account among those that take no new calls, or no longer."""
+        """Add an account to the drained ones, or remove it."""
         if is_drained:
             self.drained[line.id] = line
         else:

@@ -1,8 +1,8 @@
-"""Whether an account goes straight to its provider or through the edge, and what the edge has to know of it. Pure.
+"""Decides whether an account goes directly to its provider or through the edge, and what the edge must know. Pure.
 
-The edge is a Kamailio beside FreeSWITCH, with an rtpengine: it answers challenges for which FreeSWITCH lacks the means,
-and makes media of FreeSWITCH's plain RTP that FreeSWITCH alone cannot offer. An account has one path, for REGISTER and
-calls alike; everything that does not need the edge stays on the direct one.
+The edge is a Kamailio beside FreeSWITCH, with an rtpengine. It answers challenges that FreeSWITCH cannot answer, and
+converts FreeSWITCH's plain RTP to media that FreeSWITCH cannot offer. An account has one path for REGISTER and calls;
+an account that does not need the edge stays on the direct path.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sipbridge.core.sip.uri import SipUri
 
 
 class EdgeReason(Enum):
-    """Why an account goes through the edge; the value tells a person."""
+    """Why an account goes through the edge; the value is for people."""
 
     HASH = "the secret is a digest hash, with which FreeSWITCH cannot authenticate"
     PASSWORD = "FreeSWITCH cannot authenticate with the password"  # noqa: S105 - a message
@@ -29,8 +29,8 @@ class Edge:
     """The edge, as the accounts of a pool use it.
 
     Attributes:
-        address: where it takes requests from FreeSWITCH: ``sip:127.0.0.1:5090``.
-        takes_all: why it takes all accounts of the pool; None when it takes those alone that need it.
+        address: where it accepts requests from FreeSWITCH: ``sip:127.0.0.1:5090``.
+        takes_all: why all accounts of the pool use it; None if only those that need it do.
     """
 
     address: SipUri
@@ -38,10 +38,10 @@ class Edge:
 
 
 def edge_reason(account: Account, edge: Edge | None) -> EdgeReason | None:
-    """Why an account goes through the edge; None when it goes straight to its provider.
+    """Return why an account goes through the edge; None if it goes directly to its provider.
 
     Args:
-        edge: the one of its pool; None when there is none.
+        edge: the edge of its pool; None if there is none.
     """
     if edge is None:
         return None
@@ -56,26 +56,26 @@ _ALGORITHMS = {SecretType.CLEAR_TEXT: "clear", SecretType.HA1: "md5", SecretType
 
 
 def edge_entry(account: Account, registrar: SipUri) -> str:
-    """What the edge has to know of an account, as it reads it: ``md5|sip:proxy.example.org;transport=tls|0f3a…``.
+    """Format the edge's table entry for an account: ``md5|sip:proxy.example.org;transport=tls|0f3a…``.
 
     Args:
         registrar: next hop of REGISTER.
     """
     if account.secret is None:
         return f"none|{registrar.text}|"
-    # A hash is hashed once more, as text, for which RFC 7616 §3.4 has small letters.
+    # The hash is hashed again as text, for which RFC 7616 §3.4 uses lower case.
     secret = account.secret if account.secret_type is SecretType.CLEAR_TEXT else account.secret.lower()
     return f"{_ALGORITHMS[account.secret_type]}|{registrar.text}|{secret}"
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeState:
-    """The edge beside FreeSWITCH, for what FreeSWITCH alone cannot do.
+    """The state of the edge.
 
     Attributes:
-        problem: why it cannot be told its accounts; ``""`` when it can.
-        accounts: how many go through it.
-        known: how many of these it is sure to know; the others cannot register or call.
+        problem: why it cannot be updated; ``""`` if it can.
+        accounts: the number of accounts that go through it.
+        known: how many of them the edge has confirmed; the others cannot register or call.
     """
 
     problem: str

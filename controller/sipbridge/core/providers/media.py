@@ -1,6 +1,6 @@
-"""Which media protection a provider asks for, and who offers it on the B leg: FreeSWITCH, or the edge beside it. Pure.
+"""Maps the media protection of a provider to what FreeSWITCH, or the edge beside it, offers on the B leg. Pure.
 
-What neither of them really offers is refused, never silently degraded. docs/media.md shows the table.
+A combination that neither can offer is refused, never silently degraded. docs/media.md shows the table.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from sipbridge.core.freeswitch.version import RECOMMENDED, FreeSwitchVersion
 
 
 class MediaEncryption(Enum):
-    """How RTP is protected, in the words of the providers file."""
+    """The protection of RTP, in the words of the providers file."""
 
     NONE = "none"
     SDES = "sdes"
@@ -22,12 +22,12 @@ class MediaEncryption(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MediaOffer:
-    """How a B leg comes to offer what is asked for.
+    """How a B leg offers the requested protection.
 
     Attributes:
         variables: channel variables of FreeSWITCH's B leg.
-        edge: what the edge makes of the plain RTP/AVP that FreeSWITCH offers it; None for nothing.
-        passes_through: whether caller and callee get each other's SDP as it is, and RTP goes between them alone.
+        edge: what the edge converts FreeSWITCH's plain RTP/AVP to; None if it does not.
+        passes_through: whether caller and callee receive each other's SDP unchanged, with RTP directly between them.
     """
 
     variables: tuple[tuple[str, str], ...] = ()
@@ -64,7 +64,7 @@ _OFFERS: dict[tuple[MediaEncryption, bool | None], MediaOffer] = {
     (MediaEncryption.DTLS_SRTP, True): MediaOffer(_DTLS),
     (MediaEncryption.ZRTP, False): MediaOffer(passes_through=True),
 }
-# When nobody chooses AVPF, it is as FreeSWITCH alone has it with this encryption.
+# If AVPF is not set, it is as FreeSWITCH alone offers it with this encryption.
 _OFFERS |= {(encryption, None): offer for (encryption, _), offer in _OFFERS.items() if offer.edge is None}
 
 _OR_EDGE = ", or enable [edge] in the settings"
@@ -83,11 +83,11 @@ _NOT_OFFERED = {
 
 
 def media_offer(encryption: MediaEncryption, enable_avpf: bool | None, *, has_edge: bool) -> MediaOffer | None:
-    """What makes the B leg offer this, or None when nobody can.
+    """Return how to offer this combination on the B leg, or None if it cannot be offered.
 
     Args:
-        encryption: what the provider, or the settings, ask for.
-        enable_avpf: None leaves the choice to what FreeSWITCH has with `encryption`.
+        encryption: as set by the provider or the settings.
+        enable_avpf: None means as FreeSWITCH offers it with `encryption`.
         has_edge: whether there is an edge beside FreeSWITCH.
     """
     offer = _OFFERS.get((encryption, enable_avpf))
@@ -95,5 +95,5 @@ def media_offer(encryption: MediaEncryption, enable_avpf: bool | None, *, has_ed
 
 
 def why_not_offered(encryption: MediaEncryption) -> str:
-    """What to tell someone whose combination `media_offer` refuses, naming what works instead."""
+    """Return the message for a combination that `media_offer` refuses, with what works instead."""
     return _NOT_OFFERED[encryption]

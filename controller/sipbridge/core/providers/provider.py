@@ -1,4 +1,4 @@
-"""A provider: which calls it takes, which account it uses for them, and what INVITE it sends. Pure."""
+"""A provider: which calls match it, which account it uses, and what INVITE it sends. Pure."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from sipbridge.core.sip.call import Side
 from sipbridge.core.sip.uri import SipUri
 
 UNLIMITED_CALLS = 2**32 - 1
-"""`PoolPolicy.max_calls_per_line` of a pool that says nothing about it, which only a file of version 1 may."""
+"""`PoolPolicy.max_calls_per_line` of a pool that does not set it, which is allowed only in files of version 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Always:
-    """Triggers for every call."""
+    """Matches every call."""
 
 
 @dataclass(frozen=True, slots=True)
 class MatchRegex:
-    """Triggers when the whole Request-URI matches.
+    """Matches if the whole Request-URI matches the pattern.
 
     Attributes:
         pattern: the ECMAScript regular expression, for messages.
-        matches: whether a text matches `pattern` from its first to its last character.
+        matches: returns whether a whole text matches `pattern`.
     """
 
     pattern: str
@@ -38,19 +38,19 @@ class MatchRegex:
 
 @dataclass(frozen=True, slots=True)
 class RandomAccount:
-    """Takes any available account of the pool, all equally likely."""
+    """Selects a random available account of the pool, all equally likely."""
 
 
 @dataclass(frozen=True, slots=True)
 class FindInPool:
-    """Takes the first account whose `by` equals the call's `source`."""
+    """Selects the first account whose `by` equals the call's `source`."""
 
     by: Template
     source: Template
 
 
 class OnAccountNotFound(Enum):
-    """What happens to a call for which the pool has no account, in the words of the providers file."""
+    """The action when the pool has no account for a call, in the words of the providers file."""
 
     NEXT_PROVIDER = "nextProvider"
     DECLINE = "decline"
@@ -61,12 +61,12 @@ class OutgoingInvite:
     """The INVITE of the B leg.
 
     Attributes:
-        to: becomes the Request-URI and the To header.
-        from_: becomes the From header.
-        outbound_proxy: next hop of the call, before the account's and the pool's; the account's registration is then
-            not used.
-        media_encryption: None leaves it to the settings.
-        enable_avpf: None leaves it to the settings.
+        to: the template of the Request-URI and the To header.
+        from_: the template of the From header.
+        outbound_proxy: next hop of the call; overrides the account's and the pool's, and bypasses the account's
+            registration.
+        media_encryption: None means as in the settings.
+        enable_avpf: None means as in the settings.
     """
 
     to: Template
@@ -100,10 +100,10 @@ class PoolPolicy:
     Attributes:
         outbound_proxy: next hop of calls, and of REGISTER unless there is a registrar; None for the domain of each
             account.
-        max_calls_per_line: calls that one account carries at a time; 0 means none, `UNLIMITED_CALLS` any number.
-        registration_interval_ms: least mean time between two REGISTERs of the pool that are not refreshes.
-        registrar: where REGISTER goes instead of `outbound_proxy`.
-        edge: what takes the accounts for which FreeSWITCH alone does not do; None when there is no such thing.
+        max_calls_per_line: maximum simultaneous calls per account; 0 means none, `UNLIMITED_CALLS` any number.
+        registration_interval_ms: minimum mean time between two REGISTERs of the pool, not counting refreshes.
+        registrar: next hop of REGISTER, instead of `outbound_proxy`.
+        edge: the edge for accounts that FreeSWITCH alone cannot serve; None if there is no edge.
     """
 
     name: str
@@ -116,22 +116,22 @@ class PoolPolicy:
     edge: Edge | None = None
 
     def next_hop(self, account: Account) -> SipUri:
-        """Where the calls of an account go: its proxy, or the pool's, or the host of its URI, without port."""
+        """Return the next hop of an account's calls: its proxy, the pool's, or the host of its URI, without port."""
         proxy = account.outbound_proxy or self.outbound_proxy
         return proxy or SipUri("sip", "", account.uri.host, f";transport={account.protocol}")
 
     def registrar_of(self, account: Account) -> SipUri:
-        """Where the REGISTERs of an account go: its registrar, or the pool's, or where its calls go."""
+        """Return the next hop of an account's REGISTERs: its registrar, the pool's, or the next hop of its calls."""
         return account.registrar or self.registrar or self.next_hop(account)
 
 
 @dataclass(frozen=True, slots=True)
 class SqlLoader:
-    """Where the accounts of a pool are read from, when they are not in the file.
+    """The database of a pool whose accounts are not in the file.
 
     Attributes:
-        connection: with its password, so it is never shown.
-        folder: that of the providers file, where the path of an SQLite file begins if it is not absolute.
+        connection: the connection string; contains a password, so it is never shown.
+        folder: the folder of the providers file; a relative path of an SQLite file starts there.
     """
 
     backend: str

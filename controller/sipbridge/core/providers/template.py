@@ -22,7 +22,7 @@ _Getter = Callable[[CallRequest, Account], str]
 
 
 class TemplateScope(Enum):
-    """Where a template stands, which decides what it may name."""
+    """The place of a template, which determines the variables it may use."""
 
     INVITE = "outgoingInvite"
     """``{incoming.…}`` and ``{account.…}``."""
@@ -73,21 +73,21 @@ _VARIABLE = re.compile(r"\{([^{}]*)\}")
 _ASSEMBLED = re.compile(r"(sips?):\{([^{}]+)\.user\}@\{([^{}]+)\.hostport\}(?:\{([^{}]+)\.uriParameters\})?")
 
 NO_CALL = CallRequest("", "", "")
-"""Stands in where a template cannot name the call."""
+"""Placeholder for templates that do not use the call."""
 NO_ACCOUNT = Account(SipUri("sip", "", "invalid"))
-"""Stands in where a template cannot name the account."""
+"""Placeholder for templates that do not use the account."""
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A parsed template string; two are equal when their texts and scopes are.
+    """A parsed template string; two are equal if their texts and scopes are.
 
     Attributes:
-        text: as it stands in the providers file.
+        text: as written in the providers file.
         parts: literal text and getters, in order.
-        uri: makes the URI that the rendered text would be parsed to, or None where only parsing can tell. Set when the
-            template is one whole address, such as ``{from}``, or puts one together from the parts of others, such as
-            ``sip:{to.user}@{from.hostport}``. A call's URIs then need not be parsed a second time.
+        uri: returns the URI directly, without rendering and parsing, or None if the text must be parsed. Set if the
+            template is a whole address, such as ``{from}``, or combines parts of addresses, such as
+            ``sip:{to.user}@{from.hostport}``, so that a call's URIs are not parsed a second time.
     """
 
     text: str
@@ -103,11 +103,11 @@ class Template:
 
     @property
     def is_account_uri(self) -> bool:
-        """Whether it is the URI of the account, and nothing else."""
+        """Whether the template is exactly the URI of the account."""
         return self.uri is _account_uri
 
     def render(self, call: CallRequest, account: Account) -> str:
-        """The text with every variable replaced; a field of an absent alias becomes ``""``.
+        """Return the text with every variable replaced; a field of a missing alias becomes ``""``.
 
         Raises:
             UriError: an address of the call that the template names is not a SIP URI.
@@ -120,10 +120,10 @@ def parse_template(text: str, scope: TemplateScope) -> Template:
 
     Args:
         text: such as ``sip:{incoming.to.user}@{account.uri.hostport}``.
-        scope: what it may name.
+        scope: determines the variables it may use.
 
     Raises:
-        TemplateError: a brace without its partner, or a variable that does not exist there.
+        TemplateError: an unbalanced brace, or an unknown variable.
     """
     parts: list[str | _Getter] = []
     end = 0
@@ -189,7 +189,7 @@ def _assembler(
 
 
 def _no_uri(_call: CallRequest, _account: Account) -> None:
-    """Stands in for the address of a part that the template leaves out."""
+    """Placeholder getter for a part that the template leaves out."""
 
 
 def _unknown(name: str, scope: TemplateScope) -> str:

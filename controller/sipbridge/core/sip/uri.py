@@ -1,10 +1,10 @@
-"""Text becomes a SIP URI or a name-addr, and back; URIs compare as RFC 3261 says. Pure.
+"""Parses, formats and compares SIP URIs and name-addrs by RFC 3261. Pure.
 
-Parts are kept escaped, as they were sent: what is not decoded cannot be decoded twice, and a byte that is not UTF-8
-survives the way through the bridge. Well-kept parsers decode user parts (``%ff`` comes out as ``%EF%BF%BD``), refuse
-URI headers and take four times as long; the tests hold this one against one of them.
+Parts stay escaped, as sent: text that is not decoded cannot be decoded twice, and a byte that is not UTF-8 passes
+through the bridge unchanged. Maintained parser libraries decode user parts (``%ff`` becomes ``%EF%BF%BD``), reject URI
+headers and take four times as long; the tests compare this module with one of them.
 
-Every call makes several of them, so they are named tuples: a frozen dataclass takes three times as long to make.
+Every call creates several URIs, so they are named tuples: a frozen dataclass takes three times as long to create.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _ESCAPED = r"%[0-9A-Fa-f]{2}"
 
 
 def _chars(extra: str) -> str:
-    """Regular expression for an escape, or as many unreserved and `extra` characters as there are: no backtracking."""
+    """Return a regular expression for escapes, unreserved and `extra` characters, without backtracking."""
     return rf"(?:[{_UNRESERVED}{extra}]++|{_ESCAPED})"
 
 
-# RFC 3261 §25.1. Underscores in host names are no part of it, but are found in private DNS zones everywhere.
+# RFC 3261 §25.1. It does not allow underscores in host names, but private DNS zones use them.
 _HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9_\-.]*+(?<!-)|\[[0-9A-Fa-f:.]++\])"
-# Up to 65535: the grammar has any number of digits, but no transport has such a port.
+# Up to 65535: the grammar allows any number of digits, but no transport has larger ports.
 _PORT = "(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[0-5][0-9]{4}|[0-9]{1,4})"
 _PARAMETER_CHARS = _chars(r"\[\]/:&+$")
 _HEADER_CHARS = _chars(r"\[\]/?:+$")
-# Its groups: scheme, userinfo, hostport, parameters, headers.
+# Groups: scheme, userinfo, hostport, parameters, headers.
 _SIP_URI = (
     rf"([Ss][Ii][Pp][Ss]?):"
     rf"(?:({_chars('&=+$,;?/')}++(?::{_chars('&=+$,')}*+)?)@)?"
@@ -39,11 +39,11 @@ _SIP_URI = (
     rf"((?:\?{_HEADER_CHARS}++={_HEADER_CHARS}*+(?:&{_HEADER_CHARS}++={_HEADER_CHARS}*+)*+)?)"
 )
 _URI = re.compile(_SIP_URI)
-# One pass over the whole header: its groups are the quoted name, the plain name, and those of the URI. Every repetition
-# is possessive, so that no header takes more than linear time.
+# One pass over the whole header. Groups: the quoted name, the plain name, and those of the URI. Every repetition is
+# possessive, so that parsing takes linear time.
 _NAME_ADDR = re.compile(rf'\s*+(?:"((?:[^"\\]++|\\.)*+)"|([^"<>]*+))\s*+<\s*+{_SIP_URI}\s*+>\s*+(?:;.*+)?', re.DOTALL)
 
-# §19.1.4: a parameter that only one of two URIs has is ignored, except these.
+# §19.1.4: a parameter that only one of the two URIs has is ignored, except these.
 _ALWAYS_COMPARED = frozenset({"user", "ttl", "method", "maddr"})
 _ALPHANUM_AND_MARKS = re.compile(r"[A-Za-z0-9\-_.!~*'()]")
 _ALSO_IN_USER = re.compile(r"[&=+$,;?/]")
@@ -72,7 +72,7 @@ class SipUri(NamedTuple):
 
     @property
     def user(self) -> str:
-        """The user part, without password: ``alice%40home``; ``""`` when there is none."""
+        """The user part, without password: ``alice%40home``; ``""`` if there is none."""
         return self.userinfo.partition(":")[0]
 
     @property
@@ -82,17 +82,17 @@ class SipUri(NamedTuple):
 
     @property
     def port(self) -> int | None:
-        """The port, when there is one."""
+        """The port, if there is one."""
         _, colon, port = self.hostport.rpartition(":")
         return int(port) if colon and port.isdigit() and not self.hostport.endswith("]") else None
 
     def parameter(self, name: str) -> str | None:
-        """Value of the URI parameter `name` (lower case); ``""`` for one without value, None when absent."""
+        """Return the URI parameter `name` (lower case); ``""`` if it has no value, None if it is missing."""
         return _parameters(self.parameters).get(name) if self.parameters else None
 
     @property
     def transport(self) -> str:
-        """The transport that it asks for: ``udp``, ``tcp`` or ``tls``.
+        """The transport of the URI: ``udp``, ``tcp`` or ``tls``.
 
         Source: RFC 3263 §4.1.
         """
@@ -100,7 +100,7 @@ class SipUri(NamedTuple):
 
     @property
     def default_port(self) -> int:
-        """The port where it has none of its own: 5060, or 5061 for TLS.
+        """The default port: 5060, or 5061 for TLS.
 
         Source: RFC 3261 §19.1.2.
         """
@@ -117,10 +117,10 @@ class SipUri(NamedTuple):
 
     @property
     def lookup_key(self) -> str:
-        """What equivalent URIs have in common: equal for them, and for few others.
+        """A lookup key: equal for equivalent URIs, and for few others.
 
-        Equivalence is not transitive (``;transport=tcp`` equals none, none equals ``;transport=udp``), so a key alone
-        cannot tell: find by this, then ask `equivalent`.
+        Equivalence is not transitive (a URI without ``;transport`` equals both ``;transport=tcp`` and
+        ``;transport=udp``), so a key cannot decide it: look up by this key, then compare with `equivalent`.
         """
         scheme, userinfo, hostport, parameters, headers = self
         if "%" in userinfo:
@@ -135,7 +135,7 @@ class SipUri(NamedTuple):
         return key
 
     def equivalent(self, other: SipUri) -> bool:
-        """Whether both address the same resource, as far as FreeSWITCH can tell (`normalize_user_escapes`).
+        """Return whether both address the same resource, as far as FreeSWITCH can tell (`normalize_user_escapes`).
 
         Source: RFC 3261 §19.1.4.
         """
@@ -159,7 +159,7 @@ class NameAddr(NamedTuple):
     display_name: str = ""
 
     def __str__(self) -> str:
-        """As `parse_name_addr` reads it: a URI without a name stands bare, which only a header would misread."""
+        """Format for `parse_name_addr`; a URI without a name is written bare, which only a header would misread."""
         return f"{quote_display_name(self.display_name)} <{self.uri.text}>" if self.display_name else self.uri.text
 
 
@@ -170,7 +170,7 @@ def parse_sip_uri(text: str) -> SipUri:
         text: such as ``sip:alice@example.org;transport=tcp``.
 
     Raises:
-        UriError: it is none.
+        UriError: `text` is not a SIP or SIPS URI.
 
     Source: RFC 3261 §25.1.
     """
@@ -182,17 +182,17 @@ def parse_sip_uri(text: str) -> SipUri:
 
 
 def parse_name_addr(text: str) -> NameAddr:
-    """Parse what a rendered template holds: a name-addr, or a bare URI, with or without a display name before it.
+    """Parse a rendered template: a name-addr, or a bare URI, with or without a display name before it.
 
-    Header parameters after the angle brackets are dropped. A ``;`` after a bare URI would start header parameters in a
-    header; here it is read as part of the URI, which is what someone who writes a template means.
+    Header parameters after the angle brackets are dropped. In a header, a ``;`` after a bare URI would start header
+    parameters; here it is part of the URI, as the author of a template expects.
 
     Args:
         text: such as ``"Alice" <sip:alice@example.org>``, ``sip:alice@example.org;user=phone`` or
-            ``"Alice" sip:alice@example.org;user=phone``. An empty name is no name.
+            ``"Alice" sip:alice@example.org;user=phone``. An empty name counts as no name.
 
     Raises:
-        UriError: it is none of these.
+        UriError: `text` has none of these forms.
 
     Source: RFC 3261 §20.10, §25.1; Flexisip's SIP bridge for a name before a bare URI.
     """
@@ -205,12 +205,12 @@ def parse_name_addr(text: str) -> NameAddr:
 
 
 def parse_header_address(text: str) -> NameAddr:
-    """Parse the value of a From or To header as it was sent; header parameters (``;tag=…``) are dropped.
+    """Parse the value of a From or To header as sent; header parameters (``;tag=…``) are dropped.
 
     Without angle brackets everything after the first ``;`` belongs to the header, not to the URI.
 
     Raises:
-        UriError: the header holds no SIP or SIPS URI.
+        UriError: the header does not contain a SIP or SIPS URI.
 
     Source: RFC 3261 §20.
     """
@@ -239,14 +239,14 @@ def quote_display_name(name: str) -> str:
 
 
 def escape_user(decoded: str) -> str:
-    """Percent-encode a user part that came decoded, as FreeSWITCH hands it over: ``alice@home`` → ``alice%40home``."""
+    """Percent-encode a decoded user part, as FreeSWITCH delivers it: ``alice@home`` → ``alice%40home``."""
     if _NOTHING_TO_ESCAPE.fullmatch(decoded):
         return decoded
     return urllib.parse.quote(decoded, safe=_USER_SAFE, errors="surrogateescape")
 
 
 def normalize_escapes(text: str) -> str:
-    """Resolve the escapes that mean the same as the character itself, write the others in upper case.
+    """Resolve escapes that are equivalent to the character itself; write the others in upper case.
 
     ``%61lice%3b`` → ``alice%3B``: a reserved character and its escape are not equivalent.
 
@@ -256,10 +256,10 @@ def normalize_escapes(text: str) -> str:
 
 
 def normalize_user_escapes(text: str) -> str:
-    """The same for a user part, and resolve what it may hold as it is: ``%2B33`` → ``+33``.
+    """Do the same for a user part, and also resolve escapes of characters allowed there: ``%2B33`` → ``+33``.
 
-    RFC 3261 has these as two users. FreeSWITCH resolves them in every address that it hands over, so that nobody would
-    find an account that is written with the escape, not even by the same.
+    By RFC 3261 these are two different users. FreeSWITCH resolves such escapes in every address it delivers, so an
+    account written with the escape would otherwise never be found.
 
     Source: sofia-sip url.c; seen on the wire.
     """

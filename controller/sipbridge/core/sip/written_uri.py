@@ -1,4 +1,4 @@
-"""A URI as people write it, in a file or in a database, becomes a SIP URI, or what is wrong with it. Pure."""
+"""Parses a URI as people write it in files and databases, or explains what is wrong with it. Pure."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _TRANSPORT = re.compile(r";transport=", re.IGNORECASE)
 
 
 def parse_written_uri(text: str, protocol: str | None = None) -> SipUri:
-    """Read a URI as people write it.
+    """Parse a URI as people write it.
 
     Args:
         text: such as ``sip:alice@example.org`` or ``<sip:proxy.example.org;transport=tls>``.
-        protocol: the transport with which a bare host becomes a URI: ``proxy.example.org:5061``, ``[2001:db8::1]``,
-            ``2001:db8::1``. None where one is no URI.
+        protocol: the transport to add to a bare host such as ``proxy.example.org:5061``, ``[2001:db8::1]`` or
+            ``2001:db8::1``. None if a bare host is not allowed.
 
     Raises:
-        UriError: it is none.
+        UriError: `text` is not such a URI.
     """
     bare = text.strip()
     if bare.startswith("<") and bare.endswith(">"):
@@ -48,7 +48,7 @@ def _is_ipv6(text: str) -> bool:
 
 
 def why_no_uri(text: str) -> str:
-    """What is wrong with a `text` that `parse_written_uri` refuses; it may hold a password, so it is not shown."""
+    """Explain why `parse_written_uri` rejects a `text`, without showing it, because it may contain a password."""
     if re.search(r"\s", text.strip()):
         return "not a SIP URI: it must not contain spaces"
     bare = text.strip()
