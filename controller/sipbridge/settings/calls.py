@@ -95,9 +95,9 @@ class CallSettings:
     """Whether RTP feedback is offered if the provider has no ``enableAvpf``. If unset, it depends on the encryption."""
 
     accept_unverified_dtls: bool = False
-    """Whether calls with DTLS-SRTP go straight from a FreeSWITCH that does not verify the other side's certificate
-    (before 1.11.2). Whoever can change RTP packets on the way can then listen. If off, such calls are declined as
-    `media_not_offered`; those through the edge are verified and go on."""
+    """Whether a FreeSWITCH that does not verify the other side's certificate (before 1.11.2) may carry calls with
+    DTLS-SRTP directly. Anybody who can change RTP packets on the way can then listen. If off, such calls are declined
+    as `media_not_offered`. Calls through the edge are always verified and continue to work."""
 
     decline: DeclineSettings = DeclineSettings()
     """The SIP status of a declined call, for each reason."""
