@@ -30,7 +30,7 @@ from sipbridge.core.freeswitch.version import RECOMMENDED, FreeSwitchVersion
 from sipbridge.core.printable import escape_unprintable
 from sipbridge.core.providers.provider import SqlLoader
 from sipbridge.doctor.gather_switch import ask_version
-from sipbridge.explain import explain_edge
+from sipbridge.explain.paths import explain_edge
 from sipbridge.settings import Settings
 
 NOT_VERIFYING = FreeSwitchVersion(0, 0, 0)

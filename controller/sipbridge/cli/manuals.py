@@ -47,15 +47,21 @@ MANUALS: Mapping[str, Manual] = {
         summary="Show how a call would be routed, and why.",
         examples=(
             (
-                "A call to a phone number",
-                f"sipbridge explain {_PROVIDERS} --request-uri sip:+33612345678@example.org "
+                "A call to a phone number, by the running bridge as it is now",
+                "sipbridge explain --request-uri sip:+33612345678@example.org "
                 "--from sip:alice@example.org --to sip:+33612345678@example.org",
+            ),
+            (
+                "A provider's call to an account, by a file and its databases",
+                f"sipbridge explain {_PROVIDERS} --connect --side providers --request-uri sip:alice@192.0.2.1 "
+                "--from sip:bob@example.com --to sip:alice@provider.example.com",
             ),
         ),
         exit_statuses=(
             ("0", "The decision was shown, whether the call would be bridged or declined."),
-            ("1", "The file has errors."),
+            ("1", "The file has errors, a database does not answer, or no bridge is running."),
             ("2", "Invalid command line."),
+            ("3", "The decision depends on something that was not looked up; the answer says on what."),
         ),
         see_also=("sipbridge-check(1)",),
     ),

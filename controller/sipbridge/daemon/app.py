@@ -28,6 +28,7 @@ from sipbridge.core.errors import SipBridgeError
 from sipbridge.daemon.account_syncs import MakeSource, sql_source
 from sipbridge.daemon.parts import Parts, build_parts
 from sipbridge.daemon.telemetry import Telemetry
+from sipbridge.explain.by_running_bridge import ByRunningBridge
 from sipbridge.ports import NotificationListener, SwitchTaken
 from sipbridge.services.observe.call_pages import CallPages
 from sipbridge.services.observe.info import bridge_info
@@ -78,7 +79,8 @@ class App:
         self._telemetry = Telemetry(settings, log, os.environ, parts)
         drain = Drain(parts.calls, parts.session, parts.scheduler)
         operators = OperatorCommands(self._reload_file, drain, self._stop_wanted.is_set)
-        self._control = _control_server(settings.control.socket, parts, operators)
+        running = ByRunningBridge(parts.calls, parts.session, settings.calls.status_lines)
+        self._control = _control_server(settings.control.socket, parts, operators, running)
         self._greenlets: list[gevent.Greenlet[..., None]] = []
         self._taken: SwitchTaken | None = None
 
@@ -264,7 +266,7 @@ class App:
         self._stop_wanted.set()
 
 
-def _control_server(socket: Path, parts: Parts, operators: OperatorCommands) -> ControlServer:
+def _control_server(socket: Path, parts: Parts, operators: OperatorCommands, running: ByRunningBridge) -> ControlServer:
     status = Status(
         version("sipbridge"),
         parts.clock,
@@ -289,6 +291,7 @@ def _control_server(socket: Path, parts: Parts, operators: OperatorCommands) -> 
             "status": queries.status,
             "calls": queries.calls,
             "follow": queries.follow,
+            "explain": running.explain,
             "reload": operators.reload,
             "drain": operators.drain,
         },

@@ -164,12 +164,8 @@ def route(call: CallRequest, table: RoutingTable, random_below: Callable[[int], 
     """
     trace: list[TraceStep] = []
     for provider in table.providers:
-        if provider.side is not None and provider.side is not call.side:
-            trace.append(TraceStep(provider.name, Verdict.OTHER_SIDE, f"the call comes from side {call.side.value}"))
-            continue
-        trigger = provider.trigger
-        if isinstance(trigger, MatchRegex) and not trigger.matches(call.request_uri_text):
-            trace.append(TraceStep(provider.name, Verdict.NOT_TRIGGERED, trigger.pattern))
+        if (passed_over := _passed_over(provider, call)) is not None:
+            trace.append(passed_over)
             continue
         pool = table.pools[provider.account_pool]
         line, step = _choose(provider, pool, call, random_below)
@@ -180,6 +176,28 @@ def route(call: CallRequest, table: RoutingTable, random_below: Callable[[int], 
             return _decline(DeclineReason.ACCOUNT_NOT_FOUND, step.verdict.value, provider, None, trace)
         return _use(provider, line, call, table, trace, step)
     return Decline(DeclineReason.NO_PROVIDER, "no provider matches this call", None, None, tuple(trace))
+
+
+def looks_in_pool(provider: Provider, call: CallRequest) -> bool:
+    """Whether what a provider makes of a call depends on the accounts in its pool."""
+    if _passed_over(provider, call) is not None:
+        return False
+    if isinstance(provider.account_to_use, FindInPool):
+        try:
+            _render_source(provider.account_to_use.source, call)
+        except UriError:
+            return False
+    return True
+
+
+def _passed_over(provider: Provider, call: CallRequest) -> TraceStep | None:
+    """Why a call is none of a provider's business; None when it is."""
+    if provider.side is not None and provider.side is not call.side:
+        return TraceStep(provider.name, Verdict.OTHER_SIDE, f"the call comes from side {call.side.value}")
+    trigger = provider.trigger
+    if isinstance(trigger, MatchRegex) and not trigger.matches(call.request_uri_text):
+        return TraceStep(provider.name, Verdict.NOT_TRIGGERED, trigger.pattern)
+    return None
 
 
 def _choose(

@@ -129,6 +129,11 @@ class CallControl:
                 assert_never(unknown)
         self._journal.decided(call, request, decision, status_line, began)
 
+    def preview(self, request: CallRequest) -> tuple[Decision, str]:
+        """What would become of a call now, and its dial string; no line is taken."""
+        decision = self._decide(request)
+        return decision, self._dial_string(decision, request.side) if isinstance(decision, Bridge) else ""
+
     def on_call_ended(self, ended: CallEnded) -> None:
         """Give back the line of a call; harmless for one that held none."""
         if self._ended_meanwhile is not None:
@@ -180,7 +185,7 @@ class CallControl:
         well: whoever knows it could write another one, and have a pattern take him for somebody of our side.
         """
         account = self._account_behind(call.gateway) if call.gateway else None
-        request, side = call.request, Side.PROVIDERS if call.sofia_profile == self._outside else Side.INSIDE
+        request, side = call.request, self._side_of(call)
         if account is None:
             request.side = side
             return request
@@ -198,14 +203,19 @@ class CallControl:
         return decision
 
     def _bridge(self, call: CallParked, bridge: Bridge) -> None:
-        # The edge takes calls from the providers' side only.
-        to_inside = call.sofia_profile == self._outside and bridge.edge is None
-        leaves_by = self._inside if to_inside else self._outside
-        gateway = self._gateway_of(bridge.line)
-        dial_string = format_dial_string(bridge, gateway, leaves_by, recoverable=self._recoverable)
+        dial_string = self._dial_string(bridge, self._side_of(call))
         self._usage.take(call.channel_uuid, bridge.line)
         on_done = partial(self._on_bridge_done, call.channel_uuid)
         self._switch.bridge(call.channel_uuid, dial_string, on_done, has_offer=call.offer is not None)
+
+    def _dial_string(self, bridge: Bridge, side: Side) -> str:
+        # The edge takes calls from the providers' side only.
+        to_inside = side is Side.PROVIDERS and bridge.edge is None
+        leaves_by = self._inside if to_inside else self._outside
+        return format_dial_string(bridge, self._gateway_of(bridge.line), leaves_by, recoverable=self._recoverable)
+
+    def _side_of(self, call: CallParked) -> Side:
+        return Side.PROVIDERS if call.sofia_profile == self._outside else Side.INSIDE
 
     def _on_bridge_done(self, channel: ChannelUuid, outcome: Outcome) -> None:
         # Refused: the caller was quicker and is gone. Lost: it may have been carried out, which the reconciliation of

@@ -1,0 +1,135 @@
+"""A call is decided by a providers file and, where they may be read, its databases. Pure but for reading these.
+
+Nothing runs, so every account counts as registered and free: what is explained is the file, not the moment. What would
+have to be looked up and was not, is unknown.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+
+from sipbridge.core.accounts.account import Account, account_id
+from sipbridge.core.accounts.credentials import credential_fault
+from sipbridge.core.bridge_config import BridgeConfig
+from sipbridge.core.calls.dial_string import format_dial_string
+from sipbridge.core.calls.routing import (
+    Bridge,
+    Decision,
+    DeclineReason,
+    MediaDefaults,
+    RoutingTable,
+    looks_in_pool,
+    route,
+)
+from sipbridge.core.calls.routing_table import routing_table
+from sipbridge.core.gateways.gateway import GatewayName, gateway_stem
+from sipbridge.core.gateways.registration import Registration, RegistrationStatus
+from sipbridge.core.pools.account_pool import AccountPool
+from sipbridge.core.providers.provider import SqlLoader
+from sipbridge.core.sip.call import CallRequest, Side
+from sipbridge.explain.told import Told, tell, tell_unknown, trace_of
+
+_BY_FILE = "the file alone, with every account registered and free"
+_BY_DATABASES = "the file and its databases, with every account registered and free"
+_REGISTERED = Registration(RegistrationStatus.REGISTERED)
+
+ReadPool = Callable[[str, SqlLoader], Iterable[Account]]
+"""Reads the accounts of a pool, by its name, from its database."""
+
+
+class ByFile:
+    """Explains calls by a providers file.
+
+    Args:
+        sides: the sofia profiles of our side and of the providers' side, by name.
+        read_pool: None when no database is to be read.
+    """
+
+    def __init__(
+        self,
+        config: BridgeConfig,
+        media: MediaDefaults,
+        status_lines: Mapping[DeclineReason, str],
+        sides: tuple[str, str],
+        read_pool: ReadPool | None = None,
+    ) -> None:
+        self._config = config
+        self._table = routing_table(config, media)
+        self._status_lines = status_lines
+        self._sides = sides
+        self._read_pool = read_pool
+        loaders = {name: pool.loader for name, pool in config.pools.items()}
+        self._unread = {name: loader for name, loader in loaders.items() if isinstance(loader, SqlLoader)}
+        for pool in self._table.pools.values():
+            _be_registered(pool)
+
+    def explain(self, request_uri: str, from_: str, to: str, side: Side | None) -> Told:
+        """Decide a call.
+
+        Args:
+            side: where it comes from; None when that is not known, and then both have to come to the same.
+
+        Raises:
+            SourceUnavailable, SourceError: a database that is to be read does not answer.
+        """
+        wanted = [side] if side else list(Side)
+        told = [self._explain(CallRequest(request_uri, from_, to, one), secrets.randbelow) for one in wanted]
+        if side or not any(provider.side for provider in self._config.providers) or _agree(told):
+            return told[0] | {"side": side.value if side else None}
+        needs = f"--side: {told[0]['decision']} from the inside, {told[1]['decision']} from providers"
+        return tell_unknown(needs, told[0]["basis"], told[0]["trace"])
+
+    def _explain(self, call: CallRequest, random_below: Callable[[int], int]) -> Told:
+        basis = _BY_DATABASES if self._read_pool else _BY_FILE
+        table = self._as_far_as_known(call)
+        decision = route(call, table, random_below)
+        unknown = decision.provider is None and len(table.providers) < len(self._table.providers)
+        if unknown:
+            provider = self._table.providers[len(table.providers)]
+            needs = (
+                f'the database of the account pool "{provider.account_pool}", in which the provider "{provider.name}" '
+                "looks: --connect reads it; without FILE the running bridge is asked"
+            )
+            return tell_unknown(needs, basis, trace_of(decision.trace), call.side)
+        return tell(decision, self._dial_string(decision, call.side), self._status_lines, basis, call.side)
+
+    def _as_far_as_known(self, call: CallRequest) -> RoutingTable:
+        """The providers before the first that would look into a pool of which nobody has read the accounts."""
+        for index, provider in enumerate(self._table.providers):
+            name = provider.account_pool
+            if name in self._unread and looks_in_pool(provider, call):
+                if self._read_pool is None:
+                    return dataclasses.replace(self._table, providers=self._table.providers[:index])
+                _fill(self._table.pools[name], self._read_pool(name, self._unread.pop(name)))
+        return self._table
+
+    def _dial_string(self, decision: Decision, side: Side) -> str:
+        if not isinstance(decision, Bridge):
+            return ""
+        inside, outside = self._sides
+        leaves_by = inside if side is Side.PROVIDERS and decision.edge is None else outside
+        # In FreeSWITCH a keyed hash follows; the key is FreeSWITCH's.
+        gateway = GatewayName(f"{gateway_stem(decision.line.account)}.*")
+        return format_dial_string(decision, gateway, leaves_by)
+
+
+def _agree(told: list[Told]) -> bool:
+    """Whether both sides come to the same, but for an account at random."""
+    return len({(one["decision"], one["provider"], one["to"], one["next_hop"]) for one in told}) == 1
+
+
+def _fill(pool: AccountPool, accounts: Iterable[Account]) -> None:
+    policy = pool.policy
+    for account in accounts:
+        id_ = account_id(policy.name, account.uri)
+        is_usable = not policy.registration_required or not credential_fault(account, has_edge=policy.edge is not None)
+        if is_usable and pool.get(id_) is None:
+            pool.add(account, id_)
+    _be_registered(pool)
+
+
+def _be_registered(pool: AccountPool) -> None:
+    for line in pool:
+        line.set_registration(_REGISTERED)

@@ -1,0 +1,71 @@
+"""A call is decided by the running bridge as it is now, and not made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sipbridge.core.calls.routing import Decline, DeclineReason
+from sipbridge.core.errors import SipBridgeError
+from sipbridge.core.sip.call import CallRequest, Side
+from sipbridge.explain.told import Told, tell, tell_unknown
+from sipbridge.services.calls.call_control import CallControl
+from sipbridge.services.switch_session import SwitchSession
+
+_BASIS = "the running bridge now: its accounts, registrations, free lines, drains and media"
+_MEMBERS = {"request_uri", "from", "to"}
+
+
+class BadQuestion(SipBridgeError):
+    """Somebody asks about something that is no call."""
+
+
+class ByRunningBridge:
+    """Explains what the running bridge would do with a call."""
+
+    def __init__(self, calls: CallControl, session: SwitchSession, status_lines: Mapping[DeclineReason, str]) -> None:
+        self._calls = calls
+        self._session = session
+        self._status_lines = status_lines
+
+    def explain(self, arguments: Mapping[str, Any]) -> Told:
+        """Decide a call; no line is taken.
+
+        Args:
+            arguments: ``{"request_uri": "sip:…", "from": "…", "to": "…"}``, and ``"side": "inside"`` or
+                ``"providers"``.
+
+        Raises:
+            BadQuestion: that is no call.
+        """
+        side = _side(arguments)
+        wanted = [side] if side else list(Side)
+        told = [self._explain(arguments, one) for one in wanted]
+        has_sides = any(provider.side for provider in self._calls.table.providers)
+        if side or not has_sides or _outcome(told[0]) == _outcome(told[1]):
+            return told[0] | {"side": side.value if side else None}
+        needs = f"--side: {told[0]['decision']} from the inside, {told[1]['decision']} from providers"
+        return tell_unknown(needs, _BASIS, told[0]["trace"])
+
+    def _explain(self, arguments: Mapping[str, Any], side: Side) -> Told:
+        if not self._session.has_lease:
+            drained = not self._session.takes_calls
+            why = "the bridge is drained" if drained else f"FreeSWITCH is not connected: {self._session.problem}"
+            refused = Decline(DeclineReason.DRAINING, f"{why}: FreeSWITCH answers by itself", None, None, ())
+            return tell(refused, "", {DeclineReason.DRAINING: "503 Service Unavailable"}, _BASIS, side)
+        call = CallRequest(arguments["request_uri"], arguments["from"], arguments["to"], side)
+        decision, dial_string = self._calls.preview(call)
+        return tell(decision, dial_string, self._status_lines, _BASIS, side)
+
+
+def _outcome(told: Told) -> tuple[Any, ...]:
+    return told["decision"], told["provider"], told["to"], told["next_hop"]
+
+
+def _side(arguments: Mapping[str, Any]) -> Side | None:
+    if arguments.keys() - {"side"} != _MEMBERS or not all(isinstance(one, str) for one in arguments.values()):
+        raise BadQuestion(f"a call has {', '.join(sorted(_MEMBERS))} and, if it matters, side")
+    try:
+        return Side(arguments["side"]) if "side" in arguments else None
+    except ValueError:
+        raise BadQuestion(f"side must be {' or '.join(one.value for one in Side)}") from None
