@@ -23,16 +23,20 @@ import gevent  # noqa: E402
 from benchmarks.machine import memory_kb  # noqa: E402
 from sipbridge.adapters.event_socket.spool import Spool  # noqa: E402
 from sipbridge.adapters.greenlets import Greenlets  # noqa: E402
+from sipbridge.adapters.system_clock import SystemClock  # noqa: E402
 from sipbridge.config.load import load_providers  # noqa: E402
 from sipbridge.core.accounts.account import AccountId  # noqa: E402
 from sipbridge.core.calls.events import GatewayAdded, GatewayDeleted  # noqa: E402
 from sipbridge.core.calls.routing import MediaDefaults  # noqa: E402
 from sipbridge.core.calls.routing_table import routing_table  # noqa: E402
 from sipbridge.core.gateways.gateway import Gateway, GatewayName  # noqa: E402
+from sipbridge.core.pools.account_pool import Line  # noqa: E402
 from sipbridge.core.sip.call import ChannelUuid  # noqa: E402
 from sipbridge.daemon.account_syncs import AccountSyncs  # noqa: E402
-from sipbridge.daemon.app import SystemClock  # noqa: E402
+from sipbridge.daemon.supervisor import Supervisor  # noqa: E402
 from sipbridge.ports import Outcome  # noqa: E402
+from sipbridge.services.accounts.pool_members import PoolMembers  # noqa: E402
+from sipbridge.services.accounts.unread_pools import UnreadPools  # noqa: E402
 from sipbridge.services.gateways.gateway_keeper import GatewayKeeper, KeeperSettings  # noqa: E402
 from sipbridge.services.gateways.registrations import SwitchGatewayEvent  # noqa: E402
 from sipbridge.settings.redis import RedisSettings  # noqa: E402
@@ -188,10 +192,13 @@ class Loading:
         clock = SystemClock()
         self._keeper = GatewayKeeper(self._switch, self._pools.values(), settings, clock, Greenlets())
         self._switch.tell = self._keeper.on_gateway_event
-        changed, removed = self._keeper.on_account_changed, self._keeper.on_account_removed
-        self._syncs = AccountSyncs(RedisSettings(), clock, changed, removed, _fail)
+        members = PoolMembers(self, self._keeper)
+        self._syncs = AccountSyncs(RedisSettings(), clock, members, UnreadPools(), Supervisor(_fail))
         self._config = config
         self._watch = HubWatch()
+
+    def on_account_added(self, line: Line) -> None:
+        """There is no call."""
 
     def first(self) -> dict[str, Any]:
         """Load all accounts, and have a gateway for each of them."""
@@ -238,8 +245,8 @@ class Loading:
         return time.perf_counter()
 
 
-def _fail(greenlet: Any) -> None:
-    raise SystemExit(f"{greenlet!r} failed")
+def _fail(greenlet: Any = None) -> None:
+    raise SystemExit(f"{greenlet or 'a greenlet'!r} failed")
 
 
 def main(providers_file: Path, count: int) -> None:

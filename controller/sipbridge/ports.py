@@ -51,10 +51,10 @@ Outcome = None | SwitchLost | CommandRefused
 """How a command that nobody waits for ended: None when it was carried out."""
 
 
-class Switch(Protocol):
-    """FreeSWITCH, as far as the bridge needs it.
+class SwitchCalls(Protocol):
+    """FreeSWITCH, as far as calls go.
 
-    What answers waits for the switch, and raises `SwitchLost` or `CommandRefused`. What takes `on_done` never waits.
+    Questions wait for the answer, and raise `SwitchLost` or `CommandRefused`. Commands with `on_done` never wait.
     """
 
     def bridge(
@@ -75,10 +75,18 @@ class Switch(Protocol):
         """The calls in progress: their A legs, from a table that may lag behind by a second."""
 
     def call_states(self) -> Mapping[ChannelUuid, str]:
-        """How far these are, in FreeSWITCH's words: ``RINGING``, ``ACTIVE``. From the same table."""
+        """The state of each of these, in FreeSWITCH's words: ``RINGING``, ``ACTIVE``. From the same table."""
 
     def accounts_of(self, channels: Collection[ChannelUuid]) -> Mapping[ChannelUuid, AccountId | None]:
         """Those of `channels` that exist this very moment, and the account of each; None for one without a B leg."""
+
+
+class SwitchGateways(Protocol):
+    """FreeSWITCH, as far as gateways go.
+
+    What answers waits for it, and raises `SwitchLost` or `CommandRefused`; so does `add_gateways`. The other commands
+    never wait.
+    """
 
     def gateways(self) -> tuple[set[str], set[str]]:
         """Names of the gateways that can be called, and of those that cannot."""
@@ -87,38 +95,42 @@ class Switch(Protocol):
         """The key of gateway names: made at the first call, kept by the switch for as long as it runs."""
 
     def lost_gateways(self) -> int:
-        """What `keep_lost_gateways` was told last; 0 after the switch was restarted."""
+        """The count that `keep_lost_gateways` was given last; 0 after the switch was restarted."""
 
     def keep_lost_gateways(self, count: int) -> None:
         """Remember how many gateways were deleted since their profile started."""
 
     def add_gateways(self, gateways: Sequence[Gateway]) -> None:
-        """Let the switch know new gateways; a `GatewayAdded` follows for each one that it takes."""
+        """Add gateways; a `GatewayAdded` follows for each one that the switch takes."""
 
     def remove_gateway(self, name: GatewayName) -> None:
-        """Unregister and forget a gateway; a `GatewayDeleted` follows."""
+        """Unregister and delete a gateway; a `GatewayDeleted` follows."""
 
     def register_gateway(self, name: GatewayName) -> None:
-        """Have a gateway register now, whether it has registered before or waits to try again."""
+        """Send a REGISTER now, whether the gateway has registered before or waits to try again."""
+
+
+class SwitchLease(Protocol):
+    """FreeSWITCH, as far as it lets calls through to the daemon. Nothing here waits."""
 
     def hold_calls(self) -> None:
-        """Have the switch refuse new calls by itself, until they are released or the lease is renewed."""
+        """Refuse new calls in the dialplan, until they are released or the lease is renewed."""
 
     def release_calls(self) -> None:
-        """Have it take new calls again."""
+        """Resume accepting calls."""
 
     def renew_lease(self) -> None:
-        """Let the switch take calls for some seconds more."""
+        """Accept calls for some seconds more."""
 
     def end_lease(self) -> None:
-        """Let the switch answer calls with 503 from now on."""
+        """Answer new calls with 503 from now on."""
 
     def keep_claim(self) -> None:
         """Let the switch know that its controller lives, whether it takes calls or not."""
 
 
 class SwitchListener(Protocol):
-    """Who is told what the switch does."""
+    """Receives the events of the switch."""
 
     def on_switch_up(self) -> None:
         """The connection stands and events flow; what happened before is unknown. May wait for the switch."""

@@ -10,10 +10,14 @@ from typing import TypeVar
 from sipbridge.core.accounts.account import AccountId
 from sipbridge.core.calls.events import GatewayAdded, GatewayDeleted, SwitchEvent
 from sipbridge.core.gateways.gateway import Gateway, GatewayName
+from sipbridge.core.network import HostNetwork
 from sipbridge.core.sip.call import ChannelUuid
 from sipbridge.ports import Outcome, SwitchListener
 
 _T = TypeVar("_T")
+
+LOCAL_ADDRESS = "192.0.2.10"
+"""What the profile of the providers' side is bound to."""
 
 
 class FakeClock:
@@ -85,7 +89,7 @@ class Responded:
 
 
 class MemorySwitch:
-    """The `Switch` port.
+    """The ports of a switch: calls, gateways and lease.
 
     Every command and question is noted in `log` by its name, in order. A test scripts what a question comes to:
     `failures` are raised instead of an answer, once each; `meanwhile` runs after the answer has been made and before it
@@ -239,3 +243,42 @@ class MemorySwitch:
         failures = self.failures.get(name)
         if failures:
             raise failures.popleft()
+
+
+class MemoryProfiles:
+    """The `SofiaProfiles` port.
+
+    Attributes:
+        bound: what each running profile is bound to.
+        configured: what its configuration says; ``$`` for the address that FreeSWITCH knows of the host.
+        local: that address.
+        failures: raised by the next questions, once each.
+    """
+
+    def __init__(self) -> None:
+        self.bound: dict[str, str] = {"providers": LOCAL_ADDRESS, "inside": "127.0.0.1"}
+        self.configured: dict[str, str | None] = {"providers": "$", "inside": "127.0.0.1"}
+        self.local = LOCAL_ADDRESS
+        self.restarted: list[str] = []
+        self.failures: deque[Exception] = deque()
+
+    def address(self, profile: str) -> str | None:
+        if self.failures:
+            raise self.failures.popleft()
+        return self.bound.get(profile)
+
+    def configured_address(self, profile: str) -> str | None:
+        configured = self.configured[profile]
+        return self.local if configured == "$" else configured
+
+    def follow_host(self, network: HostNetwork, family_of: str) -> None:
+        if not network.has(self.local):
+            self.local = network.source_like(family_of) or self.local
+
+    def restart(self, profile: str) -> None:
+        self.restarted.append(profile)
+        self.bound.pop(profile, None)
+
+    def finish_restart(self) -> None:
+        for profile in self.configured:
+            self.bound.setdefault(profile, self.configured_address(profile) or "")

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from memory_switch import FakeScheduler, MemorySwitch
+from memory_switch import MemorySwitch
 from services_examples import Services, account, outbound, policy
 
 from sipbridge.config.load import LoadResult
 from sipbridge.config.text.diagnostic import Diagnostic
-from sipbridge.core.accounts.account import Account
+from sipbridge.core.accounts.account import Account, account_id
 from sipbridge.core.bridge_config import BridgeConfig, PoolConfig
 from sipbridge.core.calls.events import GatewayStateChanged
 from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.core.calls.routing_table import routing_table
 from sipbridge.core.pools.account_pool import AccountPool
 from sipbridge.core.providers.provider import PoolPolicy, Provider, SqlLoader
-from sipbridge.services.operate.reload import Reload, ReloadResult
+from sipbridge.services.operate.reload import ReloadResult
 
 DATABASE = SqlLoader("sqlite3", "SELECT", "SELECT", "db=accounts password='Mellon'")
 
@@ -41,7 +41,6 @@ class Reloading:
     """Services that run with a configuration, and the file that they reload.
 
     Attributes:
-        file: what the file says now.
         databases: the accounts that the database of each pool has; read when `follow` is called.
     """
 
@@ -51,49 +50,40 @@ class Reloading:
         switch: MemorySwitch | None = None,
         knows_all: Callable[[], bool] = lambda: True,
     ) -> None:
-        self.file: LoadResult = LoadResult(started_with, ())
         self.databases: dict[str, tuple[Account, ...]] = {}
         self.followed: list[tuple[BridgeConfig, Mapping[str, AccountPool]]] = []
         table = routing_table(started_with, MediaDefaults())
         self.services = Services(
-            *table.pools.values(), providers=started_with.providers, switch=switch, knows_all=knows_all
+            *table.pools.values(),
+            providers=started_with.providers,
+            switch=switch,
+            knows_all=knows_all,
+            config=started_with,
+            follow=self.follow,
         )
-        self.scheduler = FakeScheduler()
-        self.service = Reload(
-            self.services.calls,
-            self.services.keeper,
-            started_with,
-            lambda: self.file,
-            self.follow,
-            self.scheduler,
-        )
+        self.scheduler = self.services.scheduler
+        self.service = self.services.operations.reload
         self.follow(started_with, self.services.pools)
 
     def follow(self, followed: BridgeConfig, pools: Mapping[str, AccountPool]) -> None:
         """Let the pools of databases have what is in them, as `AccountSync` does."""
         self.followed.append((followed, pools))
-        keeper = self.services.keeper
+        members = self.services.members
         for name, pool in pools.items():
             if not isinstance(followed.pools[name].loader, SqlLoader):
                 continue
-            wanted = {each.uri.lookup_key: each for each in self.databases.get(name, ())}
+            wanted = {account_id(name, each.uri): each for each in self.databases.get(name, ())}
             for line in list(pool):
-                if line.account.uri.lookup_key not in wanted:
-                    pool.remove(line)
-                    keeper.on_account_removed(line)
-            there = {line.account.uri.lookup_key: line for line in pool}
-            for key, each in wanted.items():
-                if key not in there:
-                    self.services.account_changed(pool.add(each))
-                elif there[key].account != each:
-                    pool.replace(there[key], each)
-                    self.services.account_changed(there[key])
+                if line.id not in wanted:
+                    members.remove(line)
+            for id_, each in wanted.items():
+                members.put(pool, id_, each)
 
     def reload(
         self, wanted: BridgeConfig | None = None, *diagnostics: Diagnostic, dry_run: bool = False
     ) -> ReloadResult:
         """Put this into the file, and reload it; None for a file with errors."""
-        self.file = LoadResult(wanted, diagnostics)
+        self.services.file = LoadResult(wanted, diagnostics)
         return self.service.reload(dry_run=dry_run)
 
     def settle(self) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from memory_switch import FakeClock, FakeScheduler, MemorySwitch
+from memory_switch import FakeClock, FakeScheduler, MemoryProfiles, MemorySwitch
 
+from sipbridge.config.load import LoadResult
 from sipbridge.core.accounts.account import Account, SecretType
+from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.calls.events import CallEnded, CallParked, GatewayStateChanged
 from sipbridge.core.calls.routing import DeclineReason, RoutingTable
 from sipbridge.core.gateways.gateway import Gateway, GatewayName
@@ -22,15 +24,14 @@ from sipbridge.core.providers.provider import (
 from sipbridge.core.providers.template import TemplateScope, parse_template
 from sipbridge.core.sip.call import CallRequest, ChannelUuid
 from sipbridge.core.sip.uri import parse_sip_uri
-from sipbridge.services.account_sync import SyncState
-from sipbridge.services.calls.admission import Admission
-from sipbridge.services.calls.call_control import CallControl
-from sipbridge.services.calls.call_journal import CallJournal
-from sipbridge.services.gateways.gateway_keeper import GatewayKeeper, KeeperSettings
+from sipbridge.ports import EdgeControl
+from sipbridge.services.accounts.account_sync import SyncState
+from sipbridge.services.accounts.unread_pools import UnreadPools
+from sipbridge.services.edge.edge_sync import EdgeSync
+from sipbridge.services.gateways.gateway_keeper import KeeperSettings
 from sipbridge.services.observe.call_log import CallLog
-from sipbridge.services.observe.status import Status
-from sipbridge.services.observe.traffic import Traffic
-from sipbridge.services.switch_session import SwitchSession
+from sipbridge.services.operate.reload import Follow
+from sipbridge.services.parts import Ports, ServiceSettings, build_operations, build_services
 
 LEASE_RENEWAL_S = 2.0
 CONFIRM_TIMEOUT_S = 10.0
@@ -91,57 +92,107 @@ def ended(channel: str, cause: str = "NORMAL_CLEARING", answered: bool = True) -
     return CallEnded(ChannelUuid(channel), cause, answered)
 
 
+def _settings(max_registrations_per_s: int, max_calls_per_s: float) -> ServiceSettings:
+    return ServiceSettings(
+        KeeperSettings(600, max_registrations_per_s, CONFIRM_TIMEOUT_S, "providers", LOST_MEMORY_WARNING_MB),
+        status_lines=STATUS_LINES,
+        inside="inside",
+        providers="providers",
+        recoverable=False,
+        max_calls_per_s=max_calls_per_s,
+        lease_renewal_s=LEASE_RENEWAL_S,
+        network_stable_s=1.0,
+        epoch="this daemon",
+    )
+
+
+class MemorySources:
+    """Databases, as far as others look at them."""
+
+    def __init__(self) -> None:
+        self.redis_status = "not used"
+        self.is_redis_up: bool | None = None
+        self.sync_states: dict[str, SyncState] = {}
+        self.notifications: dict[str, int] = {}
+
+    def states(self) -> Mapping[str, SyncState]:
+        return self.sync_states
+
+    def pending_notifications(self) -> Mapping[str, int]:
+        return self.notifications
+
+
+class Unread(UnreadPools):
+    """Databases that a test has read when it says so."""
+
+    def __init__(self, knows_all: Callable[[], bool]) -> None:
+        super().__init__()
+        self._knows_all = knows_all
+
+    def knows_all(self) -> bool:
+        return self._knows_all()
+
+
 class Services:
-    """All services around one switch, as `app` wires them; the greenlets are the test."""
+    """All services around one switch in memory, built as the daemon builds them; the greenlets are the test.
+
+    Attributes:
+        file: what the providers file says when it is reloaded.
+        follow: what has the databases read that a configuration names.
+    """
 
     def __init__(
         self,
         *pools: AccountPool,
         providers: tuple[Provider, ...] | None = None,
         switch: MemorySwitch | None = None,
+        edge: EdgeControl | None = None,
         max_registrations_per_s: int = 1_000,
         max_calls_per_s: float = 10_000,
         random_below: Callable[[int], int] = lambda _: 0,
         knows_all: Callable[[], bool] = lambda: True,
+        config: BridgeConfig | None = None,
+        follow: Follow = lambda config, pools: None,
     ) -> None:
         self.clock = FakeClock()
         self.scheduler = FakeScheduler()
         self.switch = switch or MemorySwitch()
+        self.profiles = MemoryProfiles()
+        self.sources = MemorySources()
+        self.file = LoadResult(None, ())
         named = {each.policy.name: each for each in pools or (pool("alice", "bob"),)}
         table = RoutingTable(tuple(map(outbound, named)) if providers is None else providers, named)
-        settings = KeeperSettings(600, max_registrations_per_s, CONFIRM_TIMEOUT_S, "providers", LOST_MEMORY_WARNING_MB)
-        self.keeper = GatewayKeeper(self.switch, named.values(), settings, self.clock, self.scheduler, knows_all)
-        self.traffic = Traffic(self.clock)
-        self.journal = CallJournal(self.clock, [CallLog(), self.traffic])
-        self.calls = CallControl(
-            self.switch,
-            table,
-            self.clock,
-            self.journal,
-            gateway_of=self.keeper.gateway_of,
-            account_behind=self.keeper.account_behind,
-            status_lines=STATUS_LINES,
-            sides=("inside", "providers"),
-            random_below=random_below,
-            switch_version=lambda: self.session.switch_version,
-        )
-        self.admission = Admission(self.switch, self.clock, max_calls_per_s)
-        self.session = SwitchSession(self.switch, self.calls, self.keeper, self.admission, self.clock, LEASE_RENEWAL_S)
-        self.switch.listener = self.session
-        self.sync_states: dict[str, SyncState] = {}
-        self.status = Status(
-            "1.2.3",
+        ports = Ports(
             self.clock,
             self.scheduler,
-            calls=self.calls,
-            journal=self.journal,
-            session=self.session,
-            admission=self.admission,
-            gateways=self.keeper,
-            traffic=self.traffic,
-            redis=lambda: "not used",
-            sources=lambda: self.sync_states,
+            calls=self.switch,
+            gateways=self.switch,
+            lease=self.switch,
+            profiles=self.profiles,
+            edge=edge,
+            random_below=random_below,
         )
+        self.parts = build_services(
+            ports, table, _settings(max_registrations_per_s, max_calls_per_s), Unread(knows_all)
+        )
+        self.journal, self.calls, self.admission = self.parts.journal, self.parts.calls, self.parts.admission
+        self.keeper, self.session, self.members = self.parts.gateways, self.parts.session, self.parts.members
+        self.traffic, self.feed = self.parts.traffic, self.parts.feed
+        self.journal.add(CallLog())
+        self.switch.listener = self.session
+        self.operations = build_operations(
+            self.parts, self.sources, config or BridgeConfig((), {}), lambda: self.file, follow, "1.2.3"
+        )
+        self.status, self.drain = self.operations.status, self.operations.drain
+
+    @property
+    def edge(self) -> EdgeSync:
+        assert self.parts.edge is not None
+        return self.parts.edge
+
+    @property
+    def sync_states(self) -> dict[str, SyncState]:
+        return self.sources.sync_states
 
     @property
     def table(self) -> RoutingTable:
@@ -153,8 +204,7 @@ class Services:
 
     def account_changed(self, line: Line) -> None:
         """An account is new or another, as a database tells."""
-        self.calls.on_account_added(line)
-        self.keeper.on_account_changed(line)
+        self.members.admit(line)
 
     def step(self, seconds: float = 0.0) -> None:
         """Let time pass, do what is due, and tell what came of it."""

@@ -4,59 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections import deque
 
 import pytest
-from memory_switch import FakeClock
+from memory_switch import LOCAL_ADDRESS as OLD
+from memory_switch import FakeClock, MemoryProfiles
 
 from sipbridge.core.network import HostNetwork
 from sipbridge.ports import CommandRefused, SwitchLost
 from sipbridge.services.network_watch import NetworkWatch
 
 STABLE_S = 1.0
-OLD, NEW = "192.0.2.10", "192.0.2.20"
+NEW = "192.0.2.20"
 BEFORE = HostNetwork(frozenset({"127.0.0.1", OLD}), frozenset({"inet via 192.0.2.1 dev eth0"}), OLD)
 DOWN = HostNetwork(frozenset({"127.0.0.1"}))
 AFTER = HostNetwork(frozenset({"127.0.0.1", NEW}), frozenset({"inet via 192.0.2.1 dev eth0"}), NEW)
-
-
-class MemoryProfiles:
-    """The `SofiaProfiles` port.
-
-    Attributes:
-        bound: what each running profile is bound to.
-        configured: what its configuration says; ``$`` for the address that FreeSWITCH knows of the host.
-        local: that address.
-        failures: raised by the next questions, once each.
-    """
-
-    def __init__(self) -> None:
-        self.bound: dict[str, str] = {"providers": OLD, "inside": "127.0.0.1"}
-        self.configured: dict[str, str | None] = {"providers": "$", "inside": "127.0.0.1"}
-        self.local = OLD
-        self.restarted: list[str] = []
-        self.failures: deque[Exception] = deque()
-
-    def address(self, profile: str) -> str | None:
-        if self.failures:
-            raise self.failures.popleft()
-        return self.bound.get(profile)
-
-    def configured_address(self, profile: str) -> str | None:
-        configured = self.configured[profile]
-        return self.local if configured == "$" else configured
-
-    def follow_host(self, network: HostNetwork, family_of: str) -> None:
-        if not network.has(self.local):
-            self.local = network.source_like(family_of) or self.local
-
-    def restart(self, profile: str) -> None:
-        self.restarted.append(profile)
-        self.bound.pop(profile, None)
-
-    def finish_restart(self) -> None:
-        for profile in self.configured:
-            self.bound.setdefault(profile, self.configured_address(profile) or "")
 
 
 class World:

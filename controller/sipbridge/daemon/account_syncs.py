@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-import gevent
-
 from sipbridge.core.accounts.account_notification import AccountNotification
 from sipbridge.core.bridge_config import BridgeConfig
-from sipbridge.core.pools.account_pool import AccountPool, Line
+from sipbridge.core.pools.account_pool import AccountPool
 from sipbridge.core.providers.provider import SqlLoader
+from sipbridge.daemon.supervisor import Supervisor, Task
 from sipbridge.ports import AccountSource, Clock
-from sipbridge.services.account_sync import AccountSync, SourceStatus, SyncState
+from sipbridge.services.accounts.account_sync import AccountSync, SyncState
+from sipbridge.services.accounts.pool_members import PoolMembers
+from sipbridge.services.accounts.unread_pools import UnreadPools
 from sipbridge.settings.redis import RedisSettings
 
 # SQLAlchemy and Redis take as long to import as everything else together. Who has neither starts without.
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 _STEP_S = 0.05
 """How often a pool looks for work: a change in the database is in FreeSWITCH well within two seconds."""
-
-Follow = Callable[[Line], None]
 
 
 class OpenSource(AccountSource, Protocol):
@@ -47,9 +46,8 @@ class AccountSyncs:
     """One `AccountSync` for each pool with an SQL loader, each in a greenlet of its own.
 
     Args:
-        on_changed: told of each line whose account is new or another.
-        on_removed: told of each line whose account is gone.
-        on_failed: told of a greenlet that ended with an exception, which is a defect.
+        members: adds, replaces and removes the accounts.
+        unread: told which databases are still to be read for the first time.
         make_source: where accounts are read from.
 
     Attributes:
@@ -60,20 +58,20 @@ class AccountSyncs:
         self,
         redis: RedisSettings,
         clock: Clock,
-        on_changed: Follow,
-        on_removed: Follow,
-        on_failed: Callable[[gevent.Greenlet[..., None]], None],
+        members: PoolMembers,
+        unread: UnreadPools,
+        supervisor: Supervisor,
         make_source: MakeSource = sql_source,
     ) -> None:
         self._clock = clock
-        self._on_changed = on_changed
-        self._on_removed = on_removed
-        self._on_failed = on_failed
+        self._members = members
+        self._unread = unread
+        self._supervisor = supervisor
         self._make_source = make_source
         self._loaders: dict[str, SqlLoader] = {}
         self._sources: dict[str, OpenSource] = {}
         self._syncs: dict[str, AccountSync] = {}
-        self._greenlets: dict[str, gevent.Greenlet[..., None]] = {}
+        self._greenlets: dict[str, Task] = {}
         self._is_stopped = False
         self._redis = self._notifications(redis) if redis.is_used else None
         self.redis_status = "not used" if self._redis is None else "not connected yet"
@@ -82,7 +80,7 @@ class AccountSyncs:
         """Load every pool that is in a database, and listen for changes."""
         self.follow(config, pools)
         if self._redis is not None:
-            self._spawn(self._redis.run)
+            self._supervisor.spawn(self._redis.run)
 
     def follow(self, config: BridgeConfig, pools: Mapping[str, AccountPool]) -> None:
         """Be as the configuration is now: pools whose loader is the same go on as they are."""
@@ -91,13 +89,15 @@ class AccountSyncs:
         wanted = {name: pool.loader for name, pool in config.pools.items() if isinstance(pool.loader, SqlLoader)}
         for name in [name for name, loader in self._loaders.items() if wanted.get(name) != loader]:
             self._stop_sync(name)
+        new = [name for name in wanted if name not in self._syncs]
+        self._unread.expect(new)
         for name, loader in wanted.items():
-            if name not in self._syncs:
+            if name in new:
                 self._loaders[name] = loader
                 source = self._sources[name] = self._make_source(name, loader)
-                sync = AccountSync(pools[name], source, self._clock, self._on_changed, self._on_removed)
+                sync = AccountSync(pools[name], source, self._clock, self._members, self._unread)
                 self._syncs[name] = sync
-                self._greenlets[name] = self._spawn(_keep_in_step, sync)
+                self._greenlets[name] = self._supervisor.spawn_steps(sync.step, _STEP_S)
 
     def stop(self) -> None:
         """Stop all of it, for good: a reload that is under way starts none again. Accounts stay as they are."""
@@ -106,11 +106,6 @@ class AccountSyncs:
             self._redis.stop()
         for name in list(self._syncs):
             self._stop_sync(name)
-
-    @property
-    def knows_all(self) -> bool:
-        """Whether every database has been read once."""
-        return all(sync.state.status is not SourceStatus.LOADING for sync in self._syncs.values())
 
     def states(self) -> dict[str, SyncState]:
         """How each pool gets on with its database."""
@@ -146,17 +141,7 @@ class AccountSyncs:
         return RedisNotifications(settings, self)
 
     def _stop_sync(self, name: str) -> None:
-        self._greenlets.pop(name).kill()
+        self._supervisor.stop(self._greenlets.pop(name))
         self._sources.pop(name).close()
         del self._syncs[name], self._loaders[name]
-
-    def _spawn(self, run: Callable[..., None], *arguments: object) -> gevent.Greenlet[..., None]:
-        greenlet = gevent.spawn(run, *arguments)
-        greenlet.link_exception(self._on_failed)
-        return greenlet
-
-
-def _keep_in_step(sync: AccountSync) -> None:
-    while True:
-        sync.step()
-        gevent.sleep(_STEP_S)
+        self._unread.note_read(name)

@@ -9,9 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import gevent
 import gevent.event
@@ -27,21 +25,17 @@ from sipbridge.core.calls.routing import RoutingTable
 from sipbridge.core.errors import SipBridgeError
 from sipbridge.daemon.account_syncs import MakeSource, sql_source
 from sipbridge.daemon.parts import Parts, build_parts
+from sipbridge.daemon.supervisor import Supervisor
 from sipbridge.daemon.telemetry import Telemetry
 from sipbridge.explain.by_running_bridge import ByRunningBridge
 from sipbridge.ports import NotificationListener, SwitchTaken
-from sipbridge.services.observe.call_pages import CallPages
 from sipbridge.services.observe.info import bridge_info
-from sipbridge.services.observe.query_commands import QueryCommands
-from sipbridge.services.observe.status import Status
-from sipbridge.services.operate.drain import Drain
 from sipbridge.services.operate.operator_commands import CommandError, OperatorCommands
-from sipbridge.services.operate.reload import Reload, ReloadResult
+from sipbridge.services.operate.reload import ReloadResult
 from sipbridge.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-_BREATH_S = 0.01
 _STEP_S = 0.1
 """How often what is due is looked for; a lease, a pace and a deadline are all coarser."""
 
@@ -68,36 +62,33 @@ class App:
         self._log_output = log
         self._learn_secrets(config)
         self._config = config
-        self._parts = parts = build_parts(
-            settings, config, make_source, self._on_greenlet_failed, takes_over=takes_over
-        )
-        self._reload = Reload(
-            parts.calls, parts.gateways, config, self._load_providers, parts.syncs.follow, parts.scheduler
-        )
         self._stop_wanted = gevent.event.Event()
         self._hurry = gevent.event.Event()
-        self._telemetry = Telemetry(settings, log, os.environ, parts)
-        drain = Drain(parts.calls, parts.session, parts.scheduler)
-        operators = OperatorCommands(self._reload_file, drain, self._stop_wanted.is_set)
-        running = ByRunningBridge(parts.calls, parts.session, settings.calls.status_lines)
+        self._supervisor = Supervisor(self._stop_wanted.set)
+        self._parts = parts = build_parts(
+            settings, config, make_source, self._load_providers, self._supervisor, takes_over=takes_over
+        )
+        self._services = services = parts.services
+        self._telemetry = Telemetry(settings, log, os.environ, parts, self._supervisor)
+        operators = OperatorCommands(self._reload_file, parts.operations.drain, self._stop_wanted.is_set)
+        running = ByRunningBridge(services.calls, services.session, settings.calls.status_lines)
         self._control = _control_server(settings.control.socket, parts, operators, running)
-        self._greenlets: list[gevent.Greenlet[..., None]] = []
         self._taken: SwitchTaken | None = None
 
     @property
     def table(self) -> RoutingTable:
         """What calls are decided by now."""
-        return self._parts.table
+        return self._services.table
 
     @property
     def takes_calls(self) -> bool:
         """Whether calls are decided now."""
-        return self._parts.session.is_ready
+        return self._services.session.is_ready
 
     @property
     def calls_in_progress(self) -> int:
         """Calls that hold a line now."""
-        return self._parts.calls.calls_in_progress
+        return self._services.calls.calls_in_progress
 
     @property
     def account_changes(self) -> NotificationListener:
@@ -136,23 +127,22 @@ class App:
         gc.set_threshold(20_000, 50, 1_000)
         self._control.start()
         try:
-            self._telemetry.start(self._on_greenlet_failed)
+            self._telemetry.start()
             # A daemon that was killed may have left secrets there.
             self._parts.spool.clear()
         except BaseException:
             self._telemetry.stop()
             self._control.stop()
             raise
-        self._greenlets = [
-            gevent.spawn(self._run_switch),
-            gevent.spawn(self._call_steps),
-            gevent.spawn(self._gateway_steps),
-        ]
+        services, supervisor = self._services, self._supervisor
+        supervisor.spawn(self._run_switch)
+        supervisor.spawn_steps(services.session.step, _STEP_S)
+        # Apart, both: they wait for FreeSWITCH while it reads gateways or starts a profile, and the lease must not.
+        supervisor.spawn_steps(services.gateways.step, _STEP_S)
         if _follows_network(self._settings):
-            self._greenlets += [gevent.spawn(watch_network, self._parts.network), gevent.spawn(self._network_steps)]
-        for greenlet in self._greenlets:
-            greenlet.link_exception(self._on_greenlet_failed)
-        self._parts.edge.start(self._on_greenlet_failed)
+            supervisor.spawn(watch_network, services.network)
+            supervisor.spawn_steps(services.network.step, _STEP_S)
+        self._parts.edge.start()
         self._parts.syncs.start(self._config, self.table.pools)
         self._telemetry.ready()
 
@@ -167,9 +157,9 @@ class App:
         self._stop_wanted.set()
         self._telemetry.stopping()
         self._parts.syncs.stop()
-        self._parts.session.stop_taking_calls()
+        self._services.session.stop_taking_calls()
         self._wait_while(lambda: self.calls_in_progress > 0, self._settings.calls.drain_timeout_s)
-        session, gateways = self._parts.session, self._parts.gateways
+        session, gateways = self._services.session, self._services.gateways
         if session.is_ready:
             within_s = self._settings.gateways.unregister_timeout_s
             gateways.begin_shutdown(within_s)
@@ -180,11 +170,8 @@ class App:
         self._parts.switch.stop()
         self._control.stop()
         self._telemetry.stop()
-        gevent.killall(self._greenlets)
         _log.info("stopped")
-        for greenlet in self._greenlets:
-            if greenlet.exception is not None:
-                raise greenlet.exception
+        self._supervisor.stop_all()
         if self._taken is not None:
             raise self._taken
 
@@ -192,7 +179,7 @@ class App:
         """Wait until it is no longer so, or can no longer change, or another signal asks for hurry."""
         self._hurry.clear()
         deadline = time.monotonic() + timeout_s
-        while is_so() and not any(greenlet.ready() for greenlet in self._greenlets):
+        while is_so() and not self._supervisor.has_failed:
             left_s = deadline - time.monotonic()
             if left_s <= 0 or self._hurry.wait(min(_STEP_S, left_s)):
                 return
@@ -216,7 +203,7 @@ class App:
             raise CommandError("no providers file to reload")
         with without_collector(), nullcontext() if dry_run else self._telemetry.reloading():
             try:
-                return self._reload.reload(dry_run=dry_run)
+                return self._parts.operations.reload.reload(dry_run=dry_run)
             finally:
                 pass_over_what_stays()
 
@@ -243,51 +230,13 @@ class App:
             self._taken = error
             self._stop_wanted.set()
 
-    def _call_steps(self) -> None:
-        while True:
-            self._parts.session.step()
-            gevent.sleep(_STEP_S)
-
-    # Apart, both: they wait for FreeSWITCH while it reads gateways or starts a profile, and the lease must not.
-
-    def _gateway_steps(self) -> None:
-        while True:
-            goes_on = self._parts.gateways.step()
-            gevent.sleep(_BREATH_S if goes_on else _STEP_S)
-
-    def _network_steps(self) -> None:
-        while True:
-            self._parts.network.step()
-            gevent.sleep(_STEP_S)
-
-    def _on_greenlet_failed(self, greenlet: Any) -> None:
-        # A defect. Better to stop, in order, and be started again by systemd than to go on lame.
-        _log.critical("stopping: %r failed", greenlet)
-        self._stop_wanted.set()
-
 
 def _control_server(socket: Path, parts: Parts, operators: OperatorCommands, running: ByRunningBridge) -> ControlServer:
-    status = Status(
-        version("sipbridge"),
-        parts.clock,
-        parts.scheduler,
-        calls=parts.calls,
-        journal=parts.journal,
-        session=parts.session,
-        admission=parts.admission,
-        gateways=parts.gateways,
-        traffic=parts.traffic,
-        redis=lambda: parts.syncs.redis_status,
-        sources=parts.syncs.states,
-        edge=lambda: parts.edge.state,
-        network=lambda: parts.network.problem,
-    )
-    pages = CallPages(parts.switch, parts.calls, parts.journal, parts.clock, parts.scheduler)
-    queries = QueryCommands(status, pages, parts.feed)
+    queries = parts.operations.queries
     return ControlServer(
         socket,
         {
-            "info": lambda _: bridge_info(parts.table),
+            "info": lambda _: bridge_info(parts.services.table),
             "status": queries.status,
             "calls": queries.calls,
             "follow": queries.follow,

@@ -1,34 +1,29 @@
-"""The bridge itself: what decides calls and keeps accounts registered, built and wired, not started."""
+"""Builds the adapters, and the services on them. Starts nothing."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from importlib.metadata import version
 
 from sipbridge.adapters.event_socket.freeswitch import FreeSwitch
 from sipbridge.adapters.event_socket.link import LinkSettings
 from sipbridge.adapters.event_socket.profiles import Profiles
 from sipbridge.adapters.event_socket.spool import Spool
 from sipbridge.adapters.greenlets import Greenlets
+from sipbridge.adapters.kamailio import Kamailio
 from sipbridge.adapters.system_clock import SystemClock
 from sipbridge.config.collector import without_collector
+from sipbridge.config.load import LoadResult
 from sipbridge.core.bridge_config import BridgeConfig
-from sipbridge.core.calls.routing import RoutingTable
 from sipbridge.core.calls.routing_table import routing_table
-from sipbridge.core.pools.account_pool import Line
 from sipbridge.daemon.account_syncs import AccountSyncs, MakeSource
 from sipbridge.daemon.edge_link import EdgeLink
-from sipbridge.ports import Clock, Scheduler
-from sipbridge.services.calls.admission import Admission
-from sipbridge.services.calls.call_control import CallControl
-from sipbridge.services.calls.call_journal import CallJournal
-from sipbridge.services.gateways.gateway_keeper import GatewayKeeper, KeeperSettings
-from sipbridge.services.network_watch import NetworkWatch
-from sipbridge.services.observe.call_feed import CallFeed
-from sipbridge.services.observe.traffic import Traffic
-from sipbridge.services.switch_session import SwitchSession
+from sipbridge.daemon.supervisor import Supervisor
+from sipbridge.services.accounts.unread_pools import UnreadPools
+from sipbridge.services.gateways.gateway_keeper import KeeperSettings
+from sipbridge.services.parts import Operations, Ports, Services, ServiceSettings, build_operations, build_services
 from sipbridge.settings import Settings
 
 
@@ -36,32 +31,20 @@ from sipbridge.settings import Settings
 class Parts:
     """The parts, each of which says what it does."""
 
-    clock: Clock
-    scheduler: Scheduler
     spool: Spool
     switch: FreeSwitch
-    gateways: GatewayKeeper
-    calls: CallControl
-    admission: Admission
-    session: SwitchSession
-    journal: CallJournal
-    traffic: Traffic
-    feed: CallFeed
-    network: NetworkWatch
+    services: Services
+    operations: Operations
     edge: EdgeLink
     syncs: AccountSyncs
-
-    @property
-    def table(self) -> RoutingTable:
-        """What calls are decided by now."""
-        return self.calls.table
 
 
 def build_parts(
     settings: Settings,
     config: BridgeConfig,
     make_source: MakeSource,
-    on_failed: Callable[[Any], None],
+    load: Callable[[], LoadResult],
+    supervisor: Supervisor,
     *,
     takes_over: bool = False,
 ) -> Parts:
@@ -69,65 +52,55 @@ def build_parts(
 
     Args:
         make_source: where the accounts of a pool with a loader are read from.
-        on_failed: told of a greenlet that ended with an exception, which is a defect.
+        load: reads and checks the providers file.
         takes_over: whether another controller of the same FreeSWITCH is put out.
     """
-    clock, scheduler = SystemClock(), Greenlets()
     with without_collector():
         table = routing_table(config, settings.media_defaults)
-    providers, inside = settings.sofia.provider_profile, settings.sofia.inside_profile
-    lease_s = settings.calls.lease_s
     spool = Spool(settings.gateways.spool_file, settings.gateways.retry_s)
-    recover_on = (inside, providers) if settings.calls.recover else ()
-    switch = FreeSwitch(_link_settings(settings), spool, providers, lease_s, recover_on, takes_over=takes_over)
-    gateways = GatewayKeeper(
-        switch,
-        table.pools.values(),
-        _keeper_settings(settings),
+    switch = _switch(settings, spool, takes_over=takes_over)
+    kamailio = Kamailio(settings.edge.rpc_socket)
+    clock = SystemClock()
+    ports = Ports(
         clock,
-        scheduler,
-        knows_all=lambda: syncs.knows_all,
-    )
-    traffic, feed = Traffic(clock), CallFeed(clock, scheduler)
-    journal = CallJournal(clock, [traffic, feed])
-    calls = CallControl(
-        switch,
-        table,
-        clock,
-        journal,
-        gateway_of=gateways.gateway_of,
-        account_behind=gateways.account_behind,
-        status_lines=settings.calls.status_lines,
-        sides=(inside, providers),
+        Greenlets(),
+        calls=switch,
+        gateways=switch,
+        lease=switch,
+        profiles=Profiles(switch.api),
+        edge=kamailio if settings.edge.enabled else None,
         random_below=secrets.randbelow,
-        recoverable=settings.calls.recover,
-        switch_version=lambda: session.switch_version,
     )
-    admission = Admission(switch, clock, settings.calls.max_calls_per_s)
-    session = SwitchSession(switch, calls, gateways, admission, clock, lease_renewal_s=lease_s / 3)
-
-    def on_account_changed(line: Line) -> None:
-        calls.on_account_added(line)
-        gateways.on_account_changed(line)
-
-    syncs = AccountSyncs(settings.redis, clock, on_account_changed, gateways.on_account_removed, on_failed, make_source)
+    services = build_services(ports, table, _service_settings(settings), UnreadPools())
+    syncs = AccountSyncs(settings.redis, clock, services.members, services.unread, supervisor, make_source)
     return Parts(
-        clock,
-        scheduler,
         spool,
         switch,
-        gateways,
-        calls,
-        admission,
-        session,
-        journal,
-        traffic,
-        feed,
-        network=NetworkWatch(
-            Profiles(switch.api), (providers, inside), gateways.register_again, clock, settings.network.stable_s
-        ),
-        edge=EdgeLink(settings.edge, gateways, lambda: session.is_ready, clock),
-        syncs=syncs,
+        services,
+        build_operations(services, syncs, config, load, syncs.follow, version("sipbridge")),
+        EdgeLink(kamailio, services.edge, supervisor),
+        syncs,
+    )
+
+
+def _switch(settings: Settings, spool: Spool, *, takes_over: bool) -> FreeSwitch:
+    providers, inside = settings.sofia.provider_profile, settings.sofia.inside_profile
+    recover_on = (inside, providers) if settings.calls.recover else ()
+    lease_s = settings.calls.lease_s
+    return FreeSwitch(_link_settings(settings), spool, providers, lease_s, recover_on, takes_over=takes_over)
+
+
+def _service_settings(settings: Settings) -> ServiceSettings:
+    return ServiceSettings(
+        _keeper_settings(settings),
+        status_lines=settings.calls.status_lines,
+        inside=settings.sofia.inside_profile,
+        providers=settings.sofia.provider_profile,
+        recoverable=settings.calls.recover,
+        max_calls_per_s=settings.calls.max_calls_per_s,
+        lease_renewal_s=settings.calls.lease_s / 3,
+        network_stable_s=settings.network.stable_s,
+        epoch=secrets.token_hex(16),
     )
 
 

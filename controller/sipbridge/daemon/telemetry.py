@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
-
-import gevent
 
 from sipbridge.adapters.observe.call_records import CallRecords
 from sipbridge.adapters.observe.exposition import Exposition
@@ -21,8 +19,9 @@ from sipbridge.core.observe import metrics
 from sipbridge.core.observe.metric import Metric
 from sipbridge.core.observe.readiness import Condition, Readiness, loaded_condition, registered_condition
 from sipbridge.daemon.parts import Parts
+from sipbridge.daemon.supervisor import Supervisor, Task
 from sipbridge.ports import SwitchListener
-from sipbridge.services.account_sync import SourceStatus
+from sipbridge.services.accounts.account_sync import SourceStatus
 from sipbridge.services.observe.account_metrics import AccountMetrics
 from sipbridge.services.observe.admission_metrics import AdmissionMetrics
 from sipbridge.services.observe.call_log import CallLog
@@ -49,28 +48,29 @@ class Telemetry:
         log: LogOutput | None,
         environ: Mapping[str, str],
         parts: Parts,
+        supervisor: Supervisor,
     ) -> None:
         self._settings = settings
         self._manager = ServiceManager(environ)
-        self._parts = parts
-        self._switch_tally = SwitchTally(parts.session)
+        self._services = services = parts.services
+        self._syncs = parts.syncs
+        self._supervisor = supervisor
+        self._switch_tally = SwitchTally(services.session)
         self._hub_watch = HubWatch(self._on_tick)
-        call_tally = CallTally(lambda: [provider.name for provider in parts.table.providers])
+        call_tally = CallTally(lambda: [provider.name for provider in services.table.providers])
         for observer in (CallLog(), call_tally):
-            parts.journal.add(observer)
+            services.journal.add(observer)
         self._records: CallRecords | None = None
         if settings.cdr.file is not None:
             self._records = CallRecords(LineWriter(FileTarget(settings.cdr.file)))
-            parts.journal.add(self._records)
-        accounts = AccountMetrics(
-            lambda: parts.table.pools, parts.gateways, parts.syncs.states, parts.syncs.pending_notifications
-        )
+            services.journal.add(self._records)
+        accounts = AccountMetrics(services.calls, services.gateways, parts.syncs)
         sources = (
             self._metrics,
             call_tally.metrics,
             accounts.metrics,
             parts.switch.metrics,
-            AdmissionMetrics(parts.admission).metrics,
+            AdmissionMetrics(services.admission).metrics,
             self._switch_tally.metrics,
             self._hub_watch.metrics,
             *((self._records.metrics,) if self._records else ()),
@@ -78,7 +78,7 @@ class Telemetry:
         )
         http = settings.http
         self._http = HttpServer(http.host, http.port, Exposition(sources), self.readiness) if http.port else None
-        self._greenlets: list[gevent.Greenlet[..., None]] = []
+        self._hub: Task | None = None
         self._status_at = 0.0
 
     @property
@@ -86,20 +86,15 @@ class Telemetry:
         """Who is to be told what the switch does."""
         return self._switch_tally
 
-    def start(self, on_failed: Callable[[gevent.Greenlet[..., None]], None]) -> None:
+    def start(self) -> None:
         """Begin to look on.
-
-        Args:
-            on_failed: told of a greenlet that ended with an exception, which is a defect.
 
         Raises:
             HttpServerError: the port cannot be listened on.
         """
         if self._http is not None:
             self._http.start()
-        self._greenlets = [gevent.spawn(self._hub_watch.run)]
-        for greenlet in self._greenlets:
-            greenlet.link_exception(on_failed)
+        self._hub = self._supervisor.spawn(self._hub_watch.run)
 
     def ready(self) -> None:
         """The daemon has started, or reloaded what there was to reload."""
@@ -121,7 +116,8 @@ class Telemetry:
 
     def stop(self) -> None:
         """Look on no longer."""
-        gevent.killall(self._greenlets)
+        if self._hub is not None:
+            self._supervisor.stop(self._hub)
         if self._http is not None:
             self._http.stop()
         if self._records is not None:
@@ -130,14 +126,14 @@ class Telemetry:
 
     def readiness(self) -> Readiness:
         """Whether calls can be taken, and why not."""
-        session = self._parts.session
-        loading = [name for name, state in self._parts.syncs.states().items() if state.status is SourceStatus.LOADING]
+        session = self._services.session
+        loading = [name for name, state in self._syncs.states().items() if state.status is SourceStatus.LOADING]
         return Readiness(
             (
                 Condition("event_socket", session.is_ready, session.problem or "connected"),
                 loaded_condition(loading),
                 Condition("lease", session.has_lease, "held" if session.has_lease else "not held"),
-                registered_condition(self._parts.table.pools.values(), self._settings.http.ready_registered_percent),
+                registered_condition(self._services.table.pools.values(), self._settings.http.ready_registered_percent),
             )
         )
 
@@ -151,12 +147,11 @@ class Telemetry:
             self._manager.status(self._status_line())
 
     def _status_line(self) -> str:
-        pools = self._parts.table.pools.values()
+        pools = self._services.table.pools.values()
         registered = sum(pool.tally.registrations[RegistrationStatus.REGISTERED] for pool in pools)
         missing = [condition.detail for condition in self.readiness().conditions if not condition.holds]
-        counts = (
-            f"{self._parts.calls.calls_in_progress} calls, {registered} of {sum(map(len, pools))} accounts registered"
-        )
+        calls = self._services.calls.calls_in_progress
+        counts = f"{calls} calls, {registered} of {sum(map(len, pools))} accounts registered"
         return f"not ready: {'; '.join(missing)}; {counts}" if missing else f"ready; {counts}"
 
     def _metrics(self) -> Iterator[Metric]:
@@ -164,15 +159,15 @@ class Telemetry:
         yield metrics.BUILD.of({(_VERSION,): 1})
         yield metrics.READY.one(readiness.is_ready)
         yield metrics.CONDITION.of({(each.name,): each.holds for each in readiness.conditions})
-        yield metrics.CALLS_IN_PROGRESS.one(self._parts.calls.calls_in_progress)
-        yield metrics.CALLS_WAITING.one(self._parts.session.calls_waiting)
-        yield metrics.NETWORK_UP.one(not self._parts.network.problem)
-        if (edge := self._parts.edge.state) is not None:
-            yield metrics.EDGE_UP.one(not edge.problem)
-            yield metrics.EDGE_ACCOUNTS.one(edge.accounts)
-            yield metrics.EDGE_KNOWN.one(edge.known)
-        if (heartbeat := self._parts.session.heartbeat) is not None:
+        yield metrics.CALLS_IN_PROGRESS.one(self._services.calls.calls_in_progress)
+        yield metrics.CALLS_WAITING.one(self._services.session.calls_waiting)
+        yield metrics.NETWORK_UP.one(not self._services.network.problem)
+        if (edge := self._services.edge) is not None:
+            yield metrics.EDGE_UP.one(not edge.state.problem)
+            yield metrics.EDGE_ACCOUNTS.one(edge.state.accounts)
+            yield metrics.EDGE_KNOWN.one(edge.state.known)
+        if (heartbeat := self._services.session.heartbeat) is not None:
             yield metrics.SESSIONS.one(heartbeat.sessions)
             yield metrics.SESSIONS_LIMIT.one(heartbeat.max_sessions)
-        if (redis_up := self._parts.syncs.is_redis_up) is not None:
+        if (redis_up := self._syncs.is_redis_up) is not None:
             yield metrics.REDIS_UP.one(redis_up)

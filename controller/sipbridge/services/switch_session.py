@@ -22,7 +22,7 @@ from sipbridge.core.calls.events import (
 )
 from sipbridge.core.freeswitch.version import FreeSwitchVersion, parse_freeswitch_version
 from sipbridge.core.sip.call import ChannelUuid
-from sipbridge.ports import Clock, CommandRefused, Switch, SwitchLost
+from sipbridge.ports import Clock, CommandRefused, SwitchLease, SwitchLost
 from sipbridge.services.calls.admission import Admission
 from sipbridge.services.calls.call_control import CallControl
 from sipbridge.services.gateways.gateway_keeper import GatewayKeeper
@@ -47,7 +47,7 @@ class SwitchSession:
 
     def __init__(
         self,
-        switch: Switch,
+        switch: SwitchLease,
         calls: CallControl,
         gateways: GatewayKeeper,
         admission: Admission,
@@ -130,7 +130,7 @@ class SwitchSession:
     def on_switch_down(self, reason: str) -> None:
         """Stop deciding; FreeSWITCH ends parked calls by itself. Who lost the connection has logged it."""
         self._is_ready = False
-        self._heartbeat = None
+        self._note_heartbeat(None)
         if not self.problem:
             self.since = self._clock.monotonic()
         self.problem = reason
@@ -154,7 +154,7 @@ class SwitchSession:
             case ProfileStarted():
                 self._gateways.on_profile_started(event)
             case Heartbeat():
-                self._heartbeat = event, self._clock.monotonic()
+                self._note_heartbeat(event)
             case unknown:
                 assert_never(unknown)
 
@@ -190,9 +190,13 @@ class SwitchSession:
         self._renew_at = self._clock.monotonic()
         self.step()
 
+    def _note_heartbeat(self, heartbeat: Heartbeat | None) -> None:
+        self._heartbeat = (heartbeat, self._clock.monotonic()) if heartbeat is not None else None
+        self._calls.use_switch_version(self.switch_version)
+
     def _decide(self, call: CallParked) -> None:
         try:
-            self._calls.on_call_parked(call, is_admitted=self._admission.admits())
+            self._calls.on_call_parked(call, is_admitted=self._admission.let_in())
         except Exception:  # noqa: BLE001 - one call that we fail at must not cost the others; FreeSWITCH ends it
             _log.exception("deciding call %s (%s) failed", call.channel_uuid, call.call_id)
 

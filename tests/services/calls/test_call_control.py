@@ -149,8 +149,8 @@ DTLS = dataclasses.replace(
 )
 def test_dtls_srtp_that_nobody_verifies_declines(version: str, accepted: bool, declined: list[tuple[str, str]]) -> None:
     services = Services(providers=(DTLS,))
-    services.calls.table = dataclasses.replace(
-        services.calls.table, media=MediaDefaults(accept_unverified_dtls=accepted)
+    services.calls.use_table(
+        dataclasses.replace(services.calls.table, media=MediaDefaults(accept_unverified_dtls=accepted))
     )
     services.connect_and_register()
     services.session.on_switch_event(Heartbeat(version, 1.0, 0, 1_000, 99.0))

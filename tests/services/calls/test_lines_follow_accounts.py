@@ -30,7 +30,6 @@ from sipbridge.core.sip.call import ChannelUuid
 from sipbridge.core.sip.uri import parse_sip_uri
 from sipbridge.ports import CommandRefused, SwitchLost, Unconfirmed
 from sipbridge.services.edge.edge_sync import EdgeSync
-from sipbridge.services.operate.drain import Drain
 
 STEPS_OF_ONE = 60
 EXAMPLES = int(os.environ.get("SIPBRIDGE_STEPS", "1200")) // STEPS_OF_ONE
@@ -84,19 +83,10 @@ class LinesFollowAccounts(RuleBasedStateMachine):
         self.read: dict[str, str] | None = None
         self.connected = False
         self.done = len(self.switch.bridged)
-        self.drain = Drain(self.services.calls, self.services.session, self.services.scheduler)
+        self.drain = self.services.drain
         self.drained: set[str] = set()
         self.highest = dict(self.limits)
-        keeper = self.services.keeper
-        self.sync = EdgeSync(
-            self.edge,
-            keeper.edge_table,
-            self.services.clock,
-            entry_of=keeper.edge_entry_of,
-            is_in_switch=keeper.may_have_gateway,
-            switch_is_settled=lambda: self.services.session.is_ready and not keeper.pending_removals,
-            epoch=f"controller {DONE.total()}",
-        )
+        self.sync = EdgeSync(self.edge, self.services.keeper, self.services.clock, f"controller {DONE.total()}")
 
     def config_now(self) -> BridgeConfig:
         def with_limit(name: str) -> object:

@@ -46,16 +46,7 @@ class World:
         self.sync = self.new_sync("ours")
 
     def new_sync(self, epoch: str) -> EdgeSync:
-        keeper = self.services.keeper
-        return EdgeSync(
-            self.edge,
-            keeper.edge_table,
-            self.services.clock,
-            entry_of=keeper.edge_entry_of,
-            is_in_switch=keeper.may_have_gateway,
-            switch_is_settled=lambda: self.services.session.is_ready and not keeper.pending_removals,
-            epoch=epoch,
-        )
+        return EdgeSync(self.edge, self.services.keeper, self.services.clock, epoch)
 
     def step(self, seconds: float = 0.25) -> None:
         """Time passes; the edge is told, then FreeSWITCH."""

@@ -8,7 +8,7 @@ from services_examples import Services, ended, outbound, policy, pool
 from sipbridge.core.calls.events import Heartbeat
 from sipbridge.core.observe.snapshot import AccountQuery, BridgeState, CallCounts, Failure, SourceState, SwitchState
 from sipbridge.core.observe.snapshot_json import JsonError
-from sipbridge.services.account_sync import SourceStatus, SyncState
+from sipbridge.services.accounts.account_sync import SourceStatus, SyncState
 from sipbridge.services.observe.call_feed import CallFeed
 from sipbridge.services.observe.call_pages import CallPages
 from sipbridge.services.observe.query_commands import QueryCommands
@@ -131,7 +131,7 @@ def test_memory_of_gateways_that_are_gone_and_a_storm_are_told(services: Service
     before = services.status.snapshot(NOBODY)
     assert (before.switch.lost_gateways, before.bridge.is_storm) == (0, False)
     services.keeper.memory.note_deleted()
-    while services.admission.admits():
+    while services.admission.let_in():
         pass
     after = services.status.snapshot(NOBODY)
     assert (after.switch.lost_gateways, after.switch.loses_much, after.bridge.is_storm) == (1, False, True)

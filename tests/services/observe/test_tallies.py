@@ -12,7 +12,7 @@ from sipbridge.core.calls.routing import DeclineReason
 from sipbridge.core.observe import metrics
 from sipbridge.core.observe.metric import Histogram, MetricDefinition, MetricSource, Samples
 from sipbridge.core.sip.call import ChannelUuid
-from sipbridge.services.account_sync import SourceStatus, SyncState
+from sipbridge.services.accounts.account_sync import SourceStatus, SyncState
 from sipbridge.services.observe.account_metrics import AccountMetrics
 from sipbridge.services.observe.call_tally import CallTally
 from sipbridge.services.observe.switch_tally import SwitchTally
@@ -149,8 +149,9 @@ class _Listener:
 
 
 def test_pools_are_told_by_their_counts(services: Services) -> None:
-    states = {"Pool": SyncState(SourceStatus.STALE, skipped=3, problem="no route")}
-    accounts = AccountMetrics(lambda: services.pools, services.keeper, lambda: states, lambda: {"Pool": 7})
+    services.sync_states["Pool"] = SyncState(SourceStatus.STALE, skipped=3, problem="no route")
+    services.sources.notifications["Pool"] = 7
+    accounts = AccountMetrics(services.calls, services.keeper, services.sources)
     services.state(services.gateway("bob"), "FAILED", "403", "Forbidden")
     services.park("a")
     found = {metric.definition: dict(metric.samples) for metric in accounts.metrics()}

@@ -162,7 +162,9 @@ def test_as_a_command() -> None:
     bridge = running(static("alice"))
     drain = Drain(bridge.services.calls, bridge.services.session, FakeScheduler())
     commands = OperatorCommands(bridge.service.reload, drain, lambda: False)
-    bridge.file = dataclasses.replace(bridge.file, config=config(static("alice", "bob")), diagnostics=(WARNING,))
+    bridge.services.file = dataclasses.replace(
+        bridge.services.file, config=config(static("alice", "bob")), diagnostics=(WARNING,)
+    )
     expected = {
         "diagnostics": ["providers.json:9:2: warning: finds nothing"],
         "plan": "account pools\n"
@@ -175,7 +177,7 @@ def test_as_a_command() -> None:
     assert len(bridge.services.pools["Pool"]) == 1
     assert commands.reload({}) == expected
     assert len(bridge.services.pools["Pool"]) == 2
-    bridge.file = dataclasses.replace(bridge.file, config=None, diagnostics=(ERROR,))
+    bridge.services.file = dataclasses.replace(bridge.services.file, config=None, diagnostics=(ERROR,))
     assert commands.reload({}) == {"diagnostics": [str(ERROR)], "plan": None}
 
 
@@ -319,7 +321,8 @@ def test_thousands_of_accounts_are_changed_in_slices() -> None:
 
     bridge.scheduler.at_breath = call
     bridge.reload(config(static("user0", *(account(user, "new") for user in many(0, *range(1, 1_000, 2))))))
-    assert len(progress) >= 1_000 / reload._SLICE
+    # All but user0 are changed or removed.
+    assert len(progress) >= 999 // reload._SLICE
     sizes = [size for _, size in progress]
     assert max(before - after for before, after in zip([1_000, *sizes], [*sizes, 500], strict=True)) <= reload._SLICE
     assert progress[-1][0] == len(progress), "each call was decided, and found its account"
@@ -353,9 +356,12 @@ def test_a_connection_that_breaks_meanwhile_changes_nothing_in_the_end() -> None
     services = bridge.services
 
     def breaks_and_stands_again() -> None:
+        # While the new connection is reconciled, it stands.
+        bridge.scheduler.at_breath = lambda: None
         services.disconnect()
         services.switch.salt += b"+"
         services.connect()
+        bridge.scheduler.at_breath = breaks_and_stands_again
 
     bridge.scheduler.at_breath = breaks_and_stands_again
     bridge.reload(config(static(*many(1, 2, 3), "erin", with_=policy(max_calls_per_line=9))))

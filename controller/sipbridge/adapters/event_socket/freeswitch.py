@@ -1,4 +1,4 @@
-"""Implements the `Switch` ports on FreeSWITCH: sends its commands and turns its events into values."""
+"""Implements the three ports of a switch on FreeSWITCH: sends its commands and turns its events into values."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _FILTERS = ("variable_sip_bridge true", *(f"Event-Name {name}" for name in _NOT_
 
 
 class FreeSwitch:
-    """The `Switch` port on two Event Socket connections.
+    """The switch ports on two Event Socket connections.
 
     Args:
         provider_profile: the sofia profile that has the gateways.

@@ -17,7 +17,7 @@ def routing_table(config: BridgeConfig, media: MediaDefaults) -> RoutingTable:
     pools: dict[str, AccountPool] = {}
     for name, pool_config in config.pools.items():
         pool = pools[name] = AccountPool(pool_config.policy, keys[name])
-        pool.skipped = pool_config.skipped
+        pool.note_skipped(pool_config.skipped)
         for account in () if isinstance(pool_config.loader, SqlLoader) else pool_config.loader:
             pool.add(account)
     return RoutingTable(config.providers, pools, media)

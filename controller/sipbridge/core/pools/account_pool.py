@@ -17,6 +17,9 @@ from sipbridge.core.providers.provider import PoolPolicy
 from sipbridge.core.providers.template import Template
 from sipbridge.core.sip.uri import SipUri
 
+InSlices = Callable[[Iterable["Line"]], Iterable["Line"]]
+"""Goes through lines, and may let others run after every few."""
+
 _UNAVAILABLE = -1
 _NOT_REGISTERED = Registration()
 
@@ -91,11 +94,12 @@ class AccountPool:
     """The accounts of one pool.
 
     Args:
-        policy: what the accounts have in common. After assigning a new policy, call `refresh` on every line.
+        policy: what the accounts have in common.
         keys: the ``by`` of every FindInPool that uses this pool; each gets an index, except the account's URI, which
             always has one.
 
     Attributes:
+        policy: what the accounts have in common now.
         tally: the totals of the accounts.
         skipped: accounts of the providers file that are not here, because they are invalid or duplicate.
     """
@@ -166,20 +170,34 @@ class AccountPool:
         if line.calls:
             self._leaving[line.id] = line
 
-    def index_by(self, keys: Iterable[Template]) -> Iterator[None]:
-        """Index the accounts by additional `keys`; complete only when the iterator is exhausted.
+    def note_skipped(self, count: int) -> None:
+        """Note how many accounts of the providers file are not here."""
+        self.skipped = count
 
-        Yields after each account so that the caller can let other greenlets run. Accounts that are added, replaced or
-        removed between two steps are indexed correctly.
+    def use_policy(self, policy: PoolPolicy, in_slices: InSlices = iter) -> None:
+        """Give the accounts another policy.
+
+        Args:
+            in_slices: lets other greenlets run in between; accounts may be added or removed meanwhile.
+        """
+        self.policy = policy
+        for line in in_slices(list(self._lines.values())):
+            self.refresh(line)
+
+    def index_by(self, keys: Iterable[Template], in_slices: InSlices = iter) -> None:
+        """Index the accounts by additional `keys`.
+
+        Args:
+            in_slices: lets other greenlets run in between; accounts that are added, replaced or removed meanwhile are
+                indexed correctly.
         """
         missing = [by for by in keys if by.text not in self._indexes and not by.is_account_uri]
         if not missing:
             return
         self._indexes |= {by.text: AccountIndex[Line](by) for by in missing}
-        for line in list(self._lines.values()):
+        for line in in_slices(list(self._lines.values())):
             if self._lines.get(line.id) is line:
                 self._index(line)
-            yield
 
     def forget_keys(self, kept: Iterable[Template]) -> None:
         """Drop all indexes except those for `kept`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 
 from sipbridge.core.token_bucket import TokenBucket
-from sipbridge.ports import Clock, Switch
+from sipbridge.ports import Clock, SwitchLease
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Admission:
         max_calls_per_s: how many are let in.
     """
 
-    def __init__(self, switch: Switch, clock: Clock, max_calls_per_s: float) -> None:
+    def __init__(self, switch: SwitchLease, clock: Clock, max_calls_per_s: float) -> None:
         self._switch = switch
         self._clock = clock
         self._max_calls_per_s = max_calls_per_s
@@ -53,8 +53,8 @@ class Admission:
         """How often the switch was told to refuse calls because there were too many."""
         return self._times_shut
 
-    def admits(self) -> bool:
-        """Whether one more call may be decided; one that may not is to be declined."""
+    def let_in(self) -> bool:
+        """Let one more call in, and count it; False when there are too many: it has to be declined."""
         now = self._clock.monotonic()
         if self._bucket.take(now):
             return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from sipbridge.core.accounts.account import AccountId
 from sipbridge.core.calls.dial_string import format_dial_string
@@ -22,7 +22,7 @@ from sipbridge.core.pools.line_usage import LineUsage
 from sipbridge.core.sip.call import CallRequest, ChannelUuid, Side
 from sipbridge.core.sip.sdp import parse_sdp_offer
 from sipbridge.core.sip.uri import SipUri
-from sipbridge.ports import Clock, CommandRefused, Outcome, Switch
+from sipbridge.ports import Clock, CommandRefused, Outcome, SwitchCalls
 from sipbridge.services.calls.call_journal import CallJournal
 
 _log = logging.getLogger(__name__)
@@ -36,49 +36,53 @@ _RETRY_AFTER_S = 5
 500 (RFC 3261 §21.5.4)."""
 
 
+class CallGateways(Protocol):
+    """What deciding a call asks about gateways."""
+
+    def gateway_of(self, line: Line) -> GatewayName | None:
+        """The name of an account's gateway; None while FreeSWITCH does not have it."""
+
+    def account_behind(self, gateway: str) -> SipUri | None:
+        """The URI of the account whose gateway has this name; None for an unknown one."""
+
+
 class CallControl:
     """Decides every call of one switch.
 
     Args:
-        gateway_of: the name of an account's gateway; None while it has none.
-        account_behind: the URI of the account whose gateway has this name; None for an unknown one.
         journal: told how each call was decided and how it ended.
         status_lines: what each reason to decline is answered with: ``488 Not Acceptable Here``.
         sides: the sofia profiles of our side and of the providers' side, by name: a call that uses no gateway leaves on
             the side that it did not come from.
         recoverable: whether calls are made so that another FreeSWITCH can take them up.
-        switch_version: the version of the switch; None while it is not known.
 
     Attributes:
-        table: what calls are decided by. Another one holds from the next call on; those in progress keep their lines.
+        table: what calls are decided by; `use_table` puts another one in its place.
     """
 
     def __init__(
         self,
-        switch: Switch,
+        switch: SwitchCalls,
         table: RoutingTable,
         clock: Clock,
         journal: CallJournal,
         *,
-        gateway_of: Callable[[Line], GatewayName | None],
-        account_behind: Callable[[str], SipUri | None],
+        gateways: CallGateways,
         status_lines: Mapping[DeclineReason, str],
         sides: tuple[str, str],
         random_below: Callable[[int], int],
         recoverable: bool = False,
-        switch_version: Callable[[], FreeSwitchVersion | None] = lambda: None,
     ) -> None:
         self._switch = switch
         self.table = table
         self._clock = clock
         self._journal = journal
-        self._gateway_of = gateway_of
-        self._account_behind = account_behind
+        self._gateways = gateways
         self._status_lines = status_lines
         self._inside, self._outside = sides
         self._random_below = random_below
         self._recoverable = recoverable
-        self._version = switch_version
+        self._version: FreeSwitchVersion | None = None
         self._usage = LineUsage()
         # Calls that ended while a reconciliation was asking which are in progress.
         self._ended_meanwhile: set[ChannelUuid] | None = None
@@ -101,6 +105,14 @@ class CallControl:
     def line_of(self, account: AccountId) -> Line | None:
         """The line of an account; None when no pool has it (any more)."""
         return next((line for pool in self.table.pools.values() if (line := pool.get(account))), None)
+
+    def use_table(self, table: RoutingTable) -> None:
+        """Decide by another table from the next call on; calls in progress keep their lines."""
+        self.table = table
+
+    def use_switch_version(self, version: FreeSwitchVersion | None) -> None:
+        """Note which version decides about calls; None while it is not known."""
+        self._version = version
 
     def on_account_added(self, line: Line) -> None:
         """Count the calls that go through an account that was not known when they were found; before it may be used."""
@@ -184,7 +196,7 @@ class CallControl:
         registers the account's own user part, and patterns are written for that. The host is that of our contact as
         well: whoever knows it could write another one, and have a pattern take him for somebody of our side.
         """
-        account = self._account_behind(call.gateway) if call.gateway else None
+        account = self._gateways.account_behind(call.gateway) if call.gateway else None
         request, side = call.request, self._side_of(call)
         if account is None:
             request.side = side
@@ -194,11 +206,11 @@ class CallControl:
 
     def _decide(self, request: CallRequest) -> Decision:
         decision = route(request, self.table, self._random_below)
-        if isinstance(decision, Bridge) and decision.uses_gateway and self._gateway_of(decision.line) is None:
+        if isinstance(decision, Bridge) and decision.uses_gateway and self._gateways.gateway_of(decision.line) is None:
             # FreeSWITCH has lost it, with its profile as a rule, and not all lines have been told yet.
             detail = "its gateway is not in FreeSWITCH"
             return Decline(DeclineReason.NOT_REGISTERED, detail, decision.provider, decision.line, decision.trace)
-        if isinstance(decision, Bridge) and (fault := self.table.media.dtls_fault(decision.media, self._version())):
+        if isinstance(decision, Bridge) and (fault := self.table.media.dtls_fault(decision.media, self._version)):
             return Decline(DeclineReason.MEDIA_NOT_OFFERED, fault, decision.provider, decision.line, decision.trace)
         return decision
 
@@ -212,7 +224,9 @@ class CallControl:
         # The edge takes calls from the providers' side only.
         to_inside = side is Side.PROVIDERS and bridge.edge is None
         leaves_by = self._inside if to_inside else self._outside
-        return format_dial_string(bridge, self._gateway_of(bridge.line), leaves_by, recoverable=self._recoverable)
+        return format_dial_string(
+            bridge, self._gateways.gateway_of(bridge.line), leaves_by, recoverable=self._recoverable
+        )
 
     def _side_of(self, call: CallParked) -> Side:
         return Side.PROVIDERS if call.sofia_profile == self._outside else Side.INSIDE

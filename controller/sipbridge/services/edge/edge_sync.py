@@ -7,7 +7,7 @@ one, or none, the edge or this daemon was started anew, and the edge is told eve
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from typing import Protocol
 
 from sipbridge.core.backoff import Backoff
 from sipbridge.core.gateways.gateway import GatewayName
@@ -26,34 +26,36 @@ _BATCH = 200
 """Entries that are made in one go: some 5 ms."""
 
 
+class EdgeGateways(Protocol):
+    """What keeping the table asks about gateways."""
+
+    @property
+    def edge_table(self) -> EdgeTable:
+        """What should be in the table."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known which gateways FreeSWITCH has, and none is there that should not be."""
+
+    def edge_entry_of(self, name: GatewayName) -> str | None:
+        """What the edge has to know of a gateway; None for one that is about to change."""
+
+    def may_have_gateway(self, name: GatewayName) -> bool:
+        """Whether FreeSWITCH has a gateway, or may have it."""
+
+
 class EdgeSync:
     """Keeps the table of one edge.
 
     Args:
-        table: what should be in it.
-        entry_of: what the edge has to know of a gateway; None for one that is about to change.
-        is_in_switch: whether FreeSWITCH has a gateway, or may have it.
-        switch_is_settled: whether no gateway is there that should not be.
         epoch: this daemon's name.
     """
 
-    def __init__(
-        self,
-        edge: EdgeControl,
-        table: EdgeTable,
-        clock: Clock,
-        *,
-        entry_of: Callable[[GatewayName], str | None],
-        is_in_switch: Callable[[GatewayName], bool],
-        switch_is_settled: Callable[[], bool],
-        epoch: str,
-    ) -> None:
+    def __init__(self, edge: EdgeControl, gateways: EdgeGateways, clock: Clock, epoch: str) -> None:
         self._edge = edge
-        self._table = table
+        self._gateways = gateways
+        self._table = gateways.edge_table
         self._clock = clock
-        self._entry_of = entry_of
-        self._is_in_switch = is_in_switch
-        self._switch_is_settled = switch_is_settled
         self._epoch = epoch
         self._problem = "not connected yet"
         self._retry = Backoff(_RETRY_MIN_S, _RETRY_MAX_S)
@@ -102,14 +104,14 @@ class EdgeSync:
     def _tell(self) -> bool:
         """Tell of the next gateways; whether there were any."""
         names = self._table.due(_BATCH)
-        entries = [(name, entry) for name in names if (entry := self._entry_of(name)) is not None]
+        entries = [(name, entry) for name in names if (entry := self._gateways.edge_entry_of(name)) is not None]
         self._edge.put(entries)
         self._table.note_put(name for name, _ in entries)
         return bool(entries)
 
     def _forget(self) -> bool:
         """Have the next ones forgotten that are gone; whether there were any."""
-        names = self._table.gone(self._is_in_switch, _BATCH)
+        names = self._table.gone(self._gateways.may_have_gateway, _BATCH)
         self._edge.delete(names)
         self._table.note_deleted(names)
         return bool(names)
@@ -123,7 +125,7 @@ class EdgeSync:
     def _audit_if_due(self) -> None:
         """Count, now and then: a daemon or a FreeSWITCH that died may have left entries that nobody knows of."""
         now = self._clock.monotonic()
-        if now < self._audit_at or not self._table.is_settled or not self._switch_is_settled():
+        if now < self._audit_at or not self._table.is_settled or not self._gateways.is_settled:
             return
         self._audit_at = now + _AUDIT_S
         count, expected = self._edge.count(), self._table.held

@@ -19,7 +19,7 @@ from sipbridge.core.gateways.registration import NOT_REGISTERED
 from sipbridge.core.pools.account_pool import AccountPool, Line
 from sipbridge.core.providers.edge import edge_reason
 from sipbridge.core.sip.uri import SipUri
-from sipbridge.ports import Clock, CommandRefused, Scheduler, Switch, SwitchLost
+from sipbridge.ports import Clock, CommandRefused, Scheduler, SwitchGateways, SwitchLost
 from sipbridge.services.edge.edge_table import EdgeTable
 from sipbridge.services.gateways.gateway_changes import ChangePlanner, GatewayChanges
 from sipbridge.services.gateways.gateway_definitions import GatewayDefinitions
@@ -27,6 +27,7 @@ from sipbridge.services.gateways.gateway_roster import GatewayRoster
 from sipbridge.services.gateways.profile_memory import ProfileMemory
 from sipbridge.services.gateways.reconciliation import Reconciliation
 from sipbridge.services.gateways.registrations import Registrations, SwitchGatewayEvent
+from sipbridge.services.slices import Slices
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class GatewayKeeper:
 
     def __init__(
         self,
-        switch: Switch,
+        switch: SwitchGateways,
         pools: Iterable[AccountPool],
         settings: KeeperSettings,
         clock: Clock,
@@ -125,6 +126,11 @@ class GatewayKeeper:
     def pending_removals(self) -> int:
         """Gateways still to be removed from FreeSWITCH."""
         return self._roster.pending_removals
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known which gateways FreeSWITCH has, and none is there that should not be."""
+        return self._connected and not self.pending_removals
 
     @property
     def pending_additions(self) -> int:
@@ -285,7 +291,7 @@ class GatewayKeeper:
 
     # Names.
 
-    def _rename(self, salt: bytes, in_slices: Callable[[Iterable[Line]], Iterable[Line]]) -> None:
+    def _rename(self, salt: bytes, slices: Slices) -> None:
         """Name all gateways with the key that the switch has now; all have other names after it was restarted.
 
         An account that comes or changes meanwhile gets its new name at once; the others when it is their turn.
@@ -293,7 +299,7 @@ class GatewayKeeper:
         if salt == self._named_with:
             return
         self._definitions.salt, self._named_with = salt, b""
-        for line in in_slices([line for pool in self._pools.values() for line in pool]):
+        for line in slices.each([line for pool in self._pools.values() for line in pool]):
             if line.pool.get(line.id) is line and (name := self._name_of(line)) != line.gateway:
                 self._withdraw(line)
                 if name is not None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 
-from sipbridge.ports import Switch
+from sipbridge.ports import SwitchGateways
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class ProfileMemory:
         lost_gateways: how many are gone, and still take memory.
     """
 
-    def __init__(self, switch: Switch, profile: str, warning_mb: int) -> None:
+    def __init__(self, switch: SwitchGateways, profile: str, warning_mb: int) -> None:
         self._switch = switch
         self._profile = profile
         self._warning_bytes = warning_mb * _MB

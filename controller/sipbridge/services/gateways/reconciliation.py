@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable
 
 from sipbridge.core.gateways.gateway import GATEWAY_PREFIX, GatewayName
-from sipbridge.ports import CommandRefused, Scheduler, Switch, SwitchLost
+from sipbridge.ports import CommandRefused, Scheduler, SwitchGateways, SwitchLost
 from sipbridge.services.gateways.gateway_roster import GatewayRoster
 from sipbridge.services.gateways.registrations import Registrations, SwitchGatewayEvent
+from sipbridge.services.slices import Slices
 
-_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 _SLICE = 500
@@ -30,11 +29,11 @@ class Reconciliation:
 
     def __init__(
         self,
-        switch: Switch,
+        switch: SwitchGateways,
         scheduler: Scheduler,
         roster: GatewayRoster,
         registrations: Registrations,
-        rename: Callable[[bytes, Callable[[Iterable[_T]], Iterable[_T]]], None],
+        rename: Callable[[bytes, Slices], None],
     ) -> None:
         self._switch = switch
         self._scheduler = scheduler
@@ -61,9 +60,15 @@ class Reconciliation:
         """
         meanwhile: list[SwitchGatewayEvent] = []
         self._meanwhile = meanwhile
+
+        def check_link() -> None:
+            if self._meanwhile is not meanwhile:
+                raise SwitchLost("the connection was lost in the meantime")
+
+        slices = Slices(self._scheduler, _SLICE, check_link)
         try:
-            self._rename(self._switch.gateway_salt(), lambda steps: self._slices(steps, meanwhile))
-            self._compare(*self._ask(), meanwhile)
+            self._rename(self._switch.gateway_salt(), slices)
+            self._compare(*self._ask(), slices)
         finally:
             if self._meanwhile is meanwhile:
                 self._meanwhile = None
@@ -77,21 +82,12 @@ class Reconciliation:
             _log.warning("provider profile is not running: %s", error.reply.strip())
             return set(), set()
 
-    def _compare(self, up: set[str], down: set[str], meanwhile: list[SwitchGatewayEvent]) -> None:
+    def _compare(self, up: set[str], down: set[str], slices: Slices) -> None:
         known = self._roster.names
         strays = [name for listed in (up, down) for name in listed if name not in known]
         ours = (GatewayName(name) for name in strays if name.startswith(GATEWAY_PREFIX))
-        for name in self._slices([*known, *ours], meanwhile):
+        for name in slices.each([*known, *ours]):
             self._registrations.note_listed(name, is_up=name in up, is_down=name in down)
         wanted = self._roster.wanted
         present = sum(name in up or name in down for name in wanted)
         _log.info("%d of %d gateways are in FreeSWITCH", present, len(wanted))
-
-    def _slices(self, steps: Iterable[_T], meanwhile: list[SwitchGatewayEvent]) -> Iterator[_T]:
-        """Go through the steps, and let others run after every few; as long as the link is the same."""
-        for number, step in enumerate(steps, 1):
-            yield step
-            if number % _SLICE == 0:
-                self._scheduler.breathe()
-                if self._meanwhile is not meanwhile:
-                    raise SwitchLost("the connection was lost in the meantime")

@@ -8,8 +8,8 @@ from typing import TypeVar
 from sipbridge.core.gateways.registration import RegistrationStatus
 from sipbridge.core.observe import metrics
 from sipbridge.core.observe.metric import Metric, Samples
-from sipbridge.core.pools.account_pool import AccountPool
-from sipbridge.services.account_sync import SourceStatus, SyncState
+from sipbridge.services.accounts.account_sync import AccountSources, SourceStatus
+from sipbridge.services.calls.call_control import CallControl
 from sipbridge.services.gateways.gateway_keeper import GatewayKeeper
 
 _T = TypeVar("_T")
@@ -26,26 +26,23 @@ class AccountMetrics:
     """The metrics of all pools.
 
     Args:
-        pools: those that calls are decided by now.
-        syncs: how each pool that has a database gets on with it.
-        notifications: how many accounts of each such pool are still to be asked for.
+        calls: has the pools that calls are decided by now.
+        sources: how each pool that has a database gets on with it.
     """
 
     def __init__(
         self,
-        pools: Callable[[], Mapping[str, AccountPool]],
+        calls: CallControl,
         gateways: GatewayKeeper,
-        syncs: Callable[[], Mapping[str, SyncState]],
-        notifications: Callable[[], Mapping[str, int]],
+        sources: AccountSources,
     ) -> None:
-        self._pools = pools
+        self._calls = calls
         self._gateways = gateways
-        self._syncs = syncs
-        self._notifications = notifications
+        self._sources = sources
 
     def metrics(self) -> Iterator[Metric]:
         """All of it."""
-        pools = self._pools()
+        pools = self._calls.table.pools
         states: Samples = {
             (name, _STATES[status]): count
             for name, pool in pools.items()
@@ -60,11 +57,11 @@ class AccountMetrics:
         yield metrics.GATEWAYS_TO_REMOVE.one(self._gateways.pending_removals)
         yield metrics.LOST_GATEWAYS.one(self._gateways.memory.lost_gateways)
         yield metrics.LOST_MEMORY.one(self._gateways.memory.lost_bytes)
-        syncs = self._syncs()
+        syncs = self._sources.states()
         yield metrics.SOURCE_UP.of(_each(syncs, lambda state: not state.problem))
         yield metrics.SOURCE_LOADED.of(_each(syncs, lambda state: state.status is not SourceStatus.LOADING))
         yield metrics.SOURCE_SKIPPED.of(_each(syncs, lambda state: state.skipped))
-        yield metrics.SOURCE_PENDING.of(_each(self._notifications(), float))
+        yield metrics.SOURCE_PENDING.of(_each(self._sources.pending_notifications(), float))
 
 
 def _each(values: Mapping[str, _T], number: Callable[[_T], float]) -> Samples:

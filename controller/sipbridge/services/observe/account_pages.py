@@ -7,10 +7,10 @@ address, or by a part of it, has every one looked at.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from operator import attrgetter
-from typing import TypeVar, assert_never
+from typing import assert_never
 
 from sipbridge.core.accounts.account import account_id
 from sipbridge.core.errors import UriError
@@ -18,8 +18,7 @@ from sipbridge.core.observe.snapshot import AccountOrder, AccountQuery
 from sipbridge.core.pools.account_pool import AccountPool, Line
 from sipbridge.core.sip.uri import parse_sip_uri
 from sipbridge.ports import Scheduler
-
-_T = TypeVar("_T")
+from sipbridge.services.slices import Slices
 
 _SLICE = 2_000
 """Lines that are looked at in one go: some 2 ms."""
@@ -37,8 +36,8 @@ def find_lines(
     pools = tuple(pools)
     if (exact := _exact(query.match, pools)) is not None:
         return _page(exact, query), len(exact)
-    breathe = _Breather(scheduler)
-    lines = _in_order(query, pools, busy, breathe)
+    slices = Slices(scheduler, _SLICE)
+    lines = _in_order(query, pools, busy, slices)
     if not query.match:
         matching = sum(len(pool.tally.failed) if query.only_failed else len(pool) for pool in pools)
         return _page(lines, query), matching
@@ -63,14 +62,14 @@ def _exact(match: str, pools: Iterable[AccountPool]) -> list[Line] | None:
 
 
 def _in_order(
-    query: AccountQuery, pools: Sequence[AccountPool], busy: Iterable[Line], breathe: _Breather
+    query: AccountQuery, pools: Sequence[AccountPool], busy: Iterable[Line], slices: Slices
 ) -> Iterator[Line]:
     failed = [list(pool.tally.failed.values()) for pool in pools]
     # A list of each pool, made when its turn comes: accounts may come and go meanwhile.
     everybody = chain.from_iterable(failed if query.only_failed else map(list, pools))
     match query.order:
         case AccountOrder.ADDRESS:
-            return _by_address(everybody, breathe)
+            return _by_address(everybody, slices)
         case AccountOrder.NEED:
             first: Iterable[Line] = heapq.merge(*failed, key=_FAILING_SINCE)
         case AccountOrder.CALLS:
@@ -80,7 +79,7 @@ def _in_order(
     busiest = sorted(_among(busy, pools), key=lambda line: (-line.calls, line.pool.policy.name, line.rank))
     if query.only_failed:
         busiest = [line for line in busiest if line.id in line.pool.tally.failed]
-    return breathe.each(_once(first, busiest, everybody))
+    return slices.each(_once(first, busiest, everybody))
 
 
 def _among(busy: Iterable[Line], pools: Sequence[AccountPool]) -> Iterator[Line]:
@@ -100,13 +99,13 @@ def _once(first: Iterable[Line], then: Iterable[Line], others: Iterable[Line]) -
             yield line
 
 
-def _by_address(lines: Iterator[Line], breathe: _Breather) -> Iterator[Line]:
+def _by_address(lines: Iterator[Line], slices: Slices) -> Iterator[Line]:
     """Sorted in slices, which are then merged: no sort holds up anybody for long."""
-    slices = []
-    while slice_ := sorted(islice(lines, _SLICE), key=_address):
-        slices.append(slice_)
-        breathe.now()
-    return breathe.each(heapq.merge(*slices, key=_address))
+    ordered = []
+    while some := sorted(islice(lines, _SLICE), key=_address):
+        ordered.append(some)
+        slices.end()
+    return slices.each(heapq.merge(*ordered, key=_address))
 
 
 def _address(line: Line) -> tuple[str, str]:
@@ -120,19 +119,3 @@ def _is_named(line: Line, part: str) -> bool:
 
 def _page(lines: Iterable[Line], query: AccountQuery) -> list[Line]:
     return list(islice(lines, query.offset, query.offset + query.limit))
-
-
-class _Breather:
-    """Lets others run after every so many lines."""
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._breathe: Callable[[], None] = scheduler.breathe
-
-    def now(self) -> None:
-        self._breathe()
-
-    def each(self, steps: Iterable[_T]) -> Iterator[_T]:
-        for number, step in enumerate(steps, 1):
-            yield step
-            if number % _SLICE == 0:
-                self._breathe()

@@ -8,10 +8,11 @@ from sipbridge.core.calls.call_record import CallDecided
 from sipbridge.core.observe.call_news import CallInProgress, CallsInProgress
 from sipbridge.core.pools.account_pool import Line
 from sipbridge.core.sip.call import ChannelUuid
-from sipbridge.ports import Clock, CommandRefused, Scheduler, Switch, SwitchLost
+from sipbridge.ports import Clock, CommandRefused, Scheduler, SwitchCalls, SwitchLost
 from sipbridge.services.calls.call_control import CallControl
 from sipbridge.services.calls.call_journal import CallJournal
 from sipbridge.services.observe.call_feed import caller_and_callee
+from sipbridge.services.slices import Slices
 
 _STATES = {
     "DOWN": "ringing",
@@ -35,7 +36,7 @@ class CallPages:
     """Knows who is calling whom."""
 
     def __init__(
-        self, switch: Switch, calls: CallControl, journal: CallJournal, clock: Clock, scheduler: Scheduler
+        self, switch: SwitchCalls, calls: CallControl, journal: CallJournal, clock: Clock, scheduler: Scheduler
     ) -> None:
         self._switch = switch
         self._calls = calls
@@ -59,12 +60,10 @@ class CallPages:
         order = [*(channel for channel in held if channel not in under_way), *under_way]
         everybody = not match and not provider
         wanted = []
-        for number, channel in enumerate(order[:limit] if everybody else order, 1):
+        for channel in Slices(self._scheduler, _SLICE).each(order[:limit] if everybody else order):
             call = self._call(channel, held[channel], under_way.get(channel), states)
             if provider in ("", call.provider) and _is_named(call, match.lower()):
                 wanted.append(call)
-            if number % _SLICE == 0:
-                self._scheduler.breathe()
         return CallsInProgress(tuple(wanted[:limit]), len(order) if everybody else len(wanted), problem)
 
     def _states(self) -> tuple[Mapping[ChannelUuid, str], str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
 
 from sipbridge.core.calls.routing import Bridge
 from sipbridge.core.gateways.registration import RegistrationStatus
@@ -22,13 +21,14 @@ from sipbridge.core.observe.snapshot import (
     TrafficState,
 )
 from sipbridge.core.pools.account_pool import AccountPool, Line
-from sipbridge.core.providers.edge import EdgeState
 from sipbridge.ports import Clock, Scheduler
-from sipbridge.services.account_sync import SyncState
+from sipbridge.services.accounts.account_sync import AccountSources, SyncState
 from sipbridge.services.calls.admission import Admission
 from sipbridge.services.calls.call_control import CallControl
 from sipbridge.services.calls.call_journal import CallJournal
+from sipbridge.services.edge.edge_sync import EdgeSync
 from sipbridge.services.gateways.gateway_keeper import GatewayKeeper
+from sipbridge.services.network_watch import NetworkWatch
 from sipbridge.services.observe.account_pages import find_lines
 from sipbridge.services.observe.traffic import Traffic
 from sipbridge.services.switch_session import SwitchSession
@@ -44,10 +44,8 @@ class Status:
 
     Args:
         version: of the daemon.
-        redis: how it is with the notifications: ``OK``, ``not used``, or why none come.
-        sources: how each pool gets on with its database.
-        edge: how the edge is doing; None when there is none.
-        network: what keeps a profile from being bound to an address of this host; empty when nothing does.
+        sources: how it is with the databases of pools, and with notifications.
+        edge: None when there is no edge.
     """
 
     def __init__(
@@ -62,10 +60,9 @@ class Status:
         admission: Admission,
         gateways: GatewayKeeper,
         traffic: Traffic,
-        redis: Callable[[], str],
-        sources: Callable[[], Mapping[str, SyncState]],
-        edge: Callable[[], EdgeState | None] = lambda: None,
-        network: Callable[[], str] = lambda: "",
+        sources: AccountSources,
+        edge: EdgeSync | None,
+        network: NetworkWatch,
     ) -> None:
         self._version = version
         self._clock = clock
@@ -76,7 +73,6 @@ class Status:
         self._admission = admission
         self._gateways = gateways
         self._traffic = traffic
-        self._redis = redis
         self._sources = sources
         self._edge = edge
         self._network = network
@@ -92,10 +88,10 @@ class Status:
             traffic=self._traffic_state(),
             providers=self._providers(),
             pools=self._pools(),
-            redis=self._redis(),
-            network=self._network(),
+            redis=self._sources.redis_status,
+            network=self._network.problem,
             accounts=accounts,
-            edge=self._edge(),
+            edge=self._edge.state if self._edge is not None else None,
         )
 
     def _bridge(self) -> BridgeState:
@@ -155,7 +151,7 @@ class Status:
         )
 
     def _pools(self) -> tuple[PoolState, ...]:
-        sources = self._sources()
+        sources = self._sources.states()
         return tuple(self._pool(pool, sources.get(name)) for name, pool in self._calls.table.pools.items())
 
     def _pool(self, pool: AccountPool, source: SyncState | None) -> PoolState:

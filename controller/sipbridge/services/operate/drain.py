@@ -76,7 +76,7 @@ class Drain:
         if not pools:
             raise NotKnown(_not_known("provider", name, [provider.name for provider in table.providers]))
         drained = table.drained - {name} if undo else table.drained | {name}
-        self._calls.table = dataclasses.replace(table, drained=drained)
+        self._calls.use_table(dataclasses.replace(table, drained=drained))
         calls = sum(line.calls for pool in pools for line in table.pools[pool])
         return _logged(Drained(f'provider "{name}"', undo, calls, "on the accounts of its pool"))
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 from sipbridge.config.load import LoadResult
 from sipbridge.config.text.diagnostic import Diagnostic
@@ -17,18 +16,16 @@ from sipbridge.core.errors import SipBridgeError
 from sipbridge.core.pools.account_pool import AccountPool, Line
 from sipbridge.core.providers.provider import SqlLoader
 from sipbridge.ports import Scheduler
+from sipbridge.services.accounts.pool_members import PoolMembers
 from sipbridge.services.calls.call_control import CallControl
-from sipbridge.services.gateways.gateway_keeper import GatewayKeeper
 from sipbridge.services.operate.reload_plan import Change, PoolChange, PoolInUse, ReloadPlan, plan_accounts, plan_reload
 from sipbridge.services.operate.reload_text import format_plan
+from sipbridge.services.slices import Slices
 
-_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 _SLICE = 100
 """Accounts that are changed in one go: some 5 ms, in which no call is decided."""
-_MAKE_GATEWAYS = frozenset({"edge", "outbound_proxy", "registrar", "registration_required"})
-"""What of a pool's policy is part of its accounts' gateways."""
 
 Follow = Callable[[BridgeConfig, Mapping[str, AccountPool]], None]
 """Reads from their databases the pools that are there, and no others. Those that are to be read no longer are left
@@ -64,22 +61,20 @@ class Reload:
     def __init__(
         self,
         calls: CallControl,
-        gateways: GatewayKeeper,
+        members: PoolMembers,
         config: BridgeConfig,
         load: Callable[[], LoadResult],
         follow: Follow,
         scheduler: Scheduler,
     ) -> None:
         self._calls = calls
-        self._gateways = gateways
+        self._members = members
         self._loaders = _loaders(config)
         self._load = load
         self._follow = follow
         self._scheduler = scheduler
+        self._slices = Slices(scheduler, _SLICE)
         self._is_under_way = False
-        self._since_breath = 0
-        # Removed ones: calls may still hold their lines, and have to be counted if the pool comes back.
-        self._former: dict[str, AccountPool] = {}
 
     def reload(self, *, dry_run: bool = False) -> ReloadResult:
         """Read the file again and apply what is another in it; waits, and lets others run meanwhile.
@@ -125,12 +120,14 @@ class Reload:
         register there before it has unregistered here.
         """
         before = self._calls.table.pools
-        pools = {name: before[name] if name in before else self._new_pool(name, plan) for name in plan.config.pools}
+        wanted = plan.config.pools
+        pools = {
+            name: before[name] if name in before else self._members.new_pool(wanted[name].policy) for name in wanted
+        }
         keys = pool_keys(plan.config)
         self._follow(plan.config, pools)
         for name, pool in pools.items():
-            for _ in self._slices(pool.index_by(keys[name])):
-                pass
+            pool.index_by(keys[name], self._slices.each)
         changes = [change for change in plan.pools if change.change is not Change.REMOVED]
         new = [line for change in changes for line in self._change(pools[change.name], change, plan)]
         self._use(plan.config, pools)
@@ -138,77 +135,35 @@ class Reload:
             pool.forget_keys(keys[name])
         for change in plan.pools:
             if change.change is Change.REMOVED:
-                self._remove_pool(before[change.name])
-        for line in self._slices(new):
-            if line.pool.get(line.id) is line:
-                self._calls.on_account_added(line)
-                self._gateways.on_account_changed(line)
-
-    def _new_pool(self, name: str, plan: ReloadPlan) -> AccountPool:
-        policy = plan.config.pools[name].policy
-        pool = self._former.pop(name, None)
-        if pool is None:
-            pool = AccountPool(policy)
-        pool.policy = policy
-        self._gateways.use_pool(pool)
-        return pool
+                self._members.remove_pool(before[change.name], self._slices)
+        for line in self._slices.each(new):
+            self._members.admit(line)
 
     def _change(self, pool: AccountPool, change: PoolChange, plan: ReloadPlan) -> list[Line]:
-        """Let a pool be as planned, but for the gateways of accounts that are new; gives these back."""
-        self._use_policy(pool, change)
+        """Apply the plan to a pool; gives back the new lines, which get no gateways yet."""
+        members, each = self._members, self._slices.each
+        members.use_policy(pool, change.policy, self._slices)
         accounts, wanted = change.accounts, plan.config.pools[change.name].loader
         if change.name in self._loaders and not isinstance(wanted, SqlLoader):
-            # The database may have told of others since they were compared.
+            # The database may have changed others since they were compared.
             now, in_file = [line.account for line in pool], wanted
             accounts = self._scheduler.apart(lambda: plan_accounts(now, in_file))
-        for changed in self._slices(accounts.changed):
-            line = _line(pool, changed.before)
-            pool.replace(line, changed.after)
-            self._gateways.on_account_changed(line)
-        self._remove([_line(pool, account) for account in self._slices(accounts.removed)])
-        new = [pool.add(account) for account in self._slices(accounts.added)]
+        for changed in each(accounts.changed):
+            members.replace(_line(pool, changed.before), changed.after)
+        for removed in each(accounts.removed):
+            members.remove(_line(pool, removed))
+        new = [members.enlist(pool, account) for account in each(accounts.added)]
         if accounts.order:
-            pool.reorder([_line(pool, account).id for account in self._slices(accounts.order)])
+            members.reorder(pool, [_line(pool, account).id for account in each(accounts.order)])
         return new
-
-    def _use_policy(self, pool: AccountPool, change: PoolChange) -> None:
-        if pool.policy == change.policy:
-            return
-        pool.policy = change.policy
-        self._gateways.use_pool(pool)
-        makes_gateways = not _MAKE_GATEWAYS.isdisjoint(change.fields)
-        for line in self._slices(list(pool)):
-            if pool.get(line.id) is line:
-                pool.refresh(line)
-                if makes_gateways:
-                    self._gateways.on_account_changed(line)
 
     def _use(self, config: BridgeConfig, pools: Mapping[str, AccountPool]) -> None:
         table = self._calls.table
         drained = table.drained.intersection(provider.name for provider in config.providers)
         for name, pool in pools.items():
-            pool.skipped = config.pools[name].skipped
-        self._calls.table = dataclasses.replace(table, providers=config.providers, pools=pools, drained=drained)
+            pool.note_skipped(config.pools[name].skipped)
+        self._calls.use_table(dataclasses.replace(table, providers=config.providers, pools=pools, drained=drained))
         self._loaders = _loaders(config)
-
-    def _remove_pool(self, pool: AccountPool) -> None:
-        self._remove(list(pool))
-        self._gateways.forget_pool(pool.policy.name)
-        self._former[pool.policy.name] = pool
-
-    def _remove(self, lines: Iterable[Line]) -> None:
-        for line in self._slices(lines):
-            line.pool.remove(line)
-            self._gateways.on_account_removed(line)
-
-    def _slices(self, steps: Iterable[_T]) -> Iterator[_T]:
-        """Take the steps, and let others run after every few."""
-        for step in steps:
-            yield step
-            self._since_breath += 1
-            if self._since_breath >= _SLICE:
-                self._since_breath = 0
-                self._scheduler.breathe()
 
 
 def _loaders(config: BridgeConfig) -> dict[str, SqlLoader]:

@@ -18,7 +18,9 @@ from sipbridge.core.pools.account_pool import AccountPool, Line
 from sipbridge.core.providers.provider import PoolPolicy
 from sipbridge.core.sip.uri import parse_sip_uri
 from sipbridge.ports import LoadedAccounts, SourceError, SourceUnavailable
-from sipbridge.services.account_sync import AccountSync, SourceStatus
+from sipbridge.services.accounts.account_sync import AccountSync, SourceStatus
+from sipbridge.services.accounts.pool_members import PoolMembers
+from sipbridge.services.accounts.unread_pools import UnreadPools
 
 DOWN = SourceUnavailable("no route to the database")
 
@@ -72,16 +74,24 @@ class World:
         self.clock = FakeClock()
         self.pool = AccountPool(PoolPolicy("pool", parse_sip_uri("sip:proxy.example.org"), False, 5))
         self.told: list[tuple[str, str]] = []
-        self.sync = AccountSync(
-            self.pool,
-            source,
-            self.clock,
-            on_changed=lambda line: self._tell("changed", line),
-            on_removed=lambda line: self._tell("removed", line),
-        )
+        self.unread = UnreadPools()
+        self.unread.expect(["pool"])
+        self.sync = AccountSync(self.pool, source, self.clock, PoolMembers(self, self), self.unread)
 
-    def _tell(self, what: str, line: Line) -> None:
-        self.told.append((what, line.account.uri.user))
+    def on_account_added(self, line: Line) -> None:
+        """Calls are told first; what gateways are told is what counts."""
+
+    def on_account_changed(self, line: Line) -> None:
+        self.told.append(("changed", line.account.uri.user))
+
+    def on_account_removed(self, line: Line) -> None:
+        self.told.append(("removed", line.account.uri.user))
+
+    def use_pool(self, pool: AccountPool) -> None:
+        raise AssertionError("a database makes no pools")
+
+    def forget_pool(self, name: str) -> None:
+        raise AssertionError("a database removes no pools")
 
     def take_told(self) -> list[tuple[str, str]]:
         told, self.told = self.told, []
@@ -330,7 +340,7 @@ def test_a_row_that_freeswitch_cannot_register_is_skipped_where_it_has_to(
     registers: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = World(MemorySource(a=dataclasses.replace(account("alice"), secret="5f4dcc", secret_type=SecretType.HA1)))
-    world.pool.policy = dataclasses.replace(world.pool.policy, registration_required=registers)
+    world.pool.use_policy(dataclasses.replace(world.pool.policy, registration_required=registers))
     world.sync.step()
     assert list(world.accounts()) == ([] if registers else ["alice"])
     assert world.sync.state.skipped == int(registers)

@@ -1,15 +1,16 @@
-"""Accounts of a pool become what its database has: all of them at first, then each one that a notification names.
+"""Keeps the accounts of a pool as its database has them: all of them at first, then each one that a notification names.
 
-A step waits for the database, never for anything else; it is the only one that changes the accounts of its pool.
+A step waits for the database, never for anything else.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
+from typing import Protocol
 
 from sipbridge.core.accounts.account import Account, AccountId, account_id
 from sipbridge.core.accounts.account_notification import AccountNotification
@@ -17,9 +18,11 @@ from sipbridge.core.accounts.account_row import RowError
 from sipbridge.core.accounts.credentials import credential_fault
 from sipbridge.core.backoff import Backoff
 from sipbridge.core.errors import UriError
-from sipbridge.core.pools.account_pool import AccountPool, Line
+from sipbridge.core.pools.account_pool import AccountPool
 from sipbridge.core.sip.uri import SipUri, parse_sip_uri
 from sipbridge.ports import AccountSource, Clock, SourceError, SourceUnavailable
+from sipbridge.services.accounts.pool_members import PoolMembers
+from sipbridge.services.accounts.unread_pools import UnreadPools
 
 _log = logging.getLogger(__name__)
 
@@ -53,28 +56,41 @@ class SyncState:
     problem: str = ""
 
 
+class AccountSources(Protocol):
+    """How it is with the databases of all pools, and with what reports changes of theirs."""
+
+    @property
+    def redis_status(self) -> str:
+        """``OK``, ``not used``, or why no notifications come."""
+
+    @property
+    def is_redis_up(self) -> bool | None:
+        """Whether notifications come; None where Redis is not used."""
+
+    def states(self) -> Mapping[str, SyncState]:
+        """How each pool gets on with its database."""
+
+    def pending_notifications(self) -> Mapping[str, int]:
+        """How many accounts of each pool are still to be asked for."""
+
+
 class AccountSync:
     """Keeps one pool as its database has it.
 
     Args:
-        on_changed: told of each line whose account is new or another.
-        on_removed: told of each line whose account is gone.
+        members: adds, replaces and removes the accounts.
+        unread: told when all accounts were read for the first time.
     """
 
     def __init__(
-        self,
-        pool: AccountPool,
-        source: AccountSource,
-        clock: Clock,
-        on_changed: Callable[[Line], None],
-        on_removed: Callable[[Line], None],
+        self, pool: AccountPool, source: AccountSource, clock: Clock, members: PoolMembers, unread: UnreadPools
     ) -> None:
         self.pool = pool
         self.state = SyncState()
         self._source = source
         self._clock = clock
-        self._on_changed = on_changed
-        self._on_removed = on_removed
+        self._members = members
+        self._unread = unread
         self._full_load_due = True
         # The newest notification of each account, the account that was named longest ago first.
         self._pending: dict[tuple[str, str], AccountNotification] = {}
@@ -129,8 +145,9 @@ class AccountSync:
             raise
         gone = [line for line in self.pool if line.id not in seen]
         for line in gone:
-            self._remove(line)
+            self._members.remove(line)
         self.state = SyncState(SourceStatus.CURRENT, skipped)
+        self._unread.note_read(self.pool.policy.name)
         _log.info(
             "pool %s: loaded %d accounts, skipped %d rows, removed %d accounts",
             self.pool.policy.name,
@@ -151,7 +168,7 @@ class AccountSync:
                     _log.warning("pool %s: skipped a second row for %s", self.pool.policy.name, account.uri)
                 elif self._is_usable(account):
                     # The line's own text: a hundred thousand that are forgotten in the end would leave holes behind.
-                    seen.add(self._put(id_, account).id)
+                    seen.add(self._members.put(self.pool, id_, account).id)
                 else:
                     skipped += 1
         return seen, skipped
@@ -195,7 +212,7 @@ class AccountSync:
         if account is None:
             line = self.pool.get(id_)
             if line is not None:
-                self._remove(line)
+                self._members.remove(line)
         elif account_id(self.pool.policy.name, account.uri) != id_:
             _log.error(
                 "pool %s: ignored a notification of %s: its row is of %s",
@@ -204,22 +221,7 @@ class AccountSync:
                 account.uri,
             )
         elif self._is_usable(account):
-            self._put(id_, account)
-
-    def _put(self, id_: AccountId, account: Account) -> Line:
-        line = self.pool.get(id_)
-        if line is None:
-            line = self.pool.add(account, id_)
-        elif line.account == account:
-            return line
-        else:
-            self.pool.replace(line, account)
-        self._on_changed(line)
-        return line
-
-    def _remove(self, line: Line) -> None:
-        self.pool.remove(line)
-        self._on_removed(line)
+            self._members.put(self.pool, id_, account)
 
     def _note_failure(self, problem: str) -> None:
         loaded = self.state.status is not SourceStatus.LOADING
