@@ -9,6 +9,7 @@ import pytest
 from support.digest import DigestProvider, answer_to, md5, sha256
 from support.edge import Edge
 from support.edge_gateway import EdgeGateway, GatewayMaker
+from support.sip_message import sdp
 from support.sip_peer import SipPeer
 from support.sip_rule import Reply
 
@@ -210,7 +211,7 @@ def test_challenge_to_the_callee_of_a_call(
     assert made.register().final.status == 200
     with SipPeer(registrar.rule, ip="127.0.0.1" if registered else "127.9.9.9") as caller:
         invite = caller.new_request(
-            "INVITE", registrar.bindings[made.uri], from_="<sip:bob@far>", to=f"<{made.uri}>", body="v=0\r\n"
+            "INVITE", registrar.bindings[made.uri], from_="<sip:bob@far>", to=f"<{made.uri}>", body=sdp()
         )
         caller.send(invite, edge.outside)
         caller.final_response(invite)
