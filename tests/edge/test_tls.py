@@ -89,3 +89,70 @@ def test_certificate_that_nobody_vouches_for(alice: EdgeGateway, edge: Edge, pro
         call = alice.call(alice.invite(f"sip:{relay.hostport};transport=tls"))
     assert call.final.status == 408
     assert provider.received == []
+
+
+@pytest.mark.parametrize(
+    ("names", "accepted"),
+    [
+        (f"DNS:{NAME}", True),
+        (f"DNS:first.example.org,DNS:second.example.org,IP:192.0.2.1,DNS:{NAME}", True),
+        ("DNS:*.jabiru.example.org", True),
+        (f"URI:sip:{NAME}", True),
+        ("DNS:another.example.org", False),
+        (f"DNS:x{NAME}", False),
+        (f"DNS:{NAME}.example.com", False),
+        ("DNS:*.example.org", False),
+        (f"email:x@{NAME}", False),
+        ("IP:127.0.0.1", False),
+    ],
+)
+def test_certificate_is_for_the_host(
+    freeswitch: SipPeer, provider: SipPeer, tmp_path: Path, names: str, accepted: bool
+) -> None:
+    """Of a name that somebody vouches for: whoever has any certificate gets no digest, and no call."""
+    theirs = make_certificate(tmp_path / "theirs", NAME, names)
+    provider.rule = DigestProvider("realm", {"alice-auth": "s3cret"}, challenges=("REGISTER", "INVITE")).rule
+    with (
+        Edge(tmp_path / "edge", freeswitch.hostport, tls=theirs, definitions={"SILENCE_MS": "1500"}) as edge,
+        TlsRelay(provider.hostport, theirs) as relay,
+    ):
+        ip, _, port = relay.hostport.rpartition(":")
+        edge.rpc("dns.add_a", NAME, 60, ip, 0)
+        made = EdgeGateway(freeswitch, edge, "sipbridge.alice.1")
+        edge.set_account(made.name, "clear", f"sip:{NAME}:{port};transport=tls", "s3cret")
+        call = made.call(made.invite(f"sip:{NAME}:{port};transport=tls"))
+        assert call.final.status == (200 if accepted else 408)
+        answered = [one for one in provider.received if "Proxy-Authorization" in one or "Authorization" in one]
+        assert bool(answered) is accepted
+        assert ("certificate is not for the host" in edge.log()) is not accepted
+
+
+def test_bytes_that_look_like_a_name_are_none(freeswitch: SipPeer, provider: SipPeer, tmp_path: Path) -> None:
+    """Whoever makes a key chooses its bytes, a whole extension among them; here another extension stands for it."""
+    length = len(NAME)
+    extension = bytes.fromhex("0603551d11") + bytes([4, length + 4, 0x30, length + 2, 0x82, length]) + NAME.encode()
+    before = f"1.2.3.4=DER:{extension.hex()}"
+    theirs = make_certificate(tmp_path / "theirs", NAME, "DNS:another.example.org", before)
+    with (
+        Edge(tmp_path / "edge", freeswitch.hostport, tls=theirs, definitions={"SILENCE_MS": "1500"}) as edge,
+        TlsRelay(provider.hostport, theirs) as relay,
+    ):
+        ip, _, port = relay.hostport.rpartition(":")
+        edge.rpc("dns.add_a", NAME, 60, ip, 0)
+        made = EdgeGateway(freeswitch, edge, "sipbridge.alice.1")
+        edge.set_account(made.name, "none", f"sip:{NAME}:{port};transport=tls")
+        assert made.call(made.invite(f"sip:{NAME}:{port};transport=tls")).final.status == 408
+
+
+@pytest.mark.parametrize(("names", "status"), [("IP:127.0.0.1", 200), ("IP:127.0.0.2", 408), (f"DNS:{NAME}", 408)])
+def test_certificate_is_for_the_address(
+    freeswitch: SipPeer, provider: SipPeer, tmp_path: Path, names: str, status: int
+) -> None:
+    theirs = make_certificate(tmp_path / "theirs", NAME, names)
+    with (
+        Edge(tmp_path / "edge", freeswitch.hostport, tls=theirs, definitions={"SILENCE_MS": "1500"}) as edge,
+        TlsRelay(provider.hostport, theirs) as relay,
+    ):
+        made = EdgeGateway(freeswitch, edge, "sipbridge.alice.1")
+        edge.set_account(made.name, "none", f"sip:{relay.hostport};transport=tls")
+        assert made.call(made.invite(f"sip:{relay.hostport};transport=tls")).final.status == status

@@ -16,16 +16,19 @@ from typing import Any, Self, cast
 PROGRAM = shutil.which("openssl")
 
 
-def make_certificate(directory: Path, name: str) -> Path:
+def make_certificate(directory: Path, name: str, names: str = "", before: str = "") -> Path:
     """Make ``cert.pem``, signed by itself, and ``key.pem`` in a folder; return the folder.
 
     Args:
         name: the host that it is for.
+        names: its subjectAltName, as openssl has it; by default that host and 127.0.0.1.
+        before: an extension that stands before it.
     """
     directory.mkdir(exist_ok=True)
     command = [PROGRAM or "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     command += ["-keyout", str(directory / "key.pem"), "-out", str(directory / "cert.pem"), "-subj", f"/CN={name}"]
-    command += ["-addext", f"subjectAltName=DNS:{name}"]
+    command += ["-addext", before] if before else []
+    command += ["-addext", f"subjectAltName={names or f'DNS:{name},IP:127.0.0.1'}"]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     return directory
 
