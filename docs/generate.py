@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from gateway_life_page import gateway_life_page
 from man_pages import man_pages
 from providers_reference import providers_reference
 from settings_reference import setting_tables
@@ -76,6 +77,7 @@ def pages() -> Mapping[Path, str]:
         DOCS / "settings.md": settings_reference(),
         DOCS / "metrics.md": metrics_reference(),
         DOCS / "configuration.md": configuration_page(),
+        DOCS / "gateway-life.md": gateway_life_page(),
         **{DOCS / "man" / name: text for name, text in man_pages().items()},
     }
 

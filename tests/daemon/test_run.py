@@ -102,7 +102,8 @@ def test_a_file_with_errors_is_not_reloaded_and_it_is_ready_all_the_same(service
     service.providers_file.write_text("{")
     os.kill(service.program.pid, signal.SIGHUP)
     service.wait_for("READY=1", count=2)
-    assert "reload: the file has errors" in service.program.text()
+    # A native thread writes the log.
+    wait_until("the log says so", lambda: "reload: the file has errors" in service.program.text() or None)
 
 
 def test_looking_at_what_a_reload_would_do_is_none(service: Service) -> None:

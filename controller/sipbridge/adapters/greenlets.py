@@ -10,12 +10,21 @@ import gevent
 _T = TypeVar("_T")
 
 
+_ROUND_S = 1e-6
+"""A sleep of 0 would run the greenlets that are ready, but would not make the hub poll sockets and timers."""
+
+
+def breathe() -> None:
+    """Yield to the hub for one round of its loop, so that sockets are read too; the one way in which adapters do so."""
+    gevent.sleep(_ROUND_S)
+
+
 class Greenlets:
     """All greenlets share one native thread, the hub's."""
 
     def breathe(self) -> None:
         """Yield to the hub for one round of its loop, so that sockets are read too."""
-        gevent.sleep(0.0001)
+        breathe()
 
     def pause(self, seconds: float) -> None:
         """Yield to the hub for some seconds."""

@@ -331,7 +331,7 @@ class EdgeTableMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self.edge.clear()
-        self.table.start_over()
+        self.table.reset()
 
     @invariant()
     def counts(self) -> None:

@@ -21,12 +21,12 @@ from sipbridge.adapters.event_socket.command_tally import CommandTally
 from sipbridge.adapters.event_socket.framing import Frame, FrameReader, FramingError, encode_command
 from sipbridge.adapters.event_socket.json_events import decode_event
 from sipbridge.adapters.event_socket.unanswered import OnReply, Reply, Unanswered
+from sipbridge.adapters.greenlets import breathe
 from sipbridge.ports import NotSent, SwitchLost
 
 _log = logging.getLogger(__name__)
 
 _RECEIVE_BYTES = 64 * 1024
-_BREATH_S = 1e-6
 _SHORTEST_EVENT = 128
 MAX_PENDING_COMMANDS = 50_000
 """Maximum of unanswered commands; FreeSWITCH answers 10,000 a second, so more means that it has stopped reading."""
@@ -207,12 +207,11 @@ class EventSocketConnection(InboundESL):  # type: ignore[misc]
                     self._handle(frame)
                     if not self.connected:
                         return
-                # Reading available data does not switch greenlets, so yield after a lot of it. A sleep of 0 would run
-                # the greenlets that are ready, but would not make the hub poll sockets and timers.
+                # Reading available data does not switch greenlets, so yield after a lot of it.
                 received += len(data)
                 if received > _RECEIVE_BYTES:
                     received = 0
-                    gevent.sleep(_BREATH_S)
+                    breathe()
         except FramingError as error:
             self.lose(f"protocol error: {error}")
         except OSError as error:

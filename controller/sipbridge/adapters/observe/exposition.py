@@ -8,17 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import assert_never
 
-import gevent
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric as Family
 
+from sipbridge.adapters.greenlets import breathe
 from sipbridge.core.observe.metric import Histogram, Metric, MetricKind, MetricSource
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-_BREATH_S = 1e-6
-"""Not 0: for 0, the hub does not poll sockets and timers."""
 
 
 class Exposition:
@@ -40,7 +38,7 @@ class Exposition:
         parts = []
         for family in self._families():
             parts.append(generate_latest(_Single(family)))
-            gevent.sleep(_BREATH_S)
+            breathe()
         return b"".join(parts)
 
     def _families(self) -> Iterator[Family]:

@@ -76,7 +76,7 @@ class EdgeSync:
             return
         try:
             self._poll_if_due()
-            while self._tell() or self._forget():
+            while self._put_due() or self._delete_gone():
                 self._poll_if_due()
             self._note_loaded()
             self._audit_if_due()
@@ -91,17 +91,17 @@ class EdgeSync:
         if now < self._poll_at:
             return
         if self._edge.epoch() != self._epoch:
-            self._begin_anew(now)
+            self._reset(now)
         self._poll_at = now + _POLL_S
 
-    def _begin_anew(self, now: float) -> None:
+    def _reset(self, now: float) -> None:
         # First: should the edge be started again meanwhile, this is missing, and all is told once more.
         self._edge.set_epoch(self._epoch)
-        self._table.start_over()
+        self._table.reset()
         self._loading_since = now
         self._audit_at = now + _AUDIT_S
 
-    def _tell(self) -> bool:
+    def _put_due(self) -> bool:
         """Tell of the next gateways; whether there were any."""
         names = self._table.due(_BATCH)
         entries = [(name, entry) for name in names if (entry := self._gateways.edge_entry_of(name)) is not None]
@@ -109,7 +109,7 @@ class EdgeSync:
         self._table.note_put(name for name, _ in entries)
         return bool(entries)
 
-    def _forget(self) -> bool:
+    def _delete_gone(self) -> bool:
         """Have the next ones forgotten that are gone; whether there were any."""
         names = self._table.gone(self._gateways.may_have_gateway, _BATCH)
         self._edge.delete(names)
@@ -133,7 +133,7 @@ class EdgeSync:
             return
         _log.warning("edge has %d accounts instead of %d: sending all again", count, expected)
         self._edge.clear()
-        self._begin_anew(now)
+        self._reset(now)
 
     def _note_failure(self, problem: str) -> None:
         now = self._clock.monotonic()

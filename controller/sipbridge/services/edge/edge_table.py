@@ -60,7 +60,7 @@ class EdgeTable:
         self._leaving |= self._held | self._due
         self._held, self._due = {}, {}
 
-    def start_over(self) -> None:
+    def reset(self) -> None:
         """The edge has none of them."""
         self._due = self._held | self._due
         self._held = {}

@@ -13,21 +13,19 @@ from dataclasses import dataclass
 from sipbridge.core.accounts.account import AccountId
 from sipbridge.core.backoff import Backoff
 from sipbridge.core.calls.events import GatewayAdded, GatewayDeleted, ProfileStarted
-from sipbridge.core.gateways.gateway import Gateway, GatewayName
-from sipbridge.core.gateways.gateway_life import Due, GatewayEvent, GatewayState, Place
+from sipbridge.core.gateways.gateway import GatewayName
+from sipbridge.core.gateways.gateway_life import Due, GatewayEvent, Place
 from sipbridge.core.gateways.registration import NOT_REGISTERED
 from sipbridge.core.pools.account_pool import AccountPool, Line
-from sipbridge.core.providers.edge import edge_reason
 from sipbridge.core.sip.uri import SipUri
 from sipbridge.ports import Clock, CommandRefused, Scheduler, SwitchGateways, SwitchLost
 from sipbridge.services.edge.edge_table import EdgeTable
 from sipbridge.services.gateways.gateway_changes import ChangePlanner, GatewayChanges
-from sipbridge.services.gateways.gateway_definitions import GatewayDefinitions
 from sipbridge.services.gateways.gateway_roster import GatewayRoster
 from sipbridge.services.gateways.profile_memory import ProfileMemory
 from sipbridge.services.gateways.reconciliation import Reconciliation
 from sipbridge.services.gateways.registrations import Registrations, SwitchGatewayEvent
-from sipbridge.services.slices import Slices
+from sipbridge.services.gateways.wanted_gateways import WantedGateways
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +61,6 @@ class GatewayKeeper:
 
     Attributes:
         memory: what deleted gateways still cost FreeSWITCH.
-        edge_table: those gateways that go through the edge. None of them is added before the edge knows it.
     """
 
     def __init__(
@@ -78,23 +75,18 @@ class GatewayKeeper:
         self._switch = switch
         self._clock = clock
         self._knows_all = knows_all
-        self._pools = {pool.policy.name: pool for pool in pools}
-        self._definitions = GatewayDefinitions(settings.expires_s)
         self._roster = GatewayRoster()
+        self._wanted = WantedGateways(self._roster, pools, settings.expires_s)
         self._planner = ChangePlanner(
-            self._roster, self._addable, settings.max_registrations_per_s, settings.confirm_timeout_s
+            self._roster, self._wanted.addable, settings.max_registrations_per_s, settings.confirm_timeout_s
         )
-        for pool in self._pools.values():
+        for pool in self._wanted.pools.values():
             self._planner.use_pool(pool.policy)
-        self._registrations = Registrations(self._roster, clock, self._line_of)
-        self._reconciliation = Reconciliation(switch, scheduler, self._roster, self._registrations, self._rename)
+        self._registrations = Registrations(self._roster, clock, self._wanted.line_of)
+        self._reconciliation = Reconciliation(switch, scheduler, self._roster, self._registrations, self._wanted)
         self._connected = False
         self._reconcile_due = False
-        self._shuts_down = False
-        # The key that all gateways have their names by; empty while some have not.
-        self._named_with = b""
         self._retry = Backoff(_RETRY_MIN_S, _RETRY_MAX_S)
-        self.edge_table = EdgeTable()
         self.memory = ProfileMemory(switch, settings.profile, settings.lost_memory_warning_mb)
 
     # What others ask.
@@ -109,9 +101,14 @@ class GatewayKeeper:
         line = self._roster.line(gateway)
         return line.account.uri if line else None
 
+    @property
+    def edge_table(self) -> EdgeTable:
+        """Those gateways that go through the edge. None of them is added before the edge knows it."""
+        return self._wanted.edge_table
+
     def edge_entry_of(self, name: GatewayName) -> str | None:
         """What the edge has to know of a gateway; None where its account has changed, which is about to be noted."""
-        made = self._definition(name)
+        made = self._wanted.gateway(name)
         return made.edge_entry if made is not None else None
 
     def may_have_gateway(self, name: GatewayName) -> bool:
@@ -141,33 +138,33 @@ class GatewayKeeper:
 
     def use_pool(self, pool: AccountPool) -> None:
         """Make gateways for the accounts of a pool that is new, or keep to a pace that is another than it was."""
-        self._pools[pool.policy.name] = pool
+        self._wanted.pools[pool.policy.name] = pool
         self._planner.use_pool(pool.policy)
 
     def forget_pool(self, name: str) -> None:
         """Forget a pool whose accounts are all removed. Its pace stays: that is how their gateways go."""
-        del self._pools[name]
+        del self._wanted.pools[name]
 
     def on_account_changed(self, line: Line) -> None:
         """Give an account that is new, or another than it was, the gateway that it needs now."""
-        before, now = line.gateway, self._name_of(line)
+        before, now = line.gateway, self._wanted.name_of(line)
         if before == now:
             return
         self._registrations.clear_refusal(line.id)
         line.set_registration(NOT_REGISTERED)
-        self._withdraw(line)
-        if now is not None and self._want(line, now).due is Due.REMOVE:
+        self._wanted.withdraw(line)
+        if now is not None and self._wanted.want(line, now).due is Due.REMOVE:
             # Changed back before the old gateway was touched: only the switch knows how it is.
             self._reconcile_due = True
 
     def on_account_removed(self, line: Line) -> None:
         """Take the gateway of an account away that is gone."""
         self._registrations.clear_refusal(line.id)
-        self._withdraw(line)
+        self._wanted.withdraw(line)
 
     def register_again(self) -> int:
         """Have every account register once more: bindings may be worth nothing. Returns the number of gateways."""
-        self._planner.register_again(self._pools.values())
+        self._planner.register_again(self._wanted.pools.values())
         return self._roster.in_switch
 
     def begin_shutdown(self, within_s: float) -> None:
@@ -176,11 +173,7 @@ class GatewayKeeper:
         Args:
             within_s: when all should be gone. A pool whose own pace is too slow for that gets a quicker one.
         """
-        self._shuts_down = True
-        for pool in self._pools.values():
-            if pool.policy.unregister_on_shutdown:
-                for line in pool:
-                    self._withdraw(line)
+        self._wanted.begin_shutdown()
         self._planner.begin_shutdown(within_s)
 
     # What becomes of the switch.
@@ -286,49 +279,5 @@ class GatewayKeeper:
 
     def _adds_without_pace(self) -> bool:
         """Whether gateways wait to be added that do not register."""
-        pools = (self._pools[name] for name in self._roster.queues(Due.ADD))
+        pools = (self._wanted.pools[name] for name in self._roster.queues(Due.ADD))
         return any(not pool.policy.registration_required for pool in pools)
-
-    # Names.
-
-    def _rename(self, salt: bytes, slices: Slices) -> None:
-        """Name all gateways with the key that the switch has now; all have other names after it was restarted.
-
-        An account that comes or changes meanwhile gets its new name at once; the others when it is their turn.
-        """
-        if salt == self._named_with:
-            return
-        self._definitions.salt, self._named_with = salt, b""
-        for line in slices.each([line for pool in self._pools.values() for line in pool]):
-            if line.pool.get(line.id) is line and (name := self._name_of(line)) != line.gateway:
-                self._withdraw(line)
-                if name is not None:
-                    self._want(line, name)
-        self._named_with = salt
-
-    def _name_of(self, line: Line) -> GatewayName | None:
-        is_leaving = self._shuts_down and line.pool.policy.unregister_on_shutdown
-        return None if is_leaving else self._definitions.name_of(line)
-
-    def _want(self, line: Line, name: GatewayName) -> GatewayState:
-        """Want a gateway; gives back where it was."""
-        line.gateway = name
-        if edge_reason(line.account, line.pool.policy.edge):
-            self.edge_table.want(name)
-        return self._roster.want(name, line, is_backing_off=self._registrations.is_backing_off(line.id))
-
-    def _withdraw(self, line: Line) -> None:
-        name, line.gateway = line.gateway, None
-        if name is not None:
-            self._roster.withdraw(name)
-            self.edge_table.release(name)
-
-    def _line_of(self, account: AccountId) -> Line | None:
-        return next((line for pool in self._pools.values() if (line := pool.get(account))), None)
-
-    def _definition(self, name: GatewayName) -> Gateway | None:
-        line = self._roster.line(name)
-        return self._definitions.gateway(name, line) if line is not None else None
-
-    def _addable(self, name: GatewayName) -> Gateway | None:
-        return None if self.edge_table.waits(name) else self._definition(name)

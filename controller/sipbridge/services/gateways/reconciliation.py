@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from sipbridge.core.gateways.gateway import GATEWAY_PREFIX, GatewayName
 from sipbridge.ports import CommandRefused, Scheduler, SwitchGateways, SwitchLost
 from sipbridge.services.gateways.gateway_roster import GatewayRoster
 from sipbridge.services.gateways.registrations import Registrations, SwitchGatewayEvent
+from sipbridge.services.gateways.wanted_gateways import WantedGateways
 from sipbridge.services.slices import Slices
 
 _log = logging.getLogger(__name__)
@@ -22,9 +22,6 @@ class Reconciliation:
 
     Events report what changes while that is under way. They are noted at once, and again afterwards: every change has
     its event, so the last one is right, whichever of answer and events was the older.
-
-    Args:
-        rename: gives the gateways of all accounts their names by this key, in the slices that it is given.
     """
 
     def __init__(
@@ -33,13 +30,13 @@ class Reconciliation:
         scheduler: Scheduler,
         roster: GatewayRoster,
         registrations: Registrations,
-        rename: Callable[[bytes, Slices], None],
+        wanted: WantedGateways,
     ) -> None:
         self._switch = switch
         self._scheduler = scheduler
         self._roster = roster
         self._registrations = registrations
-        self._rename = rename
+        self._wanted = wanted
         # The events since it began; None while none is under way.
         self._meanwhile: list[SwitchGatewayEvent] | None = None
 
@@ -67,7 +64,7 @@ class Reconciliation:
 
         slices = Slices(self._scheduler, _SLICE, check_link)
         try:
-            self._rename(self._switch.gateway_salt(), slices)
+            self._wanted.rename(self._switch.gateway_salt(), slices, self._registrations.is_backing_off)
             self._compare(*self._ask(), slices)
         finally:
             if self._meanwhile is meanwhile:
