@@ -150,6 +150,15 @@ def test_secret_types(written: str, read: SecretType) -> None:
     assert loader[0].secret_type is read
 
 
+def test_how_often_a_database_is_read_again() -> None:
+    with_refresh = ('"maxCallsPerLine": 1,', '"maxCallsPerLine": 1, "refreshS": 30,')
+    assert config_of(edited(with_refresh)).pools["people"].policy.refresh_s == 30
+    result = parse_providers(edited(('"maxCallsPerLine": 20,', '"maxCallsPerLine": 20, "refreshS": 30,')), "p.json")
+    assert [one.message for one in result.warnings] == ["has no effect: these accounts are in no database"]
+    (found,) = parse_providers(edited(('1,\n      "loader"', '1, "refreshS": 0,\n      "loader"')), "p.json").errors
+    assert found.message == '"refreshS" must be 1 or more, not 0'
+
+
 def test_empty_optional_texts_are_absent() -> None:
     text = edited(
         ('"secret": "Mellon1"', '"secret": "Mellon1", "alias": "", "userid": "", "realm": "", "registrar": ""')

@@ -16,6 +16,7 @@ from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.core.calls.routing_table import routing_table
 from sipbridge.core.pools.account_pool import AccountPool
 from sipbridge.core.providers.provider import PoolPolicy, Provider, SqlLoader
+from sipbridge.ports import SourceUnavailable
 from sipbridge.services.operate.reload import ReloadResult
 
 DATABASE = SqlLoader("sqlite3", "SELECT", "SELECT", "db=accounts password='Mellon'")
@@ -42,6 +43,7 @@ class Reloading:
 
     Attributes:
         databases: the accounts that the database of each pool has; read when `follow` is called.
+        fault: why they cannot be read.
     """
 
     def __init__(
@@ -60,9 +62,11 @@ class Reloading:
             knows_all=knows_all,
             config=started_with,
             follow=self.follow,
+            databases=self,
         )
         self.scheduler = self.services.scheduler
         self.service = self.services.operations.reload
+        self.fault: SourceUnavailable | None = None
         self.follow(started_with, self.services.pools)
 
     def follow(self, followed: BridgeConfig, pools: Mapping[str, AccountPool]) -> None:
@@ -78,6 +82,16 @@ class Reloading:
                     members.remove(line)
             for id_, each in wanted.items():
                 members.put(pool, id_, each)
+
+    def read(self, name: str, _loader: SqlLoader) -> tuple[Account, ...]:
+        """What the database of a pool has."""
+        if self.fault is not None:
+            raise self.fault
+        return self.databases.get(name, ())
+
+    def load_again(self) -> None:
+        """Have every pool that is in a database as that is now."""
+        self.follow(*self.followed.pop())
 
     def reload(
         self, wanted: BridgeConfig | None = None, *diagnostics: Diagnostic, dry_run: bool = False

@@ -30,7 +30,7 @@ from sipbridge.services.accounts.unread_pools import UnreadPools
 from sipbridge.services.edge.edge_sync import EdgeSync
 from sipbridge.services.gateways.gateway_keeper import KeeperSettings
 from sipbridge.services.observe.call_log import CallLog
-from sipbridge.services.operate.reload import Follow
+from sipbridge.services.operate.reload import Databases, Follow
 from sipbridge.services.parts import Ports, ServiceSettings, build_operations, build_services
 
 LEASE_RENEWAL_S = 2.0
@@ -153,6 +153,7 @@ class Services:
         knows_all: Callable[[], bool] = lambda: True,
         config: BridgeConfig | None = None,
         follow: Follow = lambda config, pools: None,
+        databases: Databases | None = None,
     ) -> None:
         self.clock = FakeClock()
         self.scheduler = FakeScheduler()
@@ -181,7 +182,7 @@ class Services:
         self.journal.add(CallLog())
         self.switch.listener = self.session
         self.operations = build_operations(
-            self.parts, self.sources, config or BridgeConfig((), {}), lambda: self.file, follow, "1.2.3"
+            self.parts, self.sources, config or BridgeConfig((), {}), lambda: self.file, follow, "1.2.3", databases
         )
         self.status, self.drain = self.operations.status, self.operations.drain
 

@@ -160,7 +160,7 @@ MANUALS: Mapping[str, Manual] = {
         ),
         exit_statuses=(
             ("0", "The file is in use or, with --dry-run, could be."),
-            ("1", "The file has errors and was not applied, or no daemon is running."),
+            ("1", "Nothing was applied: the file has errors, a database does not answer, or no daemon is running."),
             ("2", "Invalid command line."),
         ),
         files=(*_ASKS_DAEMON, (_PROVIDERS, "The providers file (providers_file).")),

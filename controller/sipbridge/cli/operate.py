@@ -26,9 +26,9 @@ def info(settings_file: Path | None) -> None:
 def reload(dry_run: bool, settings_file: Path | None) -> None:
     """Make the running bridge read its providers file again.
 
-    Shows what changes; nothing else is touched, and calls in progress continue. A file with errors is not used: the
-    errors are shown, the exit status is 1, and the configuration in use stays. Settings (sipbridge.toml) are read only
-    at start.
+    Reads every database again, too. Shows what changes; nothing else is touched, and calls in progress continue. If the
+    file has errors, or a database does not answer, the exit status is 1 and the configuration in use stays. Settings
+    (sipbridge.toml) are read only at start.
     """
     result = ask_daemon(settings_file, "reload", {"dry_run": dry_run}, timeout_s=_RELOAD_TIMEOUT_S)
     for found in result["diagnostics"]:

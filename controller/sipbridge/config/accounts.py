@@ -61,9 +61,20 @@ def _pool(name: str, value: Mapping[str, Any], path: Path, edge: Edge | None, re
         unregister_on_shutdown=value.get("unregisterOnServerShutdown", True),
         registrar=registrar,
         edge=edge,
+        refresh_s=_refresh_s(value, loader, path, report),
     )
     skipped = 0 if isinstance(loader, SqlLoader) else len(value["loader"]) - len(loader)
     return PoolConfig(policy, loader, skipped)
+
+
+def _refresh_s(
+    value: Mapping[str, Any], loader: tuple[Account, ...] | SqlLoader, path: Path, report: Report
+) -> float | None:
+    refresh_s: float | None = value.get("refreshS")
+    if refresh_s is not None and not isinstance(loader, SqlLoader):
+        report.warning((*path, "refreshS"), "has no effect: these accounts are in no database")
+        return None
+    return refresh_s
 
 
 def _loader(value: Any, path: Path, checks: AccountChecks, report: Report) -> tuple[Account, ...] | SqlLoader | None:

@@ -24,6 +24,7 @@ _EXPECTED = {
     "string": "a string",
     "boolean": "true or false",
     "integer": "a whole number",
+    "number": "a number",
     "array": "an array [...]",
     "object": "an object {...}",
 }
@@ -192,7 +193,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") ->
 def _wrong_type(path: Path, instance: Any, wanted: list[str]) -> str:
     expected = " or ".join(_EXPECTED[name] for name in wanted)
     hint = ""
-    if isinstance(instance, str) and wanted[0] in ("integer", "boolean"):
+    if isinstance(instance, str) and wanted[0] in ("integer", "number", "boolean"):
         hint = ": leave the quotation marks out"
     elif isinstance(instance, (int, float)) and wanted == ["string"]:
         hint = ": put it in quotation marks"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from sipbridge.core.accounts.account import Account
 from sipbridge.core.accounts.account_notification import AccountNotification
 from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.pools.account_pool import AccountPool
 from sipbridge.core.providers.provider import SqlLoader
 from sipbridge.daemon.supervisor import Supervisor, Task
-from sipbridge.ports import AccountSource, Clock
+from sipbridge.ports import AccountSource, Clock, SourceError, SourceUnavailable
 from sipbridge.services.accounts.account_sync import AccountSync, SyncState
 from sipbridge.services.accounts.pool_members import PoolMembers
 from sipbridge.services.accounts.unread_pools import UnreadPools
@@ -123,8 +124,27 @@ class AccountSyncs:
     def on_notifications_up(self) -> None:
         """Load everything again: what changed before is unknown."""
         self.redis_status = "OK"
+        self.load_again()
+
+    def load_again(self) -> None:
+        """Read every database again, and apply the differences."""
         for sync in self._syncs.values():
             sync.load_again()
+
+    def read(self, name: str, loader: SqlLoader) -> list[Account]:
+        """All accounts of a pool, over connections of their own; nothing is changed.
+
+        Raises:
+            SourceUnavailable: the database cannot be read now.
+            SourceError: a query fails, or lacks a column.
+        """
+        source = self._make_source(name, loader)
+        try:
+            return [account for batch in source.load_all() for account in batch.accounts]
+        except (SourceUnavailable, SourceError) as error:
+            raise type(error)(f"pool {name}: {error}") from error
+        finally:
+            source.close()
 
     def on_notifications_down(self, reason: str) -> None:
         """Nothing to do: the accounts that are known stay, and all are loaded when notifications come again."""

@@ -77,7 +77,7 @@ def build_parts(
         spool,
         switch,
         services,
-        build_operations(services, syncs, config, load, syncs.follow, version("sipbridge")),
+        build_operations(services, syncs, config, load, syncs.follow, version("sipbridge"), syncs),
         EdgeLink(kamailio, services.edge, supervisor),
         syncs,
     )

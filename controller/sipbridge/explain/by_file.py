@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 
 from sipbridge.core.accounts.account import Account, account_id
-from sipbridge.core.accounts.credentials import credential_fault
 from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.calls.dial_string import format_dial_string
 from sipbridge.core.calls.routing import (
@@ -124,8 +123,7 @@ def _fill(pool: AccountPool, accounts: Iterable[Account]) -> None:
     policy = pool.policy
     for account in accounts:
         id_ = account_id(policy.name, account.uri)
-        is_usable = not policy.registration_required or not credential_fault(account, has_edge=policy.edge is not None)
-        if is_usable and pool.get(id_) is None:
+        if policy.fault_of(account) is None and pool.get(id_) is None:
             pool.add(account, id_)
     _be_registered(pool)
 

@@ -40,7 +40,7 @@ from sipbridge.services.observe.query_commands import QueryCommands
 from sipbridge.services.observe.status import Status
 from sipbridge.services.observe.traffic import Traffic
 from sipbridge.services.operate.drain import Drain
-from sipbridge.services.operate.reload import Follow, Reload
+from sipbridge.services.operate.reload import Databases, Follow, Reload
 from sipbridge.services.switch_session import SwitchSession
 
 
@@ -167,6 +167,7 @@ def build_operations(
     load: Callable[[], LoadResult],
     follow: Follow,
     version: str,
+    databases: Databases | None = None,
 ) -> Operations:
     """Build what operators use.
 
@@ -176,6 +177,7 @@ def build_operations(
         load: reads and checks the providers file.
         follow: has the databases read that a configuration names.
         version: of the daemon.
+        databases: where a reload reads the accounts of pools that are in one.
     """
     clock, scheduler = services.ports.clock, services.ports.scheduler
     status = Status(
@@ -197,5 +199,5 @@ def build_operations(
         status,
         QueryCommands(status, pages, services.feed),
         Drain(services.calls, services.session, scheduler),
-        Reload(services.calls, services.members, config, load, follow, scheduler),
+        Reload(services.calls, services.members, config, load, follow, scheduler, databases),
     )

@@ -370,3 +370,70 @@ def test_in_the_end_the_pool_is_what_the_database_has(
     world.sync.step()
     world.sync.step()
     assert world.accounts() == {row.uri.user: row for row in world.source.rows.values()}
+
+
+class TestWithoutNotifications:
+    def test_a_pool_is_read_again_at_its_interval(self, world: World) -> None:
+        world.pool.policy = dataclasses.replace(world.pool.policy, refresh_s=60.0)
+        world.source.rows["c"] = account("carol")
+        world.clock.advance(59.0)
+        world.sync.step()
+        assert world.take_told() == []
+        world.clock.advance(1.0)
+        world.sync.step()
+        assert world.take_told() == [("changed", "carol")]
+        assert not world.sync.has_work
+
+    def test_one_without_an_interval_is_not(self, world: World) -> None:
+        world.clock.advance(1e6)
+        assert not world.sync.has_work
+
+
+class TestWhatChangesNothing:
+    @pytest.mark.parametrize("after_s", [1.0, 5.0])
+    def test_is_read_again(self, world: World, after_s: float) -> None:
+        """The Account Manager publishes before it deletes."""
+        world.notify("alice", "a")
+        world.sync.step()
+        assert world.take_told() == []
+        for _ in range(int(after_s) - 1):
+            world.clock.advance(1.0)
+            world.sync.step()
+        del world.source.rows["a"]
+        world.clock.advance(0.9)
+        world.sync.step()
+        assert world.take_told() == []
+        world.clock.advance(0.1)
+        world.sync.step()
+        assert world.take_told() == [("removed", "alice")]
+        assert world.sync.pending_notifications == 0
+
+    def test_is_read_three_times_and_no_more(self, world: World) -> None:
+        world.notify("alice", "a")
+        world.notify("nobody", "n")
+        for _ in range(8):
+            world.sync.step()
+            world.clock.advance(1.0)
+        assert not world.sync.has_work
+        world.clock.advance(1e6)
+        assert not world.sync.has_work
+        world.notify("alice", "a")
+        world.sync.step()
+        world.clock.advance(1.0)
+        assert world.sync.has_work, "another notification begins anew"
+
+    def test_what_changes_something_is_not_read_again(self, world: World) -> None:
+        world.source.rows["a"] = account("alice", "new")
+        world.notify("alice", "a")
+        world.sync.step()
+        world.clock.advance(10.0)
+        assert not world.sync.has_work
+
+    def test_of_very_many_everything_is_read(self, world: World) -> None:
+        for round_ in range(3):
+            for number in range(500):
+                world.notify(f"nobody{round_}.{number}", "n")
+            world.sync.step()
+        assert world.source.loads == 1
+        world.sync.step()
+        assert world.source.loads == 2

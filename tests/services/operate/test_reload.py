@@ -112,12 +112,12 @@ def test_the_plan_is_shown_and_logged_without_secrets(caplog: pytest.LogCaptureF
     shown = text(result)
     assert shown == [
         "providers",
-        "  ~ through One: onAccountNotFound",
+        "  ~ through One: onAccountNotFound nextProvider → decline",
         "  + a name\\u001b[31m\\non two lines\\udb40\\udc41",
         "  - through Two",
         "  order changed",
         "account pools",
-        "  ~ One: maxCallsPerLine",
+        "  ~ One: maxCallsPerLine 2 → 7",
         "      accounts: 1 added, 1 changed, 1 removed",
         "      + sip:erin@provider.example.net",
         "      ~ sip:bob@provider.example.net: secret",
@@ -165,17 +165,13 @@ def test_as_a_command() -> None:
     bridge.services.file = dataclasses.replace(
         bridge.services.file, config=config(static("alice", "bob")), diagnostics=(WARNING,)
     )
-    expected = {
-        "diagnostics": ["providers.json:9:2: warning: finds nothing"],
-        "plan": "account pools\n"
-        "  ~ Pool\n"
-        "      accounts: 1 added\n"
-        "      + sip:bob@provider.example.net\n"
-        "gateways: 1 added",
-    }
-    assert commands.reload({"dry_run": True}) == expected
+    diagnostics = ["providers.json:9:2: warning: finds nothing"]
+    plan = "account pools\n  ~ Pool\n      accounts: 1 added\n      + sip:bob@provider.example.net\ngateways: 1 added"
+    would_be = {"diagnostics": diagnostics, "plan": plan.replace("1 added", "1 would be added")}
+    assert commands.reload({"dry_run": True}) == would_be
     assert len(bridge.services.pools["Pool"]) == 1
-    assert commands.reload({}) == expected
+    assert commands.reload({}) == {"diagnostics": diagnostics, "plan": plan}
+    assert commands.reload({"dry_run": True})["plan"] == "nothing would change"
     assert len(bridge.services.pools["Pool"]) == 2
     bridge.services.file = dataclasses.replace(bridge.services.file, config=None, diagnostics=(ERROR,))
     assert commands.reload({}) == {"diagnostics": [str(ERROR)], "plan": None}
@@ -296,7 +292,11 @@ def test_the_policy_of_a_database_pool_is_that_of_the_file() -> None:
     bridge.forget_commands()
     moved = dataclasses.replace(policy(), outbound_proxy=OTHER_PROXY)
     shown = text(bridge.reload(config(from_database(with_=moved))))
-    assert shown == ["account pools", "  ~ Pool: outboundProxy", "gateways: 1 replaced"]
+    assert shown == [
+        "account pools",
+        "  ~ Pool: outboundProxy sip:proxy.example.net → sip:other.example.net",
+        "gateways: 1 replaced",
+    ]
     bridge.settle()
     assert bridge.touched() == (["alice"], ["alice"])
     assert bridge.services.line("alice").is_available
@@ -336,7 +336,7 @@ def test_a_pool_takes_the_edge_when_a_provider_asks_for_its_media_and_leaves_it_
     assert len(table) == 0
 
     shown = text(bridge.reload(config(static("alice", "bob", with_=through))))
-    assert "  ~ Pool: edge" in shown
+    assert "  ~ Pool: edge sip:127.0.0.1:5090 → sip:127.0.0.1:5090 (all accounts)" in shown
     assert shown[-1] == "gateways: 2 replaced"
     assert len(table) == 2
     table.note_put(table.due(2))

@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import PurePath
 
 from sipbridge.core.accounts.account import Account
+from sipbridge.core.accounts.credentials import CredentialFault, credential_fault
 from sipbridge.core.providers.edge import Edge
 from sipbridge.core.providers.media import MediaEncryption
 from sipbridge.core.providers.template import Template
@@ -104,6 +105,7 @@ class PoolPolicy:
         registration_interval_ms: minimum mean time between two REGISTERs of the pool, not counting refreshes.
         registrar: next hop of REGISTER, instead of `outbound_proxy`.
         edge: the edge for accounts that FreeSWITCH alone cannot serve; None if there is no edge.
+        refresh_s: how often the database is read again, without a notification; None for never.
     """
 
     name: str
@@ -114,6 +116,12 @@ class PoolPolicy:
     unregister_on_shutdown: bool = True
     registrar: SipUri | None = None
     edge: Edge | None = None
+    refresh_s: float | None = None
+
+    def fault_of(self, account: Account) -> CredentialFault | None:
+        """Why an account cannot do what the pool asks of it; None for one that can."""
+        has_edge = self.edge is not None
+        return credential_fault(account, has_edge=has_edge) if self.registration_required else None
 
     def next_hop(self, account: Account) -> SipUri:
         """Return the next hop of an account's calls: its proxy, the pool's, or the host of its URI, without port."""

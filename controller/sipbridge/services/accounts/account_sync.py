@@ -15,7 +15,6 @@ from typing import Protocol
 from sipbridge.core.accounts.account import Account, AccountId, account_id
 from sipbridge.core.accounts.account_notification import AccountNotification
 from sipbridge.core.accounts.account_row import RowError
-from sipbridge.core.accounts.credentials import credential_fault
 from sipbridge.core.backoff import Backoff
 from sipbridge.core.errors import UriError
 from sipbridge.core.pools.account_pool import AccountPool
@@ -30,6 +29,8 @@ _RETRY_MIN_S = 1.0
 _RETRY_MAX_S = 60.0
 _MANY_NOTIFICATIONS = 1_000
 """From so many on, loading everything is quicker than asking one by one."""
+_READ_AGAIN_S = (1.0, 5.0)
+"""After so long a notification that changed nothing is read again: the Account Manager publishes before it commits."""
 _AT_ONCE = 100
 """Accounts that are asked for together. What comes of one is applied before that one is asked for again."""
 
@@ -94,7 +95,11 @@ class AccountSync:
         self._full_load_due = True
         # The newest notification of each account, the account that was named longest ago first.
         self._pending: dict[tuple[str, str], AccountNotification] = {}
+        # Those that changed nothing: when to read them again, and how often they have been read.
+        self._later: list[tuple[float, int, AccountNotification]] = []
+        self._times_read: dict[tuple[str, str], int] = {}
         self._retry = Backoff(_RETRY_MIN_S, _RETRY_MAX_S)
+        self._loaded_at = clock.monotonic()
 
     def load_again(self) -> None:
         """Load everything at the next step, and apply the differences: what happened until now is unknown."""
@@ -104,17 +109,25 @@ class AccountSync:
 
     def notify(self, notification: AccountNotification) -> None:
         """Ask for one account at the next step; two notifications of it before that are one."""
-        key = (notification.username, notification.domain)
+        key = _key(notification)
         self._pending.pop(key, None)
+        self._times_read.pop(key, None)
         self._pending[key] = notification
         if len(self._pending) > _MANY_NOTIFICATIONS:
-            self._pending.clear()
+            self._forget_named()
             self._full_load_due = True
 
     @property
     def has_work(self) -> bool:
         """Whether a step would ask the database."""
-        return (self._full_load_due or bool(self._pending)) and self._retry.is_due(self._clock.monotonic())
+        now = self._clock.monotonic()
+        return (self._full_load_due or bool(self._pending) or self._is_due(now)) and self._retry.is_due(now)
+
+    def _is_due(self, now: float) -> bool:
+        """Whether a notification is to be read again, or, in a pool that has no other way to learn, everything."""
+        refresh_s = self.pool.policy.refresh_s
+        is_stale = refresh_s is not None and now >= self._loaded_at + refresh_s
+        return is_stale or any(due <= now for due, _, _ in self._later)
 
     @property
     def pending_notifications(self) -> int:
@@ -125,6 +138,7 @@ class AccountSync:
         """Do what is due. What fails is left for a later step, at growing intervals; the accounts stay as they are."""
         if not self.has_work:
             return
+        self._take_due(self._clock.monotonic())
         try:
             if self._full_load_due:
                 self._load_all()
@@ -134,6 +148,33 @@ class AccountSync:
             self._note_failure(str(error))
         else:
             self._note_success()
+
+    def _take_due(self, now: float) -> None:
+        refresh_s = self.pool.policy.refresh_s
+        if refresh_s is not None and now >= self._loaded_at + refresh_s:
+            self._full_load_due = True
+        due = [one for one in self._later if one[0] <= now]
+        self._later = [one for one in self._later if one[0] > now]
+        for _, times, notification in due:
+            # A newer one of the same account may be waiting.
+            if _key(notification) not in self._pending:
+                self._pending[_key(notification)] = notification
+                self._times_read[_key(notification)] = times
+
+    def _read_later(self, notification: AccountNotification) -> None:
+        times = self._times_read.pop(_key(notification), 0)
+        if times >= len(_READ_AGAIN_S):
+            return
+        if len(self._later) >= _MANY_NOTIFICATIONS:
+            self._later.clear()
+            self._full_load_due = True
+            return
+        due = self._clock.monotonic() + _READ_AGAIN_S[times] - sum(_READ_AGAIN_S[:times])
+        self._later.append((due, times + 1, notification))
+
+    def _forget_named(self) -> None:
+        self._pending.clear()
+        self._times_read.clear()
 
     def _load_all(self) -> None:
         """Stream all accounts in; only when the last one has come is an account that did not come gone."""
@@ -148,6 +189,7 @@ class AccountSync:
             self._members.remove(line)
         self.state = SyncState(SourceStatus.CURRENT, skipped)
         self._unread.note_read(self.pool.policy.name)
+        self._loaded_at = self._clock.monotonic()
         _log.info(
             "pool %s: loaded %d accounts, skipped %d rows, removed %d accounts",
             self.pool.policy.name,
@@ -176,8 +218,7 @@ class AccountSync:
     def _is_usable(self, account: Account) -> bool:
         """Whether the account can do what its pool asks of it; logs why not."""
         policy = self.pool.policy
-        has_edge = policy.edge is not None
-        fault = credential_fault(account, has_edge=has_edge) if policy.registration_required else None
+        fault = policy.fault_of(account)
         if fault is not None:
             _log.warning("pool %s: skipped account %s: %s", policy.name, account.uri, fault.message)
         return fault is None
@@ -186,12 +227,15 @@ class AccountSync:
         named = list(islice(self._pending.items(), _AT_ONCE))
         found = self._source.load_each([notification.identifier for _, notification in named])
         for (key, notification), account in zip(named, found, strict=True):
-            self._apply(notification, account)
+            if not self._apply(notification, account):
+                self._read_later(notification)
+            self._times_read.pop(key, None)
             # Another one of the same account may have come meanwhile: that one is still to be asked for.
             if self._pending.get(key) is notification:
                 del self._pending[key]
 
-    def _apply(self, notification: AccountNotification, found: Account | RowError | None) -> None:
+    def _apply(self, notification: AccountNotification, found: Account | RowError | None) -> bool:
+        """Do what a notification is about; whether that was anything, or something that stays wrong."""
         try:
             uri = _uri_of(notification)
             if isinstance(found, RowError):
@@ -204,16 +248,19 @@ class AccountSync:
                 notification.domain,
                 error,
             )
-        else:
-            self._apply_row(uri, found)
+            return True
+        return self._apply_row(uri, found)
 
-    def _apply_row(self, named: SipUri, account: Account | None) -> None:
+    def _apply_row(self, named: SipUri, account: Account | None) -> bool:
         id_ = account_id(self.pool.policy.name, named)
+        line = self.pool.get(id_)
         if account is None:
-            line = self.pool.get(id_)
             if line is not None:
                 self._members.remove(line)
-        elif account_id(self.pool.policy.name, account.uri) != id_:
+            return line is not None
+        if line is not None and line.account == account:
+            return False
+        if account_id(self.pool.policy.name, account.uri) != id_:
             _log.error(
                 "pool %s: ignored a notification of %s: its row is of %s",
                 self.pool.policy.name,
@@ -222,6 +269,7 @@ class AccountSync:
             )
         elif self._is_usable(account):
             self._members.put(self.pool, id_, account)
+        return True
 
     def _note_failure(self, problem: str) -> None:
         loaded = self.state.status is not SourceStatus.LOADING
@@ -236,6 +284,10 @@ class AccountSync:
             _log.info("pool %s: the database answers again", self.pool.policy.name)
         self._retry.succeeded()
         self.state = SyncState(SourceStatus.CURRENT, self.state.skipped)
+
+
+def _key(notification: AccountNotification) -> tuple[str, str]:
+    return notification.username, notification.domain
 
 
 def _uri_of(notification: AccountNotification) -> SipUri:

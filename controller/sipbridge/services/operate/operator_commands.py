@@ -45,10 +45,11 @@ class OperatorCommands:
         """
         _check(arguments, dry_run=bool)
         self._refuse_while_stopping()
-        result = self._reload_file(dry_run=arguments.get("dry_run", False))
+        dry_run = arguments.get("dry_run", False)
+        result = self._reload_file(dry_run=dry_run)
         return {
             "diagnostics": [str(found) for found in result.diagnostics],
-            "plan": None if result.plan is None else format_plan(result.plan),
+            "plan": None if result.plan is None else format_plan(result.plan, is_dry_run=dry_run),
         }
 
     def drain(self, arguments: Mapping[str, Any]) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from sipbridge.config.load import LoadResult
 from sipbridge.config.text.diagnostic import Diagnostic
@@ -18,7 +19,15 @@ from sipbridge.core.providers.provider import SqlLoader
 from sipbridge.ports import Scheduler
 from sipbridge.services.accounts.pool_members import PoolMembers
 from sipbridge.services.calls.call_control import CallControl
-from sipbridge.services.operate.reload_plan import Change, PoolChange, PoolInUse, ReloadPlan, plan_accounts, plan_reload
+from sipbridge.services.operate.reload_plan import (
+    AccountChanges,
+    Change,
+    PoolChange,
+    PoolInUse,
+    ReloadPlan,
+    plan_accounts,
+    plan_reload,
+)
 from sipbridge.services.operate.reload_text import format_plan
 from sipbridge.services.slices import Slices
 
@@ -30,6 +39,16 @@ _SLICE = 100
 Follow = Callable[[BridgeConfig, Mapping[str, AccountPool]], None]
 """Reads from their databases the pools that are there, and no others. Those that are to be read no longer are left
 alone when it returns."""
+
+
+class Databases(Protocol):
+    """The databases of the pools that have one."""
+
+    def read(self, name: str, loader: SqlLoader) -> Iterable[Account]:
+        """All accounts of a pool. Raises SourceUnavailable, SourceError."""
+
+    def load_again(self) -> None:
+        """Have every pool read its database again, and apply the differences."""
 
 
 class ReloadBusy(SipBridgeError):
@@ -56,6 +75,7 @@ class Reload:
         config: what is in use when nothing was reloaded yet.
         load: reads and checks the file.
         follow: told of what is in use, before any account of a pool that is no longer read from a database changes.
+        databases: where the accounts of pools with a loader are read; None where they are not to be.
     """
 
     def __init__(
@@ -66,7 +86,9 @@ class Reload:
         load: Callable[[], LoadResult],
         follow: Follow,
         scheduler: Scheduler,
+        databases: Databases | None = None,
     ) -> None:
+        self._databases = databases
         self._calls = calls
         self._members = members
         self._loaders = _loaders(config)
@@ -84,6 +106,7 @@ class Reload:
 
         Raises:
             ReloadBusy: another one is under way.
+            SourceUnavailable, SourceError: a database cannot be read; nothing is changed.
         """
         if self._is_under_way:
             raise ReloadBusy("another reload is in progress")
@@ -100,15 +123,27 @@ class Reload:
         return ReloadResult(loaded.diagnostics, plan)
 
     def _prepare(self) -> tuple[LoadResult, ReloadPlan | None]:
+        loaded = self._scheduler.apart(self._load)
+        if (config := loaded.config) is None:
+            return loaded, None
+        read = self._read_databases(config)
+        # Only now: what Redis has told meanwhile is in both.
         table = self._calls.table
         pools = {name: self._in_use(pool) for name, pool in table.pools.items()}
+        return loaded, self._scheduler.apart(lambda: plan_reload(table.providers, pools, config, read))
 
-        def prepare() -> tuple[LoadResult, ReloadPlan | None]:
-            loaded = self._load()
-            plan = plan_reload(table.providers, pools, loaded.config) if loaded.config is not None else None
-            return loaded, plan
-
-        return self._scheduler.apart(prepare)
+    def _read_databases(self, config: BridgeConfig) -> dict[str, list[Account]]:
+        """The accounts that every pool in a database will have; one that does not answer ends the reload."""
+        if self._databases is None:
+            return {}
+        found = {}
+        for name, loader in _loaders(config).items():
+            usable: dict[str, Account] = {}
+            for account in self._databases.read(name, loader):
+                if config.pools[name].policy.fault_of(account) is None:
+                    usable.setdefault(account.uri.lookup_key, account)
+            found[name] = list(usable.values())
+        return found
 
     def _in_use(self, pool: AccountPool) -> PoolInUse:
         return PoolInUse(pool.policy, self._loaders.get(pool.policy.name), [line.account for line in pool])
@@ -136,6 +171,9 @@ class Reload:
         for change in plan.pools:
             if change.change is Change.REMOVED:
                 self._members.remove_pool(before[change.name], self._slices)
+        if self._databases is not None:
+            # What was read is compared; who follows a database is the only one that changes its pool.
+            self._databases.load_again()
         for line in self._slices.each(new):
             self._members.admit(line)
 
@@ -143,7 +181,8 @@ class Reload:
         """Apply the plan to a pool; gives back the new lines, which get no gateways yet."""
         members, each = self._members, self._slices.each
         members.use_policy(pool, change.policy, self._slices)
-        accounts, wanted = change.accounts, plan.config.pools[change.name].loader
+        wanted = plan.config.pools[change.name].loader
+        accounts = AccountChanges() if isinstance(wanted, SqlLoader) else change.accounts
         if change.name in self._loaders and not isinstance(wanted, SqlLoader):
             # The database may have changed others since they were compared.
             now, in_file = [line.account for line in pool], wanted

@@ -90,11 +90,14 @@ class ProviderChange:
 
     Attributes:
         fields: the attributes that are others.
+        before: the provider that changes, and `after` what it becomes.
     """
 
     name: str
     change: Change
     fields: tuple[str, ...] = ()
+    before: Provider | None = None
+    after: Provider | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ class PoolChange:
         fields: the attributes of its policy that are others, and ``loader``.
         policy: as it will be, or was.
         loader: where its accounts will come from; None when they are in the file.
+        before: the policy of a pool that changes.
     """
 
     name: str
@@ -114,6 +118,7 @@ class PoolChange:
     fields: tuple[str, ...] = ()
     accounts: AccountChanges = AccountChanges()
     gateways: GatewayCounts = GatewayCounts()
+    before: PoolPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +143,20 @@ class ReloadPlan:
         return sum((pool.gateways for pool in self.pools), GatewayCounts())
 
 
-def plan_reload(providers: Sequence[Provider], pools: Mapping[str, PoolInUse], config: BridgeConfig) -> ReloadPlan:
+Read = Mapping[str, Sequence[Account]]
+"""What databases have now, by the name of the pool."""
+
+
+def plan_reload(
+    providers: Sequence[Provider], pools: Mapping[str, PoolInUse], config: BridgeConfig, read: Read
+) -> ReloadPlan:
     """Compare what is in use with what should be.
 
     Args:
         providers: those in use.
         pools: those in use, by name.
         config: what should be.
+        read: the accounts of pools that are in a database; of what is not there nothing is known yet.
     """
     before, after = _by_name_and_number(providers), _by_name_and_number(config.providers)
     kept = [key for key in after if key in before]
@@ -152,7 +164,7 @@ def plan_reload(providers: Sequence[Provider], pools: Mapping[str, PoolInUse], c
         config,
         tuple(_provider_changes(before, after)),
         providers_reordered=kept != [key for key in before if key in after],
-        pools=tuple(_pool_changes(pools, config.pools)),
+        pools=tuple(_pool_changes(pools, config.pools, read)),
     )
 
 
@@ -188,21 +200,24 @@ def _provider_changes(
     before: Mapping[tuple[str, int], Provider], after: Mapping[tuple[str, int], Provider]
 ) -> Iterator[ProviderChange]:
     for change, key in _changes(before, after, lambda key: before[key] != after[key]):
-        fields = _differing(before[key], after[key]) if change is Change.CHANGED else ()
-        yield ProviderChange(key[0], change, fields)
+        if change is Change.CHANGED:
+            was, is_ = before[key], after[key]
+            yield ProviderChange(key[0], change, _differing(was, is_), was, is_)
+        else:
+            yield ProviderChange(key[0], change)
 
 
-def _pool_changes(before: Mapping[str, PoolInUse], after: Mapping[str, PoolConfig]) -> Iterator[PoolChange]:
+def _pool_changes(before: Mapping[str, PoolInUse], after: Mapping[str, PoolConfig], read: Read) -> Iterator[PoolChange]:
     changed: dict[str, PoolChange] = {}
 
     def is_changed(name: str) -> bool:
-        changed[name] = _changed_pool(name, before[name], after[name])
+        changed[name] = _changed_pool(name, before[name], after[name], read.get(name))
         return bool(changed[name].fields or changed[name].accounts)
 
     for change, name in _changes(before, after, is_changed):
         match change:
             case Change.ADDED:
-                accounts = AccountChanges(added=_accounts(after[name].loader))
+                accounts = AccountChanges(added=tuple(read.get(name, ())) or _accounts(after[name].loader))
                 yield PoolChange(
                     name,
                     change,
@@ -219,10 +234,15 @@ def _pool_changes(before: Mapping[str, PoolInUse], after: Mapping[str, PoolConfi
                 yield PoolChange(name, change, before[name].policy, None, accounts=accounts, gateways=gateways)
 
 
-def _changed_pool(name: str, now: PoolInUse, wanted: PoolConfig) -> PoolChange:
+def _changed_pool(name: str, now: PoolInUse, wanted: PoolConfig, read: Sequence[Account] | None) -> PoolChange:
     loader = _sql(wanted.loader)
-    # What is in a database is known when it is read, not now.
-    accounts = plan_accounts(now.accounts, _accounts(wanted.loader)) if loader is None else AccountChanges()
+    if loader is None:
+        accounts = plan_accounts(now.accounts, _accounts(wanted.loader))
+    elif read is not None:
+        # The order of a database is not kept.
+        accounts = dataclasses.replace(plan_accounts(now.accounts, read), order=())
+    else:
+        accounts = AccountChanges()
     fields = _differing(now.policy, wanted.policy)
     replaced = sum(_is_other(one.before, now.policy, one.after, wanted.policy) for one in accounts.changed)
     by_policy = _replaced_by_policy(now, wanted.policy, accounts) if fields else 0
@@ -234,6 +254,7 @@ def _changed_pool(name: str, now: PoolInUse, wanted: PoolConfig) -> PoolChange:
         fields if loader == now.loader else (*fields, "loader"),
         accounts,
         GatewayCounts(len(accounts.added), replaced + by_policy, len(accounts.removed)),
+        now.policy,
     )
 
 
