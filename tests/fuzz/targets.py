@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fuzz import accounts, caller, edge, files, servers, shown, switch
+from fuzz import accounts, caller, edge, files, sdp, servers, shown, switch
 from fuzz.target import SEPARATOR, Target
 
 __all__ = ["SEPARATOR", "TARGETS", "Target"]
 
 TARGETS: Mapping[str, Target] = {
     **caller.TARGETS,
+    **sdp.TARGETS,
     **switch.TARGETS,
     **files.TARGETS,
     **accounts.TARGETS,
