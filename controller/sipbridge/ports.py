@@ -80,6 +80,9 @@ class SwitchCalls(Protocol):
     def accounts_of(self, channels: Collection[ChannelUuid]) -> Mapping[ChannelUuid, AccountId | None]:
         """Those of `channels` that exist this very moment, and the account of each; None for one without a B leg."""
 
+    def has_dtls_certificate(self) -> bool:
+        """Whether the switch has a certificate to do DTLS-SRTP with."""
+
 
 class SwitchGateways(Protocol):
     """FreeSWITCH, as far as gateways go.

@@ -118,6 +118,7 @@ class MemorySwitch:
         self.salt = b"salt"
         self.lost = 0
         self.takes_gateways = True
+        self.has_certificate = True
         self.up: set[str] = set()
         self.down: set[str] = set()
         self.deleting: list[GatewayName] = []
@@ -191,6 +192,10 @@ class MemorySwitch:
     def gateway_salt(self) -> bytes:
         self._wait("gateway_salt")
         return self.salt
+
+    def has_dtls_certificate(self) -> bool:
+        self._wait("has_dtls_certificate")
+        return self.has_certificate
 
     def lost_gateways(self) -> int:
         self._wait("lost_gateways")

@@ -48,6 +48,7 @@ class FreeSwitch:
         additions: a folder of configuration files to put beside those of this repository.
         own_priorities: whether its threads get the priorities that it gives them as a service; on a machine that has
             other things to do, they would take it all.
+        certificates: its folder of certificates; by default, that of its installation.
         variables: for ``local/``, on top of the addresses and ports.
 
     Attributes:
@@ -63,9 +64,16 @@ class FreeSwitch:
     password = "secret-of-a-test"
 
     def __init__(
-        self, directory: Path, additions: Path | None = None, *, own_priorities: bool = False, **variables: str
+        self,
+        directory: Path,
+        additions: Path | None = None,
+        *,
+        own_priorities: bool = False,
+        certificates: Path | None = None,
+        **variables: str,
     ) -> None:
         self._own_priorities = own_priorities
+        self._certificates = certificates
         a, b, c = (secrets.randbelow(250) + 1 for _ in range(3))
         self.ip = f"127.{a}.{b}.{c}"
         self.inside = f"{self.ip}:5060"
@@ -118,6 +126,8 @@ class FreeSwitch:
         command = [program, "-nonat", "-nonatmap", "-nf", "-nc"]
         if not self._own_priorities:
             command.append("-np")
+        if self._certificates is not None:
+            command += ["-certs", str(self._certificates)]
         for name in ("conf", "log", "db", "run"):
             command += [f"-{name}", str(self.directory / name)]
         return command
@@ -174,6 +184,12 @@ class FreeSwitch:
     def log(self) -> str:
         """Its log file, which has warnings and worse."""
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def complaints(self) -> list[str]:
+        """What it said when it started, but for what it always says."""
+        # It advises a variable that a held call would not survive: freeswitch/sip_profiles/common.inc.
+        usual = ("MSG Thread 0 Started", "timeout-sec deprecated use media_")
+        return [line for line in self.startup_log.splitlines() if not any(each in line for each in usual)]
 
     def channels(self) -> list[dict[str, Any]]:
         """The rows of ``show channels as json``."""

@@ -34,11 +34,17 @@ class ProviderWithMedia:
             return [Reply(200, "OK")]
         return [Reply(200, "OK", body=self.answer(request))]
 
-    def answer(self, request: SipMessage) -> str:
-        """The answer to the offer in a request."""
+    def answer(self, request: SipMessage, *, is_dtls_server: bool = False) -> str:
+        """The answer to the offer in a request.
+
+        Args:
+            is_dtls_server: whether it waits for the other side to begin the handshake, if there is DTLS.
+        """
+        # An rtpengine that may be either begins the handshake before it has answered.
+        offer = request.body.replace("a=setup:actpass", "a=setup:active") if is_dtls_server else request.body
         call = {**self._call(request), "from_tag": _tag(request["From"]), "to_tag": "callee"}
         mux = {"rtcp_mux": ["accept"]}
-        self._hear_of(self._sdp("offer", **call, **mux, sdp=request.body, transport_protocol="RTP/AVP"))
+        self._hear_of(self._sdp("offer", **call, **mux, sdp=offer, transport_protocol="RTP/AVP"))
         self.answers.append(self._sdp("answer", **call | {"ICE": self._ice}, sdp=sdp(self.telephone.port)))
         return self.answers[-1]
 

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from support.processes import wait_until
+
 _PCMA = 8
 _TELEPHONE_EVENT = 101
 _FRAME_S = 0.02
@@ -35,6 +37,7 @@ class RtpPeer:
         self.ip = ip
         self.port: int = self._socket.getsockname()[1]
         self._is_silent = threading.Event()
+        self._sent = 0
         # Payloads of RTP events to send in place of sound.
         self._events: deque[bytes] = deque()
 
@@ -48,6 +51,10 @@ class RtpPeer:
     def talk_to(self, ip: str, port: int) -> None:
         """Begin to send."""
         threading.Thread(target=self._send, args=((ip, port),), daemon=True).start()
+
+    def has_sent(self, count: int, timeout_s: float = 20.0) -> None:
+        """Wait until so many packets have been sent."""
+        wait_until(f"{count} packets are sent", lambda: self._sent >= count, timeout_s=timeout_s)
 
     def fall_silent(self) -> None:
         """Send nothing any more."""
@@ -102,3 +109,4 @@ class RtpPeer:
                 header = struct.pack("!BBHII", 0x80, kind, sequence & 0xFFFF, timestamp, 1)
                 self._socket.sendto(header + payload, to)
                 sequence += 1
+                self._sent = sequence

@@ -28,6 +28,7 @@ from sipbridge.config.text.diagnostic import Diagnostic, Severity
 from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.freeswitch.version import RECOMMENDED, FreeSwitchVersion
 from sipbridge.core.printable import escape_unprintable
+from sipbridge.core.providers.media import SwitchDtls
 from sipbridge.core.providers.provider import SqlLoader
 from sipbridge.doctor.gather_switch import ask_version
 from sipbridge.explain.paths import explain_edge
@@ -89,7 +90,7 @@ def _check_dtls(
     """Refuse DTLS-SRTP straight from a FreeSWITCH that does not verify it; warn if its version is not known."""
     media = settings.media_defaults
     for provider in config.providers:
-        fault = media.dtls_fault_of(provider.outgoing_invite, version or NOT_VERIFYING)
+        fault = media.dtls_fault_of(provider.outgoing_invite, SwitchDtls(version or NOT_VERIFYING))
         if not fault:
             continue
         severity = Severity.ERROR

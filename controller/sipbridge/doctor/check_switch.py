@@ -10,6 +10,7 @@ from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.core.freeswitch.known_holes import known_holes
 from sipbridge.core.freeswitch.version import RECOMMENDED, TESTED, parse_freeswitch_version
 from sipbridge.core.network import HostNetwork
+from sipbridge.core.providers.media import SwitchDtls
 from sipbridge.doctor.facts import HostFacts, ProfileFacts, SwitchFacts
 from sipbridge.doctor.finding import Finding, Section
 
@@ -105,13 +106,13 @@ def _check_version(text: str) -> Iterator[Finding]:
 
 
 def check_dtls(config: BridgeConfig, media: MediaDefaults, facts: SwitchFacts) -> Iterator[Finding]:
-    """Whether FreeSWITCH verifies the DTLS-SRTP that providers ask it for."""
-    version = parse_freeswitch_version(facts.version)
+    """Whether FreeSWITCH can do the DTLS-SRTP that providers ask it for, and verifies it."""
+    dtls = SwitchDtls(parse_freeswitch_version(facts.version), facts.has_dtls_certificate)
     for provider in config.providers:
-        if fault := media.dtls_fault_of(provider.outgoing_invite, version):
+        if fault := media.dtls_fault_of(provider.outgoing_invite, dtls):
             what, _, advice = fault.partition(": ")
             what = f'provider "{provider.name}": its calls are declined: {what}'
-            yield _FREESWITCH.failed("dtls-fingerprint", what, advice)
+            yield _FREESWITCH.failed("dtls-srtp", what, advice)
 
 
 def _check_lease(facts: SwitchFacts, host: HostFacts) -> Finding:

@@ -41,6 +41,7 @@ class SwitchFacts:
         spool: the spool file that FreeSWITCH's configuration names; empty if it names none.
         sees_spool_folder: whether FreeSWITCH can see the folder of the spool file.
         max_sessions: the number of sessions beyond which FreeSWITCH refuses calls.
+        has_dtls_certificate: whether FreeSWITCH can see the certificate that it makes for DTLS-SRTP.
         pid: its process on this host; None if it was not found.
     """
 
@@ -53,6 +54,7 @@ class SwitchFacts:
     max_sessions: int
     profiles: tuple[ProfileFacts, ...]
     pid: int | None = None
+    has_dtls_certificate: bool = True
 
 
 @dataclass(frozen=True, slots=True)

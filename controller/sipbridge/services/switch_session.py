@@ -106,6 +106,7 @@ class SwitchSession:
     def on_switch_up(self) -> None:
         """Reconcile, then decide the calls that arrived meanwhile, and take the lease."""
         self._gateways.reconcile()
+        self._calls.look_for_dtls_certificate()
         found, gone = self._calls.reconcile()
         _log.info(
             "FreeSWITCH connected: %d calls in progress, %d of them new and %d gone since the last connection",

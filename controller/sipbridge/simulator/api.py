@@ -68,6 +68,10 @@ def _global_setvar(switch: Switch, argument: str) -> str:
     return "+OK"
 
 
+def _file_exists(switch: Switch, argument: str) -> str:
+    return "true" if argument in switch.files else "false"
+
+
 def _sched_api(switch: Switch, argument: str) -> str:
     when, _, rest = argument.partition(" ")
     group, _, command = rest.partition(" ")
@@ -223,6 +227,7 @@ _COMMANDS: dict[str, Callable[[Switch, str], str]] = {
     "status": _status,
     "global_getvar": _global_getvar,
     "global_setvar": _global_setvar,
+    "file_exists": _file_exists,
     "sched_api": _sched_api,
     "sched_del": _sched_del,
     "fsctl": _fsctl,

@@ -10,7 +10,7 @@ from sipbridge.simulator.calls.call import SimulatedCall
 from sipbridge.simulator.calls.far_side import FarSide
 from sipbridge.simulator.calls.incoming_invite import IncomingInvite
 from sipbridge.simulator.calls.incoming_leg import make_incoming_leg
-from sipbridge.simulator.calls.switch_core import SwitchCore
+from sipbridge.simulator.calls.switch_core import CERTIFICATES, SwitchCore
 from sipbridge.simulator.clock import Clock
 from sipbridge.simulator.schedule import Schedule
 from sipbridge.simulator.sofia.registrar import Registrar
@@ -29,6 +29,7 @@ class Switch(SwitchCore):
     Attributes:
         calls: those in progress, by the UUID of their A leg.
         is_paused: whether the SIP stack refuses new calls.
+        files: those that ``file_exists`` finds.
         version: which FreeSWITCH it behaves like.
         configuration_error: what is wrong with its XML besides the spool: nothing of it is read anew until it is right.
 
@@ -50,6 +51,7 @@ class Switch(SwitchCore):
     ) -> None:
         super().__init__(clock, profiles, variables, tick_s, registrar, far_side, injections)
         self.version = version
+        self.files = {f"{CERTIFICATES}/dtls-srtp.pem"}
         self.schedule = Schedule(clock)
         self.started_us = now_us()
         self.calls: dict[str, SimulatedCall] = {}

@@ -71,14 +71,16 @@ def domains(
         pool = file["accountPools"]["JabiruAccountPool"]
         pool["outboundProxy"] = f"<sip:{NAME}:{relay.hostport.rpartition(':')[2]};transport=tls>"
         file["providers"][0]["outgoingInvite"]["mediaEncryption"] = request.param
-        bridge = Bridge(tmp_path_factory.mktemp("bridge"), switch, file)
+        # 1.10 would not verify the provider's certificate: test_dtls_fingerprints.
+        settings = "[calls]\naccept_unverified_dtls = true"
+        bridge = Bridge(tmp_path_factory.mktemp("bridge"), switch, file, more_settings=settings)
         stack.callback(bridge.kill)
         bridge.wait_for_status(jabiru.ALICE, "OK", timeout_s=30)
         yield TwoDomains(switch, bridge, far, provider, proxy, "tcp")
 
 
 def test_starts_without_complaint(switch: FreeSwitch) -> None:
-    assert [line for line in switch.startup_log.splitlines() if "MSG Thread 0 Started" not in line] == []
+    assert switch.complaints() == []
 
 
 @pytest.mark.skipif(rtpengine_program.PROGRAM is None, reason="no rtpengine on the PATH")

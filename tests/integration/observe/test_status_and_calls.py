@@ -54,7 +54,7 @@ def test_status_tells_what_is_there(domains: TwoDomains) -> None:
     assert pool["registrations"] == {"OK": 1, "Registration failed": 1}
     assert pool["failures"] == {"403 Forbidden": 1}
     problem, *of_version = status["problems"]
-    assert len(of_version) == bool(known_holes(VERSION))
+    assert len(of_version) == any(hole.closed_by for hole in known_holes(VERSION))
     assert (problem["severity"], problem["side"]) == ("warning", "accounts")
     carol = status["accounts"]["rows"][0]
     assert (carol["uri"], carol["reason"]) == (jabiru.CAROL, "403 Forbidden")

@@ -161,6 +161,15 @@ def test_dtls_srtp_that_nobody_verifies_declines(version: str, accepted: bool, d
     assert bool(provider.dtls_fault) == bool(declined)
 
 
+def test_dtls_srtp_without_a_certificate_declines() -> None:
+    services = Services(providers=(DTLS,))
+    services.switch.has_certificate = False
+    services.connect_and_register()
+    services.session.on_switch_event(Heartbeat("1.11.2", 1.0, 0, 1_000, 99.0))
+    services.park("call-1")
+    assert services.declined() == [("call-1", "media-not-offered")]
+
+
 def test_a_503_says_when_to_come_again_and_nothing_else_does(services: Services) -> None:
     services.line("alice").set_drained(True)
     services.park("call-1")

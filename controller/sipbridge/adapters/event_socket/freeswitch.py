@@ -34,6 +34,7 @@ from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchListener, Sw
 _log = logging.getLogger(__name__)
 
 SALT_VARIABLE = "sipbridge_salt"
+DTLS_CERTIFICATE = "dtls-srtp.pem"
 LOST_GATEWAYS_VARIABLE = "sipbridge_lost_gateways"
 _CODECS = "${sipbridge_codecs}"
 """FreeSWITCH expands it: what its configuration says that calls may use."""
@@ -241,6 +242,11 @@ class FreeSwitch:
             salt = secrets.token_hex(32)
             self.api(f"global_setvar {SALT_VARIABLE}={salt}")
         return bytes.fromhex(salt)
+
+    def has_dtls_certificate(self) -> bool:
+        """Whether it sees the file that it makes for itself when it starts. Source: switch_rtp.c, switch_rtp_init."""
+        folder = self.api("global_getvar certs_dir").strip()
+        return self.api(f"file_exists {folder}/{DTLS_CERTIFICATE}").strip() == "true"
 
     def lost_gateways(self) -> int:
         """Read a global variable of FreeSWITCH, which is lost together with the memory that it counts."""

@@ -11,11 +11,9 @@ from enum import Enum
 from typing import NamedTuple, assert_never
 
 from sipbridge.core.errors import UriError
-from sipbridge.core.freeswitch.changes import verifies_dtls
-from sipbridge.core.freeswitch.version import FreeSwitchVersion
 from sipbridge.core.pools.account_pool import AccountPool, Line
 from sipbridge.core.providers.edge import edge_reason
-from sipbridge.core.providers.media import MediaEncryption, MediaOffer, media_offer, why_not_offered, why_unverified
+from sipbridge.core.providers.media import MediaEncryption, MediaOffer, SwitchDtls, media_offer, why_not_offered
 from sipbridge.core.providers.provider import (
     FindInPool,
     MatchRegex,
@@ -124,20 +122,16 @@ class MediaDefaults:
         """Fill in what a provider leaves out, and return the arguments of `media_offer`."""
         return encryption or self.encryption, self.enable_avpf if enable_avpf is None else enable_avpf
 
-    def dtls_fault(self, offer: MediaOffer | None, version: FreeSwitchVersion | None) -> str:
-        """Why an offer must not go out of a FreeSWITCH of this version; ``""`` if it may.
-
-        Args:
-            version: None if it is not known; then nothing is refused.
-        """
-        if offer is None or not offer.is_dtls_of_freeswitch or version is None or self.accept_unverified_dtls:
+    def dtls_fault(self, offer: MediaOffer | None, switch: SwitchDtls) -> str:
+        """Why an offer must not go out of this FreeSWITCH; ``""`` if it may."""
+        if offer is None or not offer.is_dtls_of_freeswitch:
             return ""
-        return "" if verifies_dtls(version) else why_unverified(version)
+        return switch.fault(accept_unverified=self.accept_unverified_dtls)
 
-    def dtls_fault_of(self, invite: OutgoingInvite, version: FreeSwitchVersion | None) -> str:
+    def dtls_fault_of(self, invite: OutgoingInvite, switch: SwitchDtls) -> str:
         """The same for what a provider asks for."""
         offer = media_offer(*self.fill_in(invite.media_encryption, invite.enable_avpf), has_edge=True)
-        return self.dtls_fault(offer, version)
+        return self.dtls_fault(offer, switch)
 
 
 @dataclass(frozen=True, slots=True)

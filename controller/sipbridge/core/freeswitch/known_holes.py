@@ -1,6 +1,6 @@
 """Holes of old FreeSWITCH versions that a peer can reach through this bridge. Pure.
 
-A hole belongs here when somebody outside can use it and a later version closed it, not where only a local user can.
+A hole belongs here when somebody outside can use it, not where only a local user can.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sipbridge.core.freeswitch.version import RECOMMENDED, FreeSwitchVersion
 
 @dataclass(frozen=True, slots=True)
 class KnownHole:
-    """A hole of all versions before the one that has `closed_by`.
+    """A hole of all versions before the one that has `closed_by`; of all that we know if no version has.
 
     Attributes:
         name: ``sdes-key``; stays the same whatever the words become.
@@ -23,18 +23,27 @@ class KnownHole:
     """
 
     name: str
-    closed_by: Change
+    closed_by: Change | None
     what: str
     until_then: str = ""
 
     @property
     def advice(self) -> str:
         """What to do about it."""
+        if self.closed_by is None:
+            return self.until_then
         upgrade = f"upgrade FreeSWITCH to {RECOMMENDED} (docs/operations.md)"
         return f"{upgrade}; until then, {self.until_then}" if self.until_then else upgrade
 
 
 _HOLES = (
+    KnownHole(
+        "sdp-within-a-call",
+        None,
+        "a malformed SDP that comes within a call, or answers one, can end FreeSWITCH and all its calls",
+        "have SDP within calls pass the Kamailio of freeswitch/front, and providers that you do not trust pass the edge"
+        " (docs/security.md)",
+    ),
     KnownHole(
         "sdes-key",
         Change.CHECKS_SDES_KEYS,
@@ -47,7 +56,7 @@ _HOLES = (
         Change.CHECKS_DTLS_CLIENTS,
         "whoever can change RTP packets on the way can listen to calls with DTLS-SRTP: FreeSWITCH does not verify"
         " fingerprints",
-        "have DTLS-SRTP go through the edge, which verifies them",
+        "have DTLS-SRTP go through the edge (docs/media.md)",
     ),
     KnownHole(
         "rtp-strangers",
@@ -74,4 +83,4 @@ def known_holes(version: FreeSwitchVersion | None) -> tuple[KnownHole, ...]:
     """The holes of a version; none for one that is not known."""
     if version is None:
         return ()
-    return tuple(hole for hole in _HOLES if not hole.closed_by.is_in(version))
+    return tuple(hole for hole in _HOLES if hole.closed_by is None or not hole.closed_by.is_in(version))

@@ -64,7 +64,9 @@ def _switch_memory(snapshot: Snapshot) -> Iterator[Problem]:
 
 
 def _known_holes(snapshot: Snapshot) -> Iterator[Problem]:
-    holes = known_holes(parse_freeswitch_version(snapshot.switch.version))
+    # Those that an upgrade closes: the others are the doctor's, who can say what there is against them.
+    known = known_holes(parse_freeswitch_version(snapshot.switch.version))
+    holes = [hole for hole in known if hole.closed_by is not None]
     if holes:
         named = ", ".join(hole.name for hole in holes)
         plural = "" if len(holes) == 1 else "s"

@@ -111,7 +111,7 @@ class ProviderState:
     Attributes:
         calls: calls in progress that it bridged since the daemon started.
         last_failure: the last call that it declined, or that failed, not counting failures by the callee's choice.
-        dtls_fault: why its calls are declined: the FreeSWITCH that runs does not verify DTLS fingerprints.
+        dtls_fault: why FreeSWITCH must not do its DTLS-SRTP, so that its calls are declined; ``""`` if it may.
     """
 
     name: str

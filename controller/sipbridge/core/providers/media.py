@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from sipbridge.core.freeswitch.changes import verifies_dtls
 from sipbridge.core.freeswitch.version import RECOMMENDED, FreeSwitchVersion
 
 
@@ -40,13 +41,33 @@ class MediaOffer:
         return self.variables == _DTLS
 
 
-def why_unverified(version: FreeSwitchVersion) -> str:
-    """What to say to someone whose DTLS-SRTP a FreeSWITCH of this version would not verify."""
-    return (
-        f"FreeSWITCH {version} does not verify DTLS fingerprints, so anybody on the way can listen: upgrade it to"
-        f" {RECOMMENDED}; or set enableAvpf to false with [edge] enabled, which verifies them; or set"
-        " accept_unverified_dtls in [calls] of the settings"
-    )
+@dataclass(frozen=True, slots=True)
+class SwitchDtls:
+    """What the FreeSWITCH that runs can do about DTLS-SRTP.
+
+    Attributes:
+        version: None while it is not known; then nothing is held against it.
+        has_certificate: whether it has one of its own. Without it, its offer has ``a=fingerprint:sha-256`` and no
+            fingerprint, and the call has no sound.
+    """
+
+    version: FreeSwitchVersion | None = None
+    has_certificate: bool = True
+
+    def fault(self, *, accept_unverified: bool) -> str:
+        """Why no call with DTLS-SRTP may go out of it; ``""`` if one may."""
+        if not self.has_certificate:
+            return (
+                "FreeSWITCH has no certificate for DTLS-SRTP: let it write dtls-srtp.pem into its folder of"
+                " certificates (-certs), and restart it"
+            )
+        if self.version is None or accept_unverified or verifies_dtls(self.version):
+            return ""
+        return (
+            f"FreeSWITCH {self.version} does not verify DTLS fingerprints, so anybody on the way can listen: upgrade it"
+            f" to {RECOMMENDED}; or set enableAvpf to false with [edge] enabled (docs/media.md); or set"
+            " accept_unverified_dtls in [calls] of the settings"
+        )
 
 
 _PLAIN = (("rtp_secure_media", "forbidden"),)

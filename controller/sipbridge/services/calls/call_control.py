@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Protocol, assert_never
 
@@ -19,6 +20,7 @@ from sipbridge.core.freeswitch.version import FreeSwitchVersion
 from sipbridge.core.gateways.gateway import GatewayName
 from sipbridge.core.pools.account_pool import Line
 from sipbridge.core.pools.line_usage import LineUsage
+from sipbridge.core.providers.media import SwitchDtls
 from sipbridge.core.sip.call import CallRequest, ChannelUuid, Side
 from sipbridge.core.sip.sdp import parse_sdp_offer
 from sipbridge.core.sip.uri import SipUri
@@ -58,6 +60,7 @@ class CallControl:
 
     Attributes:
         table: what calls are decided by; `use_table` puts another one in its place.
+        dtls: what the switch can do about DTLS-SRTP.
     """
 
     def __init__(
@@ -82,7 +85,7 @@ class CallControl:
         self._inside, self._outside = sides
         self._random_below = random_below
         self._recoverable = recoverable
-        self._version: FreeSwitchVersion | None = None
+        self.dtls = SwitchDtls()
         self._usage = LineUsage()
         # Calls that ended while a reconciliation was asking which are in progress.
         self._ended_meanwhile: set[ChannelUuid] | None = None
@@ -112,7 +115,15 @@ class CallControl:
 
     def use_switch_version(self, version: FreeSwitchVersion | None) -> None:
         """Note which version decides about calls; None while it is not known."""
-        self._version = version
+        self.dtls = replace(self.dtls, version=version)
+
+    def look_for_dtls_certificate(self) -> None:
+        """Ask the switch whether it has a certificate to do DTLS-SRTP with.
+
+        Raises:
+            SwitchLost: the link broke; the next one asks.
+        """
+        self.dtls = replace(self.dtls, has_certificate=self._switch.has_dtls_certificate())
 
     def on_account_added(self, line: Line) -> None:
         """Count the calls that go through an account that was not known when they were found; before it may be used."""
@@ -210,7 +221,7 @@ class CallControl:
             # FreeSWITCH has lost it, with its profile as a rule, and not all lines have been told yet.
             detail = "its gateway is not in FreeSWITCH"
             return Decline(DeclineReason.NOT_REGISTERED, detail, decision.provider, decision.line, decision.trace)
-        if isinstance(decision, Bridge) and (fault := self.table.media.dtls_fault(decision.media, self._version)):
+        if isinstance(decision, Bridge) and (fault := self.table.media.dtls_fault(decision.media, self.dtls)):
             return Decline(DeclineReason.MEDIA_NOT_OFFERED, fault, decision.provider, decision.line, decision.trace)
         return decision
 

@@ -133,7 +133,7 @@ class Status:
     def _providers(self) -> tuple[ProviderState, ...]:
         table = self._calls.table
         recent, total = self._traffic.recent(), self._traffic.total()
-        version = self._session.switch_version
+        dtls = self._calls.dtls
         under_way = self._journal.under_way.values()
         calls = Counter(each.decision.provider.name for each in under_way if isinstance(each.decision, Bridge))
         return tuple(
@@ -145,7 +145,7 @@ class Status:
                 recent=recent.get(provider.name, CallCounts()),
                 total=total.get(provider.name, CallCounts()),
                 last_failure=self._traffic.last_failure(provider.name),
-                dtls_fault=table.media.dtls_fault_of(provider.outgoing_invite, version),
+                dtls_fault=table.media.dtls_fault_of(provider.outgoing_invite, dtls),
             )
             for provider in table.providers
         )

@@ -13,6 +13,8 @@ from sipbridge.simulator.sofia.profile import Profile
 from sipbridge.simulator.sofia.registrar import Registrar
 from sipbridge.simulator.wire.events import EventBus
 
+CERTIFICATES = "/etc/freeswitch/tls"
+
 
 class SwitchCore:
     """The core that modules and sessions of FreeSWITCH share.
@@ -42,7 +44,13 @@ class SwitchCore:
         self.clock = clock
         self.far_side = far_side
         self.injections = injections
-        self.variables = {"hostname": "simulator", "local_ip_v4": "127.0.0.1", "core_uuid": self.core_uuid, **variables}
+        self.variables = {
+            "hostname": "simulator",
+            "local_ip_v4": "127.0.0.1",
+            "certs_dir": CERTIFICATES,
+            "core_uuid": self.core_uuid,
+            **variables,
+        }
         self.bus = EventBus(self.core_uuid)
         self.session_count = 0
         self.peak_calls = 0
