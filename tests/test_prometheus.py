@@ -70,6 +70,8 @@ def test_every_metric_of_ours_is_on_the_dashboard() -> None:
         "sipbridge_source_loaded",
         "sipbridge_profile_lost_gateways",
         "sipbridge_cdr_written_total",
+        "sipbridge_sip_up",
+        "sipbridge_sip_answer_seconds",
     }
     named = {re.sub("_bucket$", "", name) for name in shown}
     assert {definition.name for definition in DEFINITIONS} - named == of_interest_elsewhere

@@ -161,6 +161,9 @@ class SofiaProfiles(Protocol):
     def address(self, profile: str) -> str | None:
         """The IP address that a profile is bound to; None while it does not run."""
 
+    def udp_port(self, profile: str) -> tuple[str, int] | None:
+        """The IP address and UDP port on which a profile takes SIP; None while it does not run."""
+
     def configured_address(self, profile: str) -> str | None:
         """What the configuration names for it now, read anew; None where that is no address, but a way to find one."""
 

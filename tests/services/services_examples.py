@@ -172,6 +172,7 @@ class Services:
             profiles=self.profiles,
             edge=edge,
             random_below=random_below,
+            sip_answer_time_s=lambda ip, port, timeout_s: 0.001,
         )
         self.parts = build_services(
             ports, table, _settings(max_registrations_per_s, max_calls_per_s), Unread(knows_all)

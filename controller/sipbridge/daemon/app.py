@@ -142,6 +142,8 @@ class App:
         if _follows_network(self._settings):
             supervisor.spawn(watch_network, services.network)
             supervisor.spawn_steps(services.network.step, _STEP_S)
+        if _is_beside_switch(self._settings):
+            supervisor.spawn_steps(services.sip.step, _STEP_S)
         self._parts.edge.start()
         self._parts.syncs.start(self._config, self.table.pools)
         self._telemetry.ready()
@@ -250,5 +252,9 @@ def _control_server(socket: Path, parts: Parts, operators: OperatorCommands, run
 
 def _follows_network(settings: Settings) -> bool:
     """Whether this host's network is FreeSWITCH's, and is to be watched."""
+    return settings.network.watch and _is_beside_switch(settings)
+
+
+def _is_beside_switch(settings: Settings) -> bool:
     host = settings.event_socket.host
-    return settings.network.watch and (host.startswith("127.") or host in ("localhost", "::1"))
+    return host.startswith("127.") or host in ("localhost", "::1")

@@ -13,6 +13,7 @@ from sipbridge.adapters.event_socket.profiles import Profiles
 from sipbridge.adapters.event_socket.spool import Spool
 from sipbridge.adapters.greenlets import Greenlets
 from sipbridge.adapters.kamailio import Kamailio
+from sipbridge.adapters.sip_probe import answer_time_s
 from sipbridge.adapters.system_clock import SystemClock
 from sipbridge.config.collector import without_collector
 from sipbridge.config.load import LoadResult
@@ -70,6 +71,7 @@ def build_parts(
         profiles=Profiles(switch.api),
         edge=kamailio if settings.edge.enabled else None,
         random_below=secrets.randbelow,
+        sip_answer_time_s=answer_time_s,
     )
     services = build_services(ports, table, _service_settings(settings), UnreadPools())
     syncs = AccountSyncs(settings.redis, clock, services.members, services.unread, supervisor, make_source)

@@ -133,6 +133,7 @@ class Telemetry:
                 Condition("event_socket", session.is_ready, session.problem or "connected"),
                 loaded_condition(loading),
                 Condition("lease", session.has_lease, "held" if session.has_lease else "not held"),
+                Condition("sip", not self._services.sip.problem, self._services.sip.problem or "answers"),
                 registered_condition(self._services.table.pools.values(), self._settings.http.ready_registered_percent),
             )
         )
@@ -162,6 +163,9 @@ class Telemetry:
         yield metrics.CALLS_IN_PROGRESS.one(self._services.calls.calls_in_progress)
         yield metrics.CALLS_WAITING.one(self._services.session.calls_waiting)
         yield metrics.NETWORK_UP.one(not self._services.network.problem)
+        answers_s = self._services.sip.answers_s
+        yield metrics.SIP_UP.of({(name,): took_s is not None for name, took_s in answers_s.items()})
+        yield metrics.SIP_ANSWER.of({(name,): took_s for name, took_s in answers_s.items() if took_s is not None})
         if (edge := self._services.edge) is not None:
             yield metrics.EDGE_UP.one(not edge.state.problem)
             yield metrics.EDGE_ACCOUNTS.one(edge.state.accounts)

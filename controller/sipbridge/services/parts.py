@@ -41,6 +41,7 @@ from sipbridge.services.observe.status import Status
 from sipbridge.services.observe.traffic import Traffic
 from sipbridge.services.operate.drain import Drain
 from sipbridge.services.operate.reload import Databases, Follow, Reload
+from sipbridge.services.sip_health import AnswerTime, SipHealth
 from sipbridge.services.switch_session import SwitchSession
 
 
@@ -51,6 +52,7 @@ class Ports:
     Attributes:
         edge: None where accounts need none.
         random_below: returns a uniform integer in ``[0, n)``.
+        sip_answer_time_s: asks a SIP port with OPTIONS; see `SipHealth`.
     """
 
     clock: Clock
@@ -61,6 +63,7 @@ class Ports:
     profiles: SofiaProfiles
     edge: EdgeControl | None
     random_below: Callable[[int], int]
+    sip_answer_time_s: AnswerTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ class Services:
     unread: UnreadPools
     edge: EdgeSync | None
     network: NetworkWatch
+    sip: SipHealth
 
     @property
     def table(self) -> RoutingTable:
@@ -144,6 +148,7 @@ def build_services(ports: Ports, table: RoutingTable, settings: ServiceSettings,
     )
     admission = Admission(ports.lease, clock, settings.max_calls_per_s)
     profiles = (settings.providers, settings.inside)
+    session = SwitchSession(ports.lease, calls, gateways, admission, clock, settings.lease_renewal_s)
     return Services(
         ports,
         gateways,
@@ -152,11 +157,12 @@ def build_services(ports: Ports, table: RoutingTable, settings: ServiceSettings,
         journal,
         calls,
         admission,
-        session=SwitchSession(ports.lease, calls, gateways, admission, clock, settings.lease_renewal_s),
+        session=session,
         members=PoolMembers(calls, gateways),
         unread=unread,
         edge=EdgeSync(ports.edge, gateways, clock, settings.epoch) if ports.edge is not None else None,
         network=NetworkWatch(ports.profiles, profiles, gateways.register_again, clock, settings.network_stable_s),
+        sip=SipHealth(ports.profiles, profiles, ports.sip_answer_time_s, clock, lambda: session.is_ready),
     )
 
 
@@ -193,6 +199,7 @@ def build_operations(
         sources=sources,
         edge=services.edge,
         network=services.network,
+        sip=services.sip,
     )
     pages = CallPages(services.ports.calls, services.calls, services.journal, clock, scheduler)
     return Operations(

@@ -159,6 +159,7 @@ DOWN, WARNING = Severity.DOWN, Severity.WARNING
         (replace(WELL, edge=EdgeState("no Kamailio listens", 0, 0)), WARNING, Side.EDGE, "no Kamailio listens"),
         (replace(WELL, edge=EdgeState("", 1_200, 500)), WARNING, Side.EDGE, "it knows 500 of 1,200"),
         (replace(WELL, network="bound to 192.0.2.10"), DOWN, Side.NETWORK, "bound to 192.0.2.10"),
+        (replace(WELL, sip="no answer to OPTIONS within 2 s on: inside"), DOWN, Side.SWITCH, "no answer to OPTIONS"),
         (
             with_calls(declined={"lines-taken": 1}),
             WARNING,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from xml.etree import ElementTree
 
@@ -13,6 +14,7 @@ _log = logging.getLogger(__name__)
 
 _LOCAL_ADDRESSES = ("$${", "auto", "interface:")
 """Prefixes of a ``sip-ip`` that is not an address."""
+_BIND_URL = re.compile(r"sips?:(?:[^@]*@)?(?P<host>\[[^\]]*\]|[^:;]*):(?P<port>[0-9]{1,5})(?:;|$)")
 
 
 class Profiles:
@@ -32,6 +34,17 @@ class Profiles:
             return None
         bound = _parse(text, "sofia xmlstatus").findtext("./profile-info/sip-ip")
         return canonical_address(bound) if bound else None
+
+    def udp_port(self, profile: str) -> tuple[str, int] | None:
+        """``sofia xmlstatus profile``: ``sip:mod_sofia@192.0.2.1:5060;maddr=192.0.2.1;transport=udp,tcp``."""
+        text = self._api(f"sofia xmlstatus profile {profile}")
+        if not text.startswith("<?xml"):
+            return None
+        bound = _parse(text, "sofia xmlstatus").findtext("./profile-info/bind-url") or ""
+        found = _BIND_URL.match(bound)
+        if found is None or "udp" not in bound.partition("transport=")[2].partition(";")[0]:
+            return None
+        return canonical_address(found["host"].strip("[]")), int(found["port"])
 
     def configured_address(self, profile: str) -> str | None:
         """Send ``reloadxml``, then read ``sip-ip`` from ``sofia.conf``."""

@@ -109,6 +109,12 @@ EDGE_KNOWN = _define(
 # The host's network
 NETWORK_UP = _define("network_up", _GAUGE, "1 while both profiles are bound to addresses of this host.")
 
+# How SIP answers
+SIP_UP = _define(
+    "sip_up", _GAUGE, "1 while a profile answers an OPTIONS of the bridge within 2 s; asked every 2 s.", "profile"
+)
+SIP_ANSWER = _define("sip_answer_seconds", _GAUGE, "How long the last answer to OPTIONS took.", "profile")
+
 # The connection to FreeSWITCH
 SWITCH_UP = _define("switch_up", _GAUGE, "1 while both Event Socket connections are up.")
 SESSIONS = _define(

@@ -40,6 +40,15 @@ def _network(snapshot: Snapshot) -> Iterator[Problem]:
         yield Problem(Severity.DOWN, Side.NETWORK, snapshot.network, advice)
 
 
+def _sip(snapshot: Snapshot) -> Iterator[Problem]:
+    if snapshot.sip:
+        advice = (
+            "Calls wait or get no answer. Look for huge or very many SIP messages to that port; a firewall can limit "
+            "them (freeswitch/firewall)."
+        )
+        yield Problem(Severity.DOWN, Side.SWITCH, snapshot.sip, advice)
+
+
 def _switch_load(snapshot: Snapshot) -> Iterator[Problem]:
     switch = snapshot.switch
     if switch.sessions and switch.max_sessions and switch.sessions >= 0.9 * switch.max_sessions:
@@ -146,6 +155,7 @@ def _edge(snapshot: Snapshot) -> Iterator[Problem]:
 _RULES: tuple[Callable[[Snapshot], Iterator[Problem]], ...] = (
     _switch,
     _network,
+    _sip,
     _edge,
     _storm,
     registrations,

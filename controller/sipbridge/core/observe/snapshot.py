@@ -256,6 +256,7 @@ class Snapshot:
         redis: ``OK``, ``not used``, or why no notifications arrive.
         edge: None if there is no edge.
         network: why a profile is not bound to an address of this host; empty if all are.
+        sip: which profiles do not answer SIP in time; empty if all do.
     """
 
     bridge: BridgeState
@@ -267,3 +268,4 @@ class Snapshot:
     accounts: AccountPage = AccountPage()
     edge: EdgeState | None = None
     network: str = ""
+    sip: str = ""

@@ -31,6 +31,7 @@ from sipbridge.services.gateways.gateway_keeper import GatewayKeeper
 from sipbridge.services.network_watch import NetworkWatch
 from sipbridge.services.observe.account_pages import find_lines
 from sipbridge.services.observe.traffic import Traffic
+from sipbridge.services.sip_health import SipHealth
 from sipbridge.services.switch_session import SwitchSession
 
 _COMMONEST = 5
@@ -63,6 +64,7 @@ class Status:
         sources: AccountSources,
         edge: EdgeSync | None,
         network: NetworkWatch,
+        sip: SipHealth,
     ) -> None:
         self._version = version
         self._clock = clock
@@ -76,6 +78,7 @@ class Status:
         self._sources = sources
         self._edge = edge
         self._network = network
+        self._sip = sip
         self._started = clock.monotonic()
 
     def snapshot(self, query: AccountQuery) -> Snapshot:
@@ -90,6 +93,7 @@ class Status:
             pools=self._pools(),
             redis=self._sources.redis_status,
             network=self._network.problem,
+            sip=self._sip.problem,
             accounts=accounts,
             edge=self._edge.state if self._edge is not None else None,
         )
