@@ -15,6 +15,7 @@ import gevent
 from gevent.monkey import get_original
 
 from sipbridge.adapters.observe.line_writer import LineWriter, StreamTarget
+from sipbridge.adapters.observe.log_limit import LogLimit
 from sipbridge.adapters.observe.log_line import RenderLine, console_line, json_line
 from sipbridge.core.observe import metrics
 from sipbridge.core.observe.metric import Metric
@@ -74,11 +75,14 @@ class _Handler(logging.Handler):
         self._render = render
         self._redactor = redactor
         self._writer = writer
+        self._limit = LogLimit()
 
     def createLock(self) -> None:  # noqa: N802 - logging's name
         self.lock = _make_lock()
 
     def emit(self, record: logging.LogRecord) -> None:
+        if not self._limit.admits(record):
+            return
         try:
             line = self._redactor.redact(self._render(record))
         except Exception as error:  # noqa: BLE001 - a record that cannot be rendered must not break the code that logged it
