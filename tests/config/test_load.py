@@ -208,3 +208,12 @@ class TestFiles:
     def test_no_break_spaces_inside_strings_stay(self) -> None:
         text = edited(('"name": "people"', '"name": "two\u00a0words"'))
         assert config_of(text).providers[1].name == "two\u00a0words"
+
+
+def test_accounts_that_share_an_alias_are_a_warning() -> None:
+    alias = '"alias": "sip:x@home.example.org", "uri"'
+    text = edited(*((f'"uri": "sip:line{n}@', f'{alias}: "sip:line{n}@') for n in (1, 2)))
+    result = parse_providers(text, "p.json")
+    assert result.config is not None
+    (warning,) = result.warnings
+    assert "an account above has this alias, and takes the calls of this one" in str(warning)

@@ -118,6 +118,8 @@ def _accounts(values: list[Any], path: Path, checks: AccountChecks, report: Repo
     without_secret: list[int] = []
     with_mwi: list[int] = []
     first: dict[str, int] = {}
+    aliases: set[str] = set()
+    same_alias: list[int] = []
     for index, value in enumerate(values):
         where = (*path, index)
         account = None if value is None else _account(value, where, report)
@@ -138,6 +140,13 @@ def _accounts(values: list[Any], path: Path, checks: AccountChecks, report: Repo
             hashed.append(index)
         if account.mwi_server_uri is not None:
             with_mwi.append(index)
+        if account.alias is not None:
+            if account.alias.lookup_key in aliases:
+                same_alias.append(index)
+            aliases.add(account.alias.lookup_key)
+    if same_alias:
+        message = f"an account above has this alias, and takes the calls of this one{_and_others(same_alias)}"
+        report.warning((*path, same_alias[0], "alias"), message)
     if hashed:
         message = f"cannot be used when a call is challenged{_and_others(hashed)}: {DIGEST_HASH}"
         report.warning((*path, hashed[0], "secret"), message)

@@ -303,3 +303,16 @@ def found(pool: AccountPool, alias: str) -> str:
     line = pool.find(by("{alias}"), alias)
     assert line is not None
     return line.account.uri.text
+
+
+def test_aliases_of_several_accounts_are_counted() -> None:
+    """Not what accounts have in common anyhow, such as their domain."""
+    first, second, third = (account(f"sip:a{n}@example.org", alias="sip:same@ours.example.org") for n in range(3))
+    made = pool(first, ALICE, keys=("{alias}", "{uri.hostport}"))
+    assert made.shared_aliases == 0
+    lines = [made.add(second), made.add(third)]
+    assert made.shared_aliases == 1
+    for line in lines:
+        made.remove(line)
+    assert made.shared_aliases == 0
+    assert pool(first, second, keys=("{uri.user}",)).shared_aliases == 0

@@ -119,6 +119,11 @@ def _sources(snapshot: Snapshot) -> Iterator[Problem]:
             what = f"pool {pool.name}: {pool.skipped_accounts:,} account{plural} of the providers file skipped"
             advice = "They are invalid, or there twice: `sipbridge check` says which, and why."
             yield Problem(Severity.WARNING, Side.CONFIGURATION, what, advice)
+        if pool.shared_aliases:
+            plural = "" if pool.shared_aliases == 1 else "es"
+            what = f"pool {pool.name}: {pool.shared_aliases:,} alias{plural} shared by several accounts"
+            advice = "The first of these accounts takes the calls of the others. Give each account an alias of its own."
+            yield Problem(Severity.WARNING, Side.CONFIGURATION, what, advice)
         if source is None:
             continue
         if source.problem:

@@ -152,6 +152,7 @@ class PoolState:
         last_failure: the account that most recently began to fail.
         source: its database; None for accounts in the providers file.
         skipped_accounts: accounts of the providers file that are invalid or duplicate.
+        shared_aliases: aliases that several accounts have, where calls find accounts by their alias.
     """
 
     name: str
@@ -167,6 +168,7 @@ class PoolState:
     last_failure: Failure | None = None
     source: SourceState | None = None
     skipped_accounts: int = 0
+    shared_aliases: int = 0
 
     @property
     def lines(self) -> int:

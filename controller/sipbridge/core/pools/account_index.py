@@ -30,14 +30,18 @@ class AccountIndex(Generic[LineT]):
 
     Args:
         by: the template that computes the value from an account.
+
+    Attributes:
+        shared: how many values several lines have; of these the first takes the calls.
     """
 
-    __slots__ = ("_by", "_found")
+    __slots__ = ("_by", "_found", "shared")
 
     def __init__(self, by: Template) -> None:
         self._by = by
         # Nearly every value has one line, so a list, ordered by rank, is created only for the second.
         self._found: dict[str, LineT | list[LineT]] = {}
+        self.shared = 0
 
     def add(self, line: LineT) -> None:
         """Add `line`; does nothing if it is indexed already."""
@@ -53,6 +57,7 @@ class AccountIndex(Generic[LineT]):
                 present.insert(at, line)
         elif present is not line:
             self._found[key] = sorted((present, line), key=_RANK)
+            self.shared += 1
 
     def discard(self, line: LineT) -> None:
         """Remove `line`; its account and rank must be the same as when it was added."""
@@ -66,6 +71,7 @@ class AccountIndex(Generic[LineT]):
                 del present[at]
             if len(present) == 1:
                 self._found[key] = present[0]
+                self.shared -= 1
 
     def reorder(self) -> None:
         """Restore the order after ranks have changed."""

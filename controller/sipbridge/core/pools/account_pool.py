@@ -21,6 +21,7 @@ InSlices = Callable[[Iterable["Line"]], Iterable["Line"]]
 """Goes through lines, and may let others run after every few."""
 
 _UNAVAILABLE = -1
+_BY_ALIAS = "{alias}"
 _NOT_REGISTERED = Registration()
 
 
@@ -236,6 +237,12 @@ class AccountPool:
         if uri is None or not uri.parameters:
             return candidates[0]
         return next((line for line in candidates if _matches(by, line.account, uri)), None)
+
+    @property
+    def shared_aliases(self) -> int:
+        """How many aliases belong to several accounts, where calls find accounts by their alias; else 0."""
+        index = self._indexes.get(_BY_ALIAS)
+        return index.shared if index else 0
 
     def pick(self, random_below: Callable[[int], int]) -> Line | None:
         """Return a random available account, all equally likely.

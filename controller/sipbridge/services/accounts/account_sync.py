@@ -197,6 +197,12 @@ class AccountSync:
             skipped,
             len(gone),
         )
+        if shared := self.pool.shared_aliases:
+            _log.warning(
+                "pool %s: %d aliases are shared by several accounts; the first takes the calls of the others",
+                self.pool.policy.name,
+                shared,
+            )
 
     def _stream(self) -> tuple[set[AccountId], int]:
         seen: set[AccountId] = set()

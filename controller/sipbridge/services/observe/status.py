@@ -175,6 +175,7 @@ class Status:
             last_failure=self._last_failure(pool),
             source=SourceState(source.status.value, source.problem, source.skipped) if source else None,
             skipped_accounts=pool.skipped,
+            shared_aliases=pool.shared_aliases,
         )
 
     def _last_failure(self, pool: AccountPool) -> Failure | None:
