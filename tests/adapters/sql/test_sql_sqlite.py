@@ -65,6 +65,22 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
         users_of(accounts_in(str(path)))
 
 
+@pytest.mark.parametrize("name", ["alice", "ALICE", "Alice"])
+def test_of_those_that_a_collation_finds_alike_the_exact_one_counts(file: Path, name: str) -> None:
+    connection = sqlite3.connect(file)
+    connection.execute("INSERT INTO accounts VALUES ('ALICE', 'Mellon3'), ('Alice', 'Mellon4')")
+    connection.commit()
+    connection.close()
+    update = f"{QUERY} WHERE username = :identifier COLLATE NOCASE"
+    source = SqlAccounts("people", SqlLoader("sqlite3", QUERY, update, str(file)))
+
+    account = source.load_one(name)
+
+    assert account is not None
+    assert account.uri.user == name
+    source.close()
+
+
 def test_a_text_that_is_not_utf8_is_the_fault_of_its_row(file: Path) -> None:
     connection = sqlite3.connect(file)
     connection.execute("INSERT INTO accounts VALUES ('bob', CAST(X'4d656c6c6f6eff' AS TEXT)), ('carol', 'Mellon3')")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ from sipbridge.core.providers.provider import SqlLoader
 from sipbridge.ports import SourceError, SourceUnavailable
 
 _BATCH = 500
+_MOST_ALIKE = 100
+"""Rows of one identifier that are looked at."""
 _NOBODY = None
 """An identifier that matches no row, whatever the column's type; used to see which columns a query returns."""
 
@@ -67,7 +69,9 @@ class AccountReader:
                 drop_stream(result.cursor)
 
     def read_one(self, identifier: str) -> Account | None:
-        """Run ``updateQuery``; if it returns several rows, use the first.
+        """Run ``updateQuery``; of several rows the one that has the identifier itself, else the first one.
+
+        A collation may find more than that: names in other cases, with accents or without.
 
         Raises:
             RowError: the row is not a valid account, or the identifier is not valid Unicode.
@@ -80,10 +84,13 @@ class AccountReader:
         with self._naming("updateQuery"):
             result = self._run_update_query(connection, identifier)
             columns = _columns(result)
-            row = result.first()
+            rows = result.fetchmany(_MOST_ALIKE)
+            result.close()
             # End the transaction, so that the next query sees new data.
             connection.rollback()
-        return None if row is None else account_from_row(dict(zip(columns, row, strict=True)))
+        found = [dict(zip(columns, row, strict=True)) for row in rows]
+        exact = (row for row in found if identifier in _texts(row))
+        return account_from_row(next(exact, found[0])) if found else None
 
     def close(self) -> None:
         """Disconnect, if connected."""
@@ -137,6 +144,12 @@ def _with_all_columns(query: str, result: CursorResult[Any]) -> CursorResult[Any
         result.close()
         raise SourceError(f"{query}: missing column {', '.join(missing)}; the query returns {found}")
     return result
+
+
+def _texts(row: Mapping[str, object]) -> set[str]:
+    """What an identifier may equal; never a secret."""
+    values = (value for column, value in row.items() if column != "secret" and value is not None)
+    return {value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values}
 
 
 def _columns(result: CursorResult[Any]) -> list[str]:
