@@ -82,7 +82,7 @@ def test_what_does_not_depend_on_one_is_told(file: Path) -> None:
     assert (told(file, *NUMBER)["decision"], told(file, *NUMBER)["provider"]) == ("bridge", "numbers")
     of_provider = told(file, *ANN, "--side", "providers")
     assert (of_provider["decision"], of_provider["sip_status"]) == ("decline", "488 Not Acceptable Here")
-    no_uri = told(file, *ANN[:3], "<tel:+331>", *ANN[4:], "--side", "inside")
+    no_uri = told(file, *ANN[:3], "<urn:service:sos>", *ANN[4:], "--side", "inside")
     assert no_uri["decision"] == "decline", "a caller without a SIP URI is in no database"
 
 

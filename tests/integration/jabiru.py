@@ -142,13 +142,15 @@ class TwoDomains:
         """Call from our side to the far one, and wait for the outcome."""
         return self.outcome(self.proxy, self.inside, self.invite_out(user, body))
 
-    def invite_in(self, user: str = "alice", body: str | None = None) -> SipMessage:
+    def invite_in(
+        self, user: str = "alice", body: str | None = None, from_: str = f'"Bob" <sip:bob@{DOMAIN};user=phone>'
+    ) -> SipMessage:
         """Call a registered contact from the far side, likewise; return the INVITE."""
         address = f"sip:{user}@{DOMAIN}"
         invite = self.jabiru.new_request(
             "INVITE",
             self.provider.bindings[address],
-            from_=f'"Bob" <sip:bob@{DOMAIN};user=phone>',
+            from_=from_,
             to=f"<{address}>",
             transport=self.transport,
             headers=[("X-Note", f"<sip:private@{DOMAIN}>")],

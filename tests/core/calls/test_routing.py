@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sipbridge.core.accounts.account import Account, SecretType
 from sipbridge.core.calls.routing import (
+    ANONYMOUS,
     Bridge,
     Decline,
     DeclineReason,
@@ -268,7 +269,9 @@ def test_no_account(provider: Provider, verdict: Verdict, detail: str) -> None:
     )
 
 
-@pytest.mark.parametrize("from_", ["<tel:+33612345678>;tag=1", "", "Anonymous", "<sip:al ice@flexisip.example.org>"])
+@pytest.mark.parametrize(
+    "from_", ["<urn:service:sos>;tag=1", "", "Anonymous", "<sip:al ice@flexisip.example.org>", "<tel:>"]
+)
 def test_a_caller_without_a_sip_uri_has_no_account_but_may_call_one(from_: str) -> None:
     inbound = changed(INBOUND, from_=invite("{account.alias}"))
     table = RoutingTable([OUTBOUND, inbound], jabiru().pools)
@@ -276,6 +279,34 @@ def test_a_caller_without_a_sip_uri_has_no_account_but_may_call_one(from_: str) 
     assert decision.provider is inbound
     assert decision.trace[0].verdict is Verdict.NO_ADDRESS
     assert repr(from_) in decision.trace[0].detail
+
+
+@pytest.mark.parametrize(
+    "from_",
+    ["<sip:anonymous.invalid>", "<urn:service:sos>;tag=1", "", "Anonymous", "<tel:>", '"Zoé" <sips:example.org>'],
+)
+@pytest.mark.parametrize("template", ["{incoming.from}", "sip:{incoming.from.user}@{account.alias.hostport}"])
+def test_a_caller_that_names_nobody_is_shown_as_anonymous(from_: str, template: str) -> None:
+    inbound = changed(INBOUND, from_=invite(template))
+    decision = bridged(call(from_=from_, to="<sip:bob@jabiru.example.org>"), RoutingTable([inbound], jabiru().pools))
+    names_a_host = template == "{incoming.from}" and "<sip" in from_
+    assert (decision.from_ == ANONYMOUS) is not names_a_host
+    assert str(ANONYMOUS) == '"Anonymous" <sip:anonymous@anonymous.invalid>'
+
+
+def test_a_number_is_the_caller_as_a_sip_address() -> None:
+    inbound = changed(INBOUND, from_=invite("{incoming.from.displayName} {incoming.from}"))
+    a_call = call("sip:bob@10.0.0.1", from_='"Zoé" <tel:+33(6)12-34.56;ext=7>;tag=1', to="<sip:bob@jabiru.example.org>")
+    a_call.domain = "jabiru.example.org"
+    decision = bridged(a_call, RoutingTable([inbound], jabiru().pools))
+    assert str(decision.from_) == '"Zoé" <sip:+336123456;ext=7@jabiru.example.org;user=phone>'
+
+
+def test_a_from_that_the_template_makes_wrong_still_declines() -> None:
+    inbound = changed(INBOUND, from_=invite("sip:{incoming.from.user}@"))
+    table = RoutingTable([inbound], jabiru().pools)
+    a_call = call(from_="<tel:+331>", to="<sip:bob@jabiru.example.org>")
+    assert declined(a_call, table).reason is DeclineReason.BAD_ADDRESS
 
 
 # 4. Found but not available → decline, whatever onAccountNotFound says.
@@ -357,9 +388,9 @@ def test_an_account_whose_lines_are_taken_declines(limit: int) -> None:
         ),
         pytest.param(
             {},
-            call(to="<tel:+33612345678>"),
-            "'<tel:+33612345678>' is not an address such as \"Name\" <sip:user@host>",
-            id="tel",
+            call(to="<urn:service:sos>"),
+            "'<urn:service:sos>' is not an address such as \"Name\" <sip:user@host>",
+            id="urn",
         ),
         pytest.param(
             {"to": invite("{incoming.requestUri}")},

@@ -136,10 +136,15 @@ def test_templates_are_equal_when_text_and_scope_are() -> None:
 
 
 def test_an_address_that_is_no_sip_uri_is_an_error_only_for_who_names_it() -> None:
-    with_tel = call(from_="<tel:+33612345678>")
-    assert invite("{incoming.to}").render(with_tel, ACCOUNT) == "sip:bob@flexisip.example.org"
-    with pytest.raises(UriError, match="tel:"):
-        invite("{incoming.from.user}").render(with_tel, ACCOUNT)
+    with_urn = call(from_="<urn:service:sos>")
+    assert invite("{incoming.to}").render(with_urn, ACCOUNT) == "sip:bob@flexisip.example.org"
+    with pytest.raises(UriError, match="urn:"):
+        invite("{incoming.from.user}").render(with_urn, ACCOUNT)
+
+
+def test_a_number_of_a_tel_uri_is_one_of_the_domain_that_was_called() -> None:
+    with_tel = call("sip:bob@bridge.example.org:5060", from_="<tel:+33-612345678>")
+    assert invite("{incoming.from}").render(with_tel, ACCOUNT) == "sip:+33612345678@bridge.example.org:5060;user=phone"
 
 
 WITH_URI = [

@@ -102,6 +102,25 @@ def test_inbound_call_is_what_the_file_says(domains: TwoDomains) -> None:
     domains.bridge.wait_for_free_slots(jabiru.ALICE, LINES)
 
 
+@pytest.mark.parametrize(
+    ("from_", "shown"),
+    [
+        ("<tel:+49170555>", f"<sip:+49170555@{jabiru.PROXY_DOMAIN};user=phone>"),
+        ("<tel:+49-170-555;ext=7>", f"<sip:+49170555;ext=7@{jabiru.PROXY_DOMAIN};user=phone>"),
+        ("<sip:anonymous.invalid>", '"Anonymous" <sip:anonymous@anonymous.invalid>'),
+        ("<urn:service:sos>", '"Anonymous" <sip:anonymous@anonymous.invalid>'),
+    ],
+    ids=["number", "extension", "no user", "another kind of URI"],
+)
+def test_a_caller_without_a_sip_address_is_shown_as_what_it_is(domains: TwoDomains, from_: str, shown: str) -> None:
+    heard = len(domains.proxy.received)
+    call = domains.outcome(domains.jabiru, domains.providers, domains.invite_in(from_=from_))
+    assert call.answer.status == 200
+    assert without_tag(domains.proxy.request("INVITE", since=heard)["From"]) == shown
+    call.hang_up()
+    domains.bridge.wait_for_free_slots(jabiru.ALICE, LINES)
+
+
 def test_call_beyond_the_lines_of_an_account_is_declined(domains: TwoDomains) -> None:
     calls = [domains.call_out() for _ in range(LINES)]
     assert [call.answer.status for call in calls] == [200] * LINES

@@ -127,10 +127,10 @@ def test_many_news_are_told_in_slices(services: Services, feed: CallFeed) -> Non
 
 
 def test_a_header_that_is_no_address_is_told_as_it_is(services: Services, feed: CallFeed) -> None:
-    request = CallRequest("sip:carol@bridge.example.org", "<tel:+33612345678>", "<sip:carol@home.example.org>")
+    request = CallRequest("sip:carol@bridge.example.org", "<urn:service:sos>", "<sip:carol@home.example.org>")
     services.session.on_switch_event(replace(parked("call-1"), request=request))
     (news,) = now(feed.follow(1))
-    assert news.from_ == "<tel:+33612345678>"
+    assert news.from_ == "<urn:service:sos>"
     assert news.kind is NewsKind.DECLINED
 
 

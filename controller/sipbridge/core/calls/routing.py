@@ -26,6 +26,9 @@ from sipbridge.core.providers.template import NO_ACCOUNT, Template
 from sipbridge.core.sip.call import CallRequest
 from sipbridge.core.sip.uri import NameAddr, SipUri, parse_name_addr
 
+ANONYMOUS = NameAddr(SipUri("sip", "anonymous", "anonymous.invalid"), "Anonymous")
+"""From of a caller that names nobody. Source: RFC 3323 §4.1.1.3."""
+
 
 class Verdict(Enum):
     """The result of trying a provider for a call."""
@@ -246,7 +249,7 @@ def _use(
         return _decline(DeclineReason.MEDIA_NOT_OFFERED, detail, provider, line, trace)
     try:
         to = _render_address(invite.to, call, line)
-        from_ = _render_address(invite.from_, call, line)
+        from_ = _render_from(invite.from_, call, line)
     except UriError as error:
         return _decline(DeclineReason.BAD_ADDRESS, str(error), provider, line, trace)
     next_hop = invite.outbound_proxy or line.pool.policy.next_hop(line.account)
@@ -276,6 +279,16 @@ def _render_address(template: Template, call: CallRequest, line: Line) -> NameAd
         return parse_name_addr(text)
     except UriError:
         raise UriError(text, f"the SIP address that {template.text!r} should give") from None
+
+
+def _render_from(template: Template, call: CallRequest, line: Line) -> NameAddr:
+    try:
+        return _render_address(template, call, line)
+    except UriError:
+        if call.is_anonymous:
+            # Who calls is only shown: a caller that names nobody is shown as such, and the call goes on.
+            return ANONYMOUS
+        raise
 
 
 def _registration(line: Line) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import NewType
 
+from sipbridge.core.errors import UriError
+from sipbridge.core.sip.tel_uri import parse_tel_header
 from sipbridge.core.sip.uri import NameAddr, parse_header_address, parse_sip_uri
 
 ChannelUuid = NewType("ChannelUuid", str)
@@ -31,12 +33,16 @@ class CallRequest:
         from_header: the From header as it was sent, display name and tag included.
         to_header: the To header, likewise.
         side: where it comes from.
+        domain: host and port of the domain that the numbers of tel URIs belong to; by default that of the Request-URI.
     """
 
-    __slots__ = ("_from", "_request_uri", "_to", "from_header", "request_uri_text", "side", "to_header")
+    __slots__ = ("_from", "_request_uri", "_to", "domain", "from_header", "request_uri_text", "side", "to_header")
 
-    def __init__(self, request_uri: str, from_header: str, to_header: str, side: Side = Side.INSIDE) -> None:
+    def __init__(
+        self, request_uri: str, from_header: str, to_header: str, side: Side = Side.INSIDE, domain: str = ""
+    ) -> None:
         self.side = side
+        self.domain = domain
         self.request_uri_text = request_uri
         self.from_header = from_header
         self.to_header = to_header
@@ -57,22 +63,38 @@ class CallRequest:
 
     @property
     def from_(self) -> NameAddr:
-        """The address in the From header.
+        """The address in the From header; a tel URI as the SIP URI of the same number.
 
         Raises:
-            UriError: it is not a SIP or SIPS URI.
+            UriError: it is not a SIP, SIPS or tel URI.
         """
         if self._from is None:
-            self._from = parse_header_address(self.from_header)
+            self._from = self._address(self.from_header)
         return self._from
 
     @property
+    def is_anonymous(self) -> bool:
+        """Whether From names nobody: it has no user, or its URI is of no known kind."""
+        try:
+            return not self.from_.uri.user
+        except UriError:
+            return True
+
+    @property
     def to(self) -> NameAddr:
-        """The address in the To header.
+        """The address in the To header; a tel URI as the SIP URI of the same number.
 
         Raises:
-            UriError: it is not a SIP or SIPS URI.
+            UriError: it is not a SIP, SIPS or tel URI.
         """
         if self._to is None:
-            self._to = parse_header_address(self.to_header)
+            self._to = self._address(self.to_header)
         return self._to
+
+    def _address(self, header: str) -> NameAddr:
+        try:
+            return parse_header_address(header)
+        except UriError:
+            if "tel:" not in header.lower():
+                raise
+            return parse_tel_header(header, self.domain or self.request_uri.uri.hostport)

@@ -201,7 +201,9 @@ def parse_name_addr(text: str) -> NameAddr:
         return _parse_name_addr(text)
     if name is None:
         return NameAddr(parse_sip_uri(text.strip()))
-    return NameAddr(parse_sip_uri(text[name.end() :].strip()), _display_name(name[1] or "", (name[2] or "").strip()))
+    return NameAddr(
+        parse_sip_uri(text[name.end() :].strip()), unquote_display_name(name[1] or "", (name[2] or "").strip())
+    )
 
 
 def parse_header_address(text: str) -> NameAddr:
@@ -225,10 +227,11 @@ def _parse_name_addr(text: str) -> NameAddr:
         raise UriError(text, 'an address such as "Name" <sip:user@host>')
     quoted, plain, scheme, userinfo, hostport, parameters, headers = match.groups("")
     uri = SipUri(scheme.lower(), userinfo, hostport, parameters, headers)
-    return NameAddr(uri, _display_name(quoted, plain) if quoted or plain else "")
+    return NameAddr(uri, unquote_display_name(quoted, plain) if quoted or plain else "")
 
 
-def _display_name(quoted: str, plain: str) -> str:
+def unquote_display_name(quoted: str, plain: str) -> str:
+    r"""Return a display name as text on one line, from its quoted or its plain form: ``Zoé \"Z\"`` → ``Zoé "Z"``."""
     name = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if "\\" in quoted else quoted or plain
     return (name if name.isprintable() else _CONTROL.sub(" ", name)).strip()
 

@@ -213,7 +213,7 @@ class CallControl:
             request.side = side
             return request
         request_uri = f"sip:{account.user}@{call.profile_hostport}"
-        return CallRequest(request_uri, request.from_header, request.to_header, side)
+        return CallRequest(request_uri, request.from_header, request.to_header, side, account.hostport)
 
     def _decide(self, request: CallRequest) -> Decision:
         decision = route(request, self.table, self._random_below)
