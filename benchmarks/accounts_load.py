@@ -135,6 +135,10 @@ class InstantSwitch:
     def register_gateway(self, name: GatewayName) -> None:
         """There is no registrar."""
 
+    def codecs(self) -> Sequence[str]:
+        """There is no call."""
+        return ()
+
     def accounts_of(self, channels: Collection[ChannelUuid]) -> Mapping[ChannelUuid, AccountId | None]:
         """None."""
         return {}

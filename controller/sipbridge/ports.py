@@ -71,6 +71,9 @@ class SwitchCalls(Protocol):
     ) -> None:
         """Decline a parked call: ``488 Not Acceptable Here``, with a Retry-After if that is given."""
 
+    def codecs(self) -> Sequence[str]:
+        """Names of the codecs that calls may use, in upper case; empty if the switch does not say."""
+
     def channels(self) -> Sequence[ChannelUuid]:
         """The calls in progress: their A legs, from a table that may lag behind by a second."""
 

@@ -1,4 +1,4 @@
-"""How a switch is, as it says itself: at once, not only with its next HEARTBEAT."""
+"""What a switch says of itself: how it is, at once, and which codecs calls may use."""
 
 from __future__ import annotations
 
@@ -15,3 +15,8 @@ def test_a_switch_that_is_connected_has_said_how_it_is(switch: FreeSwitch, liste
     assert 0.0 <= heartbeat.uptime_s < 600.0
     assert 0 <= heartbeat.sessions < heartbeat.max_sessions
     assert 0.0 <= heartbeat.idle_cpu_percent <= 100.0
+
+
+def test_a_switch_says_which_codecs_calls_may_use(switch: FreeSwitch, listener: Listener) -> None:
+    assert listener
+    assert switch.codecs() == ("PCMA", "PCMU")

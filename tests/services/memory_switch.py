@@ -99,6 +99,7 @@ class MemorySwitch:
         table: what ``show channels`` shows, up to date or not, and the account of each.
         alive: the channels that exist.
         takes_gateways: whether gateways in the spool are taken.
+        known_codecs: those that calls may use.
         events: told to the listener by `deliver`.
     """
 
@@ -116,6 +117,7 @@ class MemorySwitch:
         self.table: dict[ChannelUuid, AccountId | None] = {}
         self.alive: set[ChannelUuid] = set()
         self.salt = b"salt"
+        self.known_codecs = ("PCMA", "PCMU")
         self.lost = 0
         self.takes_gateways = True
         self.has_certificate = True
@@ -169,6 +171,9 @@ class MemorySwitch:
     ) -> None:
         self.log.append("respond")
         self.responded.append(Responded(channel, status_line, on_done, retry_after_s))
+
+    def codecs(self) -> Sequence[str]:
+        return self.known_codecs
 
     def channels(self) -> Sequence[ChannelUuid]:
         answer = list(self.table)

@@ -49,6 +49,9 @@ class DeclineSettings:
     malformed_offer: _SipStatus = "488 Not Acceptable Here"
     """The SDP of the call is malformed. FreeSWITCH never reads such an SDP: some of them crash it."""
 
+    unusable_offer: _SipStatus = "488 Not Acceptable Here"
+    """The caller offers no audio, no codec that is allowed here, or an address of the other IP version."""
+
     draining: _SipStatus = "503 Service Unavailable"
     """The provider or the account is drained (``sipbridge drain``). 503, so that the proxy in front tries another
     bridge."""

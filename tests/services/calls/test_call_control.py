@@ -128,6 +128,42 @@ def test_a_sound_offer_is_read_when_its_call_is_bridged_and_none_where_there_is_
     assert [one.has_offer for one in services.switch.bridged] == [True, False]
 
 
+OPUS = "m=audio 40000 RTP/AVP 96\r\na=rtpmap:96 opus/48000/2\r\n"
+
+
+@pytest.mark.parametrize(
+    ("codecs", "declined"),
+    [(("PCMA", "PCMU"), [("call-1", "unusable-offer")]), (("OPUS", "PCMA"), []), ((), [])],
+    ids=["other codecs", "codec in common", "unknown"],
+)
+def test_an_offer_without_a_codec_of_ours_is_declined_before_anybody_rings(
+    services: Services, codecs: tuple[str, ...], declined: list[tuple[str, str]]
+) -> None:
+    services.switch.known_codecs = codecs
+    services.disconnect()
+    services.connect()
+    services.park("call-1", offer=HEAD + OPUS)
+    assert services.declined() == declined
+    assert services.line("alice").calls == (0 if declined else 1)
+
+
+def test_an_offer_that_is_declined_is_logged_with_what_is_wrong(
+    services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    services.park("call-1", offer=HEAD + "m=image 40002 udptl t38\r\n")
+    (declined,) = [record.__dict__ for record in caplog.records if "declined" in record.msg]
+    assert declined["detail"] == "no audio is offered, only image"
+    assert declined["provider"] == outbound().name
+
+
+def test_a_call_without_an_offer_is_made_so_that_it_rings(services: Services) -> None:
+    services.park("call-1")
+    services.park("call-2", offer=HEAD + AUDIO)
+    late, usual = (each.dial_string for each in services.switch.bridged)
+    assert "|ignore_early_media=ring_ready|signal_bond=none" in late
+    assert "signal_bond" not in usual
+
+
 def test_no_key_of_an_offer_is_ever_shown(services: Services) -> None:
     assert KEY not in repr(parked("call-1", offer=HEAD + AUDIO + CRYPTO))
 

@@ -25,6 +25,7 @@ from sipbridge.adapters.event_socket.unanswered import Reply
 from sipbridge.core.accounts.account import AccountId
 from sipbridge.core.calls.dial_string import ACCOUNT_VARIABLE
 from sipbridge.core.calls.events import SwitchEvent
+from sipbridge.core.calls.usable_offer import parse_codec_list
 from sipbridge.core.gateways.gateway import Gateway, GatewayName
 from sipbridge.core.observe import metrics
 from sipbridge.core.observe.metric import Metric
@@ -192,6 +193,12 @@ class FreeSwitch:
             # Not with %[…], which lasts only while `respond` runs: FreeSWITCH sends the response after that.
             self._post(_execute(channel, "set"), _ignore, f"sip_rh_Retry-After={retry_after_s}")
         self._post(_execute(channel, "respond"), on_done, status_line)
+
+    def codecs(self) -> Sequence[str]:
+        """Ask for ``originator_codec``, which vars.xml sets for every call that comes in."""
+        answer = self.api("global_getvar originator_codec").strip()
+        # An empty answer arrives as an error.
+        return () if answer.startswith("-ERR") else parse_codec_list(answer)
 
     def channels(self) -> Sequence[ChannelUuid]:
         """Send ``show channels``; the inbound channels are the A legs."""

@@ -57,8 +57,23 @@ _ONCE_ONLY = ("sip_bridge_escaped", "," + "\\" * 8 + ".")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f{}|\\']|:_:")
 
 
+_LATE_OFFER = (
+    # The caller can have no early media before it has answered our offer, which goes in the 200 (RFC 3261 §13.2.1);
+    # trying to send some fails the call. So a 183 with SDP is passed on as 180.
+    ("ignore_early_media", "ring_ready"),
+    # mod_sofia ignores every 18x of a leg whose other leg has no offer (TFLAG_SKIP_EARLY). It finds the other leg by
+    # this variable until the legs are bridged.
+    ("signal_bond", "none"),
+)
+
+
 def format_dial_string(
-    bridge: Bridge, gateway: GatewayName | None, sofia_profile: str, *, recoverable: bool = False
+    bridge: Bridge,
+    gateway: GatewayName | None,
+    sofia_profile: str,
+    *,
+    recoverable: bool = False,
+    has_offer: bool = True,
 ) -> str:
     """Format the argument of ``bridge`` for the B leg of a call.
 
@@ -69,6 +84,7 @@ def format_dial_string(
         gateway: the account's gateway, if the decision uses it.
         sofia_profile: the profile that sends the call if no gateway does.
         recoverable: whether the call can be recovered after a crash of FreeSWITCH.
+        has_offer: whether the caller's INVITE has an SDP.
 
     Returns:
         ``%[sip_bridge_account=0f…]{^^|sip_invite_req_uri=sip:bob@example.org|…}sofia/gateway/sipbridge.alice…/bob@…``
@@ -83,6 +99,8 @@ def format_dial_string(
         ("sip_cid_type", "none"),
         *bridge.media.variables,
     )
+    if not has_offer:
+        variables += _LATE_OFFER
     if bridge.edge is not None:
         variables += ((f"sip_h_{NEXT_HOP_HEADER}", _format_uri(bridge.next_hop)),)
     if bridge.media.edge is not None:

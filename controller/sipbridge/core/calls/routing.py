@@ -60,6 +60,7 @@ class DeclineReason(Enum):
     BAD_ADDRESS = "bad-address"
     MEDIA_NOT_OFFERED = "media-not-offered"
     MALFORMED_OFFER = "malformed-offer"
+    UNUSABLE_OFFER = "unusable-offer"
     DRAINING = "draining"
     OVERLOAD = "overload"
 

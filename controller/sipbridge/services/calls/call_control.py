@@ -6,7 +6,7 @@ Deciding and taking the line happen in one go, with nothing in between that coul
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Protocol, assert_never
@@ -14,7 +14,17 @@ from typing import Protocol, assert_never
 from sipbridge.core.accounts.account import AccountId
 from sipbridge.core.calls.dial_string import format_dial_string
 from sipbridge.core.calls.events import CallEnded, CallParked
-from sipbridge.core.calls.routing import Bridge, Decision, Decline, DeclineReason, RoutingTable, route
+from sipbridge.core.calls.routing import (
+    Bridge,
+    Decision,
+    Decline,
+    DeclineReason,
+    RoutingTable,
+    TraceStep,
+    Verdict,
+    route,
+)
+from sipbridge.core.calls.usable_offer import why_unusable
 from sipbridge.core.errors import SdpError
 from sipbridge.core.freeswitch.version import FreeSwitchVersion
 from sipbridge.core.gateways.gateway import GatewayName
@@ -22,7 +32,7 @@ from sipbridge.core.pools.account_pool import Line
 from sipbridge.core.pools.line_usage import LineUsage
 from sipbridge.core.providers.media import SwitchDtls
 from sipbridge.core.sip.call import CallRequest, ChannelUuid, Side
-from sipbridge.core.sip.sdp import parse_sdp_offer
+from sipbridge.core.sip.sdp import SdpOffer, parse_sdp_offer
 from sipbridge.core.sip.uri import SipUri
 from sipbridge.ports import Clock, CommandRefused, Outcome, SwitchCalls
 from sipbridge.services.calls.call_journal import CallJournal
@@ -86,6 +96,7 @@ class CallControl:
         self._random_below = random_below
         self._recoverable = recoverable
         self.dtls = SwitchDtls()
+        self._codecs: Sequence[str] = ()
         self._usage = LineUsage()
         # Calls that ended while a reconciliation was asking which are in progress.
         self._ended_meanwhile: set[ChannelUuid] | None = None
@@ -140,7 +151,7 @@ class CallControl:
         began = self._clock.monotonic()
         self._usage.give_back(call.channel_uuid)
         request = self._as_dialled(call)
-        decision = (_malformed(call.offer) or self._decide(request)) if is_admitted else _NOT_ADMITTED
+        decision = self._decide_call(call, request) if is_admitted else _NOT_ADMITTED
         match decision:
             case Bridge():
                 status_line = ""
@@ -177,6 +188,7 @@ class CallControl:
             SwitchLost: the link broke; the next one reconciles.
             CommandRefused: the switch does not tell.
         """
+        self._codecs = self._switch.codecs()
         self._ended_meanwhile = set()
         try:
             asked = {*self._usage.known, *self._journal.under_way, *self._switch.channels()}
@@ -215,6 +227,21 @@ class CallControl:
         request_uri = f"sip:{account.user}@{call.profile_hostport}"
         return CallRequest(request_uri, request.from_header, request.to_header, side, account.hostport)
 
+    def _decide_call(self, call: CallParked, request: CallRequest) -> Decision:
+        """Decide a call, its offer included: what is declined here rings nobody."""
+        offer = _read(call.offer)
+        if isinstance(offer, Decline):
+            return offer
+        decision = self._decide(request)
+        # Media that passes FreeSWITCH by is the callee's to accept.
+        if not isinstance(decision, Bridge) or offer is None or decision.media.passes_through:
+            return decision
+        why = why_unusable(offer, self._codecs, call.profile_hostport)
+        if not why:
+            return decision
+        trace = (*decision.trace, TraceStep(decision.provider.name, Verdict.DECLINE, why))
+        return Decline(DeclineReason.UNUSABLE_OFFER, why, decision.provider, decision.line, trace)
+
     def _decide(self, request: CallRequest) -> Decision:
         decision = route(request, self.table, self._random_below)
         if isinstance(decision, Bridge) and decision.uses_gateway and self._gateways.gateway_of(decision.line) is None:
@@ -226,18 +253,18 @@ class CallControl:
         return decision
 
     def _bridge(self, call: CallParked, bridge: Bridge) -> None:
-        dial_string = self._dial_string(bridge, self._side_of(call))
+        has_offer = call.offer is not None
+        dial_string = self._dial_string(bridge, self._side_of(call), has_offer=has_offer)
         self._usage.take(call.channel_uuid, bridge.line)
         on_done = partial(self._on_bridge_done, call.channel_uuid)
-        self._switch.bridge(call.channel_uuid, dial_string, on_done, has_offer=call.offer is not None)
+        self._switch.bridge(call.channel_uuid, dial_string, on_done, has_offer=has_offer)
 
-    def _dial_string(self, bridge: Bridge, side: Side) -> str:
+    def _dial_string(self, bridge: Bridge, side: Side, *, has_offer: bool = True) -> str:
         # The edge takes calls from the providers' side only.
         to_inside = side is Side.PROVIDERS and bridge.edge is None
         leaves_by = self._inside if to_inside else self._outside
-        return format_dial_string(
-            bridge, self._gateways.gateway_of(bridge.line), leaves_by, recoverable=self._recoverable
-        )
+        gateway = self._gateways.gateway_of(bridge.line)
+        return format_dial_string(bridge, gateway, leaves_by, recoverable=self._recoverable, has_offer=has_offer)
 
     def _side_of(self, call: CallParked) -> Side:
         return Side.PROVIDERS if call.sofia_profile == self._outside else Side.INSIDE
@@ -255,17 +282,16 @@ class CallControl:
         self._switch.respond(call.channel_uuid, status_line, on_done, retry_after_s)
 
 
-def _malformed(offer: str | None) -> Decline | None:
-    """Why a call is declined before FreeSWITCH reads its offer; None for one that it may read."""
+def _read(offer: str | None) -> SdpOffer | Decline | None:
+    """Read the offer of a call, or decline it before FreeSWITCH reads it; None for a call without one."""
     if offer is None:
         return None
     if not offer:
         return _UNTOLD_OFFER
     try:
-        parse_sdp_offer(offer)
+        return parse_sdp_offer(offer)
     except SdpError as error:
         return Decline(DeclineReason.MALFORMED_OFFER, str(error), None, None, ())
-    return None
 
 
 def _log_undeclined(channel: ChannelUuid, outcome: Outcome) -> None:
