@@ -21,14 +21,15 @@ def make_certificate(directory: Path, name: str, names: str = "", before: str = 
 
     Args:
         name: the host that it is for.
-        names: its subjectAltName, as openssl has it; by default that host and 127.0.0.1.
+        names: its subjectAltName, as openssl has it; by default that host, and 127.0.0.1 if it is no address.
         before: an extension that stands before it.
     """
     directory.mkdir(exist_ok=True)
     command = [PROGRAM or "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     command += ["-keyout", str(directory / "key.pem"), "-out", str(directory / "cert.pem"), "-subj", f"/CN={name}"]
     command += ["-addext", before] if before else []
-    command += ["-addext", f"subjectAltName={names or f'DNS:{name},IP:127.0.0.1'}"]
+    by_default = f"IP:{name.strip('[]')}" if ":" in name or name[-1].isdigit() else f"DNS:{name},IP:127.0.0.1"
+    command += ["-addext", f"subjectAltName={names or by_default}"]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     return directory
 
