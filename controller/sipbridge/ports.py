@@ -1,4 +1,4 @@
-"""What services need of the world, as Protocols; adapters provide it, and tests do so in memory."""
+"""What services need from outside, as Protocols; adapters implement them, and tests do so in memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 
 
 class SwitchLost(SipBridgeError):
-    """There is no connection to the switch, or it broke."""
+    """The connection to the switch could not be made or was lost."""
 
 
 class SwitchTaken(SipBridgeError):
@@ -28,18 +28,18 @@ class SwitchTaken(SipBridgeError):
 
 
 class NotSent(SwitchLost):
-    """The command never left: nothing happened, and it may be sent again."""
+    """The command was never sent: nothing happened, and it may be sent again."""
 
 
 class Unconfirmed(SwitchLost):
-    """The command left, but no answer came: it may have been carried out."""
+    """The command was sent, but no answer arrived: it may have been carried out."""
 
 
 class CommandRefused(SipBridgeError):
     """The switch answered with an error.
 
     Attributes:
-        reply: its text: ``-ERR invalid session id [...]``.
+        reply: the text of the error: ``-ERR invalid session id [...]``.
     """
 
     def __init__(self, command: str, reply: str) -> None:
@@ -48,7 +48,7 @@ class CommandRefused(SipBridgeError):
 
 
 Outcome = None | SwitchLost | CommandRefused
-"""How a command that nobody waits for ended: None when it was carried out."""
+"""The outcome of a command sent without waiting: None if it was carried out."""
 
 
 class SwitchCalls(Protocol):
@@ -69,19 +69,19 @@ class SwitchCalls(Protocol):
         on_done: Callable[[Outcome], None],
         retry_after_s: int | None = None,
     ) -> None:
-        """Decline a parked call: ``488 Not Acceptable Here``, with a Retry-After if that is given."""
+        """Decline a parked call, such as ``488 Not Acceptable Here``, optionally with Retry-After."""
 
     def codecs(self) -> Sequence[str]:
         """Names of the codecs that calls may use, in upper case; empty if the switch does not say."""
 
     def channels(self) -> Sequence[ChannelUuid]:
-        """The calls in progress: their A legs, from a table that may lag behind by a second."""
+        """Return the A legs of the calls in progress, from a table that may lag behind by a second."""
 
     def call_states(self) -> Mapping[ChannelUuid, str]:
         """The state of each of these, in FreeSWITCH's words: ``RINGING``, ``ACTIVE``. From the same table."""
 
     def accounts_of(self, channels: Collection[ChannelUuid]) -> Mapping[ChannelUuid, AccountId | None]:
-        """Those of `channels` that exist this very moment, and the account of each; None for one without a B leg."""
+        """Return those of `channels` that exist right now, with their accounts; None for a channel without a B leg."""
 
     def has_dtls_certificate(self) -> bool:
         """Whether the switch has a certificate to do DTLS-SRTP with."""
@@ -95,16 +95,16 @@ class SwitchGateways(Protocol):
     """
 
     def gateways(self) -> tuple[set[str], set[str]]:
-        """Names of the gateways that can be called, and of those that cannot."""
+        """Return the names of the gateways that are up, and of those that are down."""
 
     def gateway_salt(self) -> bytes:
-        """The key of gateway names: made at the first call, kept by the switch for as long as it runs."""
+        """Return the key of gateway names: created on first use, and kept by the switch as long as it runs."""
 
     def lost_gateways(self) -> int:
         """The count that `keep_lost_gateways` was given last; 0 after the switch was restarted."""
 
     def keep_lost_gateways(self, count: int) -> None:
-        """Remember how many gateways were deleted since their profile started."""
+        """Store how many gateways were deleted since their profile started."""
 
     def add_gateways(self, gateways: Sequence[Gateway]) -> None:
         """Add gateways; a `GatewayAdded` follows for each one that the switch takes."""
@@ -139,120 +139,120 @@ class SwitchListener(Protocol):
     """Receives the events of the switch."""
 
     def on_switch_up(self) -> None:
-        """The connection stands and events flow; what happened before is unknown. May wait for the switch."""
+        """The connection is up and events arrive; earlier events are unknown. May wait for the switch."""
 
     def on_switch_down(self, reason: str) -> None:
-        """The connection is lost, or could not be made; told at each attempt. Must not wait."""
+        """The connection was lost or could not be made; called at each attempt. Must not wait."""
 
     def on_switch_event(self, event: SwitchEvent) -> None:
-        """Something happened. Must not wait."""
+        """An event arrived. Must not wait."""
 
 
 class CallObserver(Protocol):
-    """Who is told what becomes of calls, to count, write or show it. Nothing here may wait: a call waits for it."""
+    """Receives decisions and ends of calls, to count, write or show them. Must not wait: it would delay the call."""
 
     def on_call_decided(self, decided: CallDecided) -> None:
         """A call was bridged or declined; the command is on its way to the switch."""
 
     def on_call_over(self, record: CallRecord) -> None:
-        """A call is over, however it ended; told once for each."""
+        """A call has ended, for any reason; called once per call."""
 
 
 class SofiaProfiles(Protocol):
-    """The SIP profiles of FreeSWITCH and what they are bound to. Waits, and raises `SwitchLost` or `CommandRefused`."""
+    """The SIP profiles of FreeSWITCH and their addresses. Waits, and raises `SwitchLost` or `CommandRefused`."""
 
     def address(self, profile: str) -> str | None:
-        """The IP address that a profile is bound to; None while it does not run."""
+        """Return the IP address that a profile is bound to; None while it is not running."""
 
     def udp_port(self, profile: str) -> tuple[str, int] | None:
         """The IP address and UDP port on which a profile takes SIP; None while it does not run."""
 
     def configured_address(self, profile: str) -> str | None:
-        """What the configuration names for it now, read anew; None where that is no address, but a way to find one."""
+        """Reload the configuration and return the profile's address in it; None if it is not a fixed address."""
 
     def follow_host(self, network: HostNetwork, family_of: str) -> None:
-        """Let FreeSWITCH know the host's own address, if the one that it knows is gone.
+        """Update FreeSWITCH's own address of this host, if the one it knows is gone.
 
         Args:
-            family_of: an address of the family that it is about.
+            family_of: an address whose IP version is meant.
         """
 
     def restart(self, profile: str) -> None:
-        """Bind a profile anew, by its configuration. It loses its calls and gateways; a `ProfileStarted` follows.
+        """Restart a profile with its configuration. It loses its calls and gateways; a `ProfileStarted` follows.
 
         Raises:
-            CommandRefused: it has started a moment ago, or there is none of this name.
+            CommandRefused: the profile started only a moment ago, or does not exist.
         """
 
 
 class NetworkListener(Protocol):
-    """Who is told how the host's network is."""
+    """Receives the state of the host's network."""
 
     def on_network(self, network: HostNetwork) -> None:
-        """It may have changed. Must not wait."""
+        """The network may have changed. Must not wait."""
 
 
 class EdgeLost(SipBridgeError):
-    """The edge does not answer. Says where and why, and holds no secret."""
+    """The edge does not answer. The message says where and why, and contains no secret."""
 
 
 class EdgeRefused(SipBridgeError):
-    """The edge answers with an error. Says to what and which, and holds no secret."""
+    """The edge answered with an error. The message names the command and the error, and contains no secret."""
 
 
 class EdgeControl(Protocol):
-    """The edge's table of accounts: what it has to know of each gateway that goes through it, by the gateway's name.
+    """The edge's table of accounts, with an entry per gateway that goes through it, by the gateway's name.
 
-    All of it waits for the edge, and raises `EdgeLost` or `EdgeRefused`.
+    All methods wait for the edge, and raise `EdgeLost` or `EdgeRefused`.
     """
 
     def epoch(self) -> str | None:
-        """Who has filled the table; None after the edge was started."""
+        """Return the id of the daemon that filled the table; None after a start of the edge."""
 
     def set_epoch(self, epoch: str) -> None:
-        """Note who fills it."""
+        """Store the id of the daemon that fills the table."""
 
     def put(self, entries: Iterable[tuple[GatewayName, str]]) -> None:
-        """Let it have these entries, as `core.edge.edge_entry` makes them."""
+        """Add or replace entries, formatted by `core.providers.edge.edge_entry`."""
 
     def delete(self, names: Iterable[GatewayName]) -> None:
-        """Let it have these no more, if it has them."""
+        """Delete these entries, if present."""
 
     def count(self) -> int:
-        """How many entries it has."""
+        """Return the number of entries."""
 
     def clear(self) -> None:
-        """Let it have none, and nobody's name."""
+        """Delete all entries and the epoch."""
 
 
 class NotificationListener(Protocol):
-    """Who is told which accounts have changed in the database. Nothing here may wait."""
+    """Receives notifications of changed accounts. Must not wait."""
 
     def on_notifications_up(self) -> None:
-        """Notifications come from now on; what changed before is unknown. Told again after each loss."""
+        """Notifications arrive from now on; earlier changes are unknown. Called again after each loss."""
 
     def on_notifications_down(self, reason: str) -> None:
-        """None come any more, or none can be had to begin with; told once, not at each attempt."""
+        """No notifications arrive, because of a loss or a failed first connection; called once, not at each attempt."""
 
     def on_notification(self, notification: AccountNotification) -> None:
-        """An account has changed, or is new, or is gone."""
+        """An account was added, changed or deleted."""
 
 
 class SourceUnavailable(SipBridgeError):
-    """The accounts cannot be read now; later they may be. Says why, without the password."""
+    """The accounts cannot be read now, but may be later. The message says why, without the password."""
 
 
 class SourceError(SipBridgeError):
-    """The accounts cannot be read before somebody mends a query or the database. Says what, without the password."""
+    """The accounts cannot be read until a query or the database is fixed. Says why, without the password."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedAccounts:
-    """Some accounts of a pool, as they come.
+    """A batch of a pool's accounts.
 
     Attributes:
-        accounts: the next ones, some hundred.
-        skipped: rows among these that are no account; the source has logged why.
+        accounts: the next accounts, a few hundred.
+        skipped: rows of the batch that are not valid accounts; the source has logged why.
     """
 
     accounts: Sequence[Account]
@@ -260,40 +260,39 @@ class LoadedAccounts:
 
 
 class AccountSource(Protocol):
-    """Where the accounts of one pool are, when they are not in the file.
+    """The database of a pool's accounts.
 
-    Both wait without holding up other greenlets, and raise `SourceUnavailable` or `SourceError`.
+    Both methods wait without blocking other greenlets, and raise `SourceUnavailable` or `SourceError`.
     """
 
     def load_all(self) -> Iterator[LoadedAccounts]:
-        """Every account, in batches. What an error leaves behind is not all: nothing may be deleted because of it."""
+        """Yield all accounts in batches. After an error the list is incomplete: delete no account because of it."""
 
     def load_each(self, identifiers: Sequence[str]) -> Iterator[Account | RowError | None]:
-        """The accounts that notifications name, in this order; several are asked for at a time.
+        """Yield the accounts with these identifiers, in this order; several are read in parallel.
 
-        Each of them is as it was at some moment since this was called: None when it is gone, an error when what is
-        there is no account.
+        Each reflects a state after this call: None if the account is gone, an error if its row is not a valid account.
         """
 
 
 class Clock(Protocol):
-    """Time, as it passes and as it is told."""
+    """Monotonic and wall-clock time."""
 
     def monotonic(self) -> float:
-        """Seconds since some moment, only ever growing."""
+        """Return monotonic seconds."""
 
     def wall(self) -> float:
-        """Seconds since 1970, for people; whoever sets the machine's clock moves it."""
+        """Return seconds since 1970, for people; setting the host's clock changes it."""
 
 
 class Scheduler(Protocol):
-    """Those who run in the same thread, as far as long work has to think of them."""
+    """The other greenlets, for code that must yield to them."""
 
     def breathe(self) -> None:
-        """Let the others run, then go on."""
+        """Let other greenlets run once."""
 
     def pause(self, seconds: float) -> None:
-        """Let the others run for so long."""
+        """Let other greenlets run for some seconds."""
 
     def apart(self, work: Callable[[], _T]) -> _T:
-        """Do something long where it holds up nobody; wait for its result."""
+        """Run long work where it blocks no greenlet, and wait for its result."""

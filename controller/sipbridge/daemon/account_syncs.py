@@ -1,4 +1,4 @@
-"""The databases of all pools that have one, and the Redis that tells of changes: what runs, and who tells whom."""
+"""Runs the synchronization of all pools with databases, and the Redis subscription that reports changes."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from sipbridge.services.accounts.pool_members import PoolMembers
 from sipbridge.services.accounts.unread_pools import UnreadPools
 from sipbridge.settings.redis import RedisSettings
 
-# SQLAlchemy and Redis take as long to import as everything else together. Who has neither starts without.
+# SQLAlchemy and Redis take as long to import as everything else together, so they are imported only if used.
 if TYPE_CHECKING:
     from sipbridge.adapters.redis.redis_notifications import RedisNotifications
 
 _STEP_S = 0.05
-"""How often a pool looks for work: a change in the database is in FreeSWITCH well within two seconds."""
+"""How often a pool checks for work: a change in the database reaches FreeSWITCH well within two seconds."""
 
 
 class OpenSource(AccountSource, Protocol):
-    """A source that holds connections."""
+    """A source with open connections."""
 
     def close(self) -> None:
-        """Give them up, those in use after their query."""
+        """Close the connections; busy ones after their query."""
 
 
 MakeSource = Callable[[str, SqlLoader], OpenSource]
-"""Makes the source of a pool from its name and its loader."""
+"""Creates the source of a pool from its name and loader."""
 
 
 def sql_source(pool_name: str, loader: SqlLoader) -> OpenSource:
-    """The database of a loader."""
+    """Create the database source of a loader."""
     from sipbridge.adapters.sql.sql_accounts import SqlAccounts
 
     return SqlAccounts(pool_name, loader)
@@ -52,7 +52,7 @@ class AccountSyncs:
         make_source: where accounts are read from.
 
     Attributes:
-        redis_status: ``OK``, or why no notifications come.
+        redis_status: ``OK``, or why no notifications arrive.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class AccountSyncs:
             self._supervisor.spawn(self._redis.run)
 
     def follow(self, config: BridgeConfig, pools: Mapping[str, AccountPool]) -> None:
-        """Be as the configuration is now: pools whose loader is the same go on as they are."""
+        """Follow a new configuration; pools with the same loader continue unchanged."""
         if self._is_stopped:
             return
         wanted = {name: pool.loader for name, pool in config.pools.items() if isinstance(pool.loader, SqlLoader)}
@@ -101,7 +101,7 @@ class AccountSyncs:
                 self._greenlets[name] = self._supervisor.spawn_steps(sync.step, _STEP_S)
 
     def stop(self) -> None:
-        """Stop all of it, for good: a reload that is under way starts none again. Accounts stay as they are."""
+        """Stop everything for good, even during a reload. Accounts stay as they are."""
         self._is_stopped = True
         if self._redis is not None:
             self._redis.stop()
@@ -109,20 +109,20 @@ class AccountSyncs:
             self._stop_sync(name)
 
     def states(self) -> dict[str, SyncState]:
-        """How each pool gets on with its database."""
+        """Return the synchronization state of each pool."""
         return {name: sync.state for name, sync in self._syncs.items()}
 
     def pending_notifications(self) -> dict[str, int]:
-        """How many accounts of each pool are still to be asked for."""
+        """Return the number of accounts of each pool still to be read."""
         return {name: sync.pending_notifications for name, sync in self._syncs.items()}
 
     @property
     def is_redis_up(self) -> bool | None:
-        """Whether notifications come; None where Redis is not used."""
+        """Whether notifications arrive; None if Redis is not used."""
         return None if self._redis is None else self.redis_status == "OK"
 
     def on_notifications_up(self) -> None:
-        """Load everything again: what changed before is unknown."""
+        """Load everything again, because earlier changes are unknown."""
         self.redis_status = "OK"
         self.load_again()
 
@@ -147,11 +147,11 @@ class AccountSyncs:
             source.close()
 
     def on_notifications_down(self, reason: str) -> None:
-        """Nothing to do: the accounts that are known stay, and all are loaded when notifications come again."""
+        """Do nothing: known accounts stay, and all are loaded when notifications arrive again."""
         self.redis_status = reason
 
     def on_notification(self, notification: AccountNotification) -> None:
-        """Tell every pool: which of them has the account, only its database knows."""
+        """Notify every pool: only its database knows whether it has the account."""
         for sync in self._syncs.values():
             sync.notify(notification)
 

@@ -7,7 +7,7 @@ from sipbridge.daemon.supervisor import Supervisor, Task
 from sipbridge.services.edge.edge_sync import EdgeSync
 
 _STEP_S = 0.1
-"""A changed account is known to the edge before the next step adds its gateway."""
+"""Pause between steps; a changed account reaches the edge before its gateway is added."""
 
 
 class EdgeLink:

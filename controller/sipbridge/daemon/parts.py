@@ -30,7 +30,7 @@ from sipbridge.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts, each of which says what it does."""
+    """The services of the daemon."""
 
     spool: Spool
     switch: FreeSwitch

@@ -1,4 +1,4 @@
-"""What lets others see how the daemon does: call records, metrics, health, systemd. What is built, who asks whom."""
+"""Builds and runs call records, metrics, health checks and systemd notifications."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _STATUS_S = 1.0
 
 
 class Telemetry:
-    """Everything that looks on, and changes nothing.
+    """All observers, which change nothing.
 
     Args:
-        log: where the log goes, for its metrics.
-        environ: such as `os.environ`: says how to tell systemd.
+        log: the log output, for its metrics.
+        environ: such as `os.environ`; contains systemd's notification socket.
     """
 
     def __init__(
@@ -83,26 +83,26 @@ class Telemetry:
 
     @property
     def switch_listener(self) -> SwitchListener:
-        """Who is to be told what the switch does."""
+        """The listener for switch events."""
         return self._switch_tally
 
     def start(self) -> None:
         """Begin to look on.
 
         Raises:
-            HttpServerError: the port cannot be listened on.
+            HttpServerError: the server cannot listen on its port.
         """
         if self._http is not None:
             self._http.start()
         self._hub = self._supervisor.spawn(self._hub_watch.run)
 
     def ready(self) -> None:
-        """The daemon has started, or reloaded what there was to reload."""
+        """Report that the daemon has started or reloaded."""
         self._manager.ready()
 
     @contextmanager
     def reloading(self) -> Iterator[None]:
-        """The providers file is read again meanwhile; whatever comes of it, the daemon is ready then."""
+        """Report a reload while the block runs; afterwards the daemon is ready, whatever the result."""
         self._manager.reloading()
         try:
             yield
@@ -110,7 +110,7 @@ class Telemetry:
             self._manager.ready()
 
     def stopping(self) -> None:
-        """The daemon has begun to stop, which may take some time."""
+        """Report that the daemon is stopping, which may take some time."""
         within_s = self._settings.calls.drain_timeout_s + self._settings.gateways.unregister_timeout_s
         self._manager.stopping(within_s + _STOP_MARGIN_S)
 
@@ -139,7 +139,7 @@ class Telemetry:
         )
 
     def _on_tick(self) -> None:
-        """Ten times a second, from the event loop: who hangs gives no sign of life."""
+        """Send the watchdog keep-alive, ten times a second from the event loop, so that a hanging loop sends none."""
         self._manager.alive()
         if self._records is not None:
             self._records.step()

@@ -1,8 +1,8 @@
-"""Changes of the host's network become new registrations, and profiles bound to the addresses that are there now.
+"""Follows changes of the host's network: registers accounts again, and rebinds profiles to current addresses.
 
-FreeSWITCH alone does neither in time. A link that was down leaves gateways waiting for their next try, or registered
-with a far side that has forgotten them. An address that changes is noticed within a minute; a profile is then started
-again with the configuration in memory, which still has the old address, fails three times and is gone for good.
+FreeSWITCH alone does neither in time. After a link was down, gateways wait for their next retry, or believe that they
+are registered although the far side has forgotten them. FreeSWITCH notices a changed address within a minute; it then
+restarts the profile with the configuration in memory, which still has the old address, fails three times and gives up.
 Source: switch_core.c, check_ip; sofia.c, sofia_profile_thread_run; tried with 1.10.12.
 """
 
@@ -20,15 +20,15 @@ _log = logging.getLogger(__name__)
 _RETRY_S = 1.0
 """FreeSWITCH refuses to restart a profile that has been up for less than ten seconds."""
 _START_S = 15.0
-"""How long a profile that is told to restart may take to be bound again: it waits for its calls to end."""
+"""How long a restarting profile may take until it is bound again: it waits for its calls to end."""
 
 
 class _Outcome(NamedTuple):
-    """What came of following the network with a profile.
+    """The result of adapting a profile to the network.
 
     Attributes:
-        is_done: whether there is nothing more to do before it changes again.
-        problem: what keeps the profile from carrying calls.
+        is_done: whether nothing is left to do until the next change.
+        problem: why the profile carries no calls.
     """
 
     is_done: bool
@@ -42,10 +42,9 @@ class NetworkWatch:
     """Follows the network of one host with the FreeSWITCH on it.
 
     Args:
-        names: the profiles that are used; the first one has the gateways.
-        register_again: lets every account register once more, at the pace of its pool; gives back how many gateways
-            there are.
-        stable_s: how long the network has to stay as it is before anything is done about it.
+        names: the profiles in use; the first one has the gateways.
+        register_again: makes every account register again, at the pace of its pool; returns the number of gateways.
+        stable_s: how long the network must be stable before anything is done.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class NetworkWatch:
         self._network = HostNetwork()
         self._settled: HostNetwork | None = None
         self._renewed: HostNetwork | None = None
-        # Addresses that were gone for a moment since then.
+        # Addresses that were gone at some moment since then.
         self._lost: set[str] = set()
         self._due_at: float | None = None
         self._bound: dict[str, str] = {}
@@ -73,11 +72,11 @@ class NetworkWatch:
 
     @property
     def problem(self) -> str:
-        """What keeps a profile from carrying calls now; empty when nothing does."""
+        """Why a profile carries no calls now; empty if all do."""
         return "; ".join(self._problems)
 
     def on_network(self, network: HostNetwork) -> None:
-        """Note how the network is."""
+        """Record the state of the network."""
         if network == self._network:
             return
         self._lost |= self._network.addresses - network.addresses
@@ -92,14 +91,14 @@ class NetworkWatch:
         self._due_at = None
         network = self._network
         try:
-            # All of them, whatever comes of the first.
+            # Try every profile, even if the first one fails.
             outcomes = [self._try_to_follow(name, network) for name in self._names]
         except SwitchLost:
             self._due_at = now + _RETRY_S
             return
         self._tell([outcome.problem for outcome in outcomes if outcome.problem])
         if self._network is not network:
-            # It changed again while the switch was asked: that is due later.
+            # The network changed again in the meantime: handle that later.
             return
         if not all(outcome.is_done for outcome in outcomes):
             self._due_at = now + _RETRY_S
@@ -114,11 +113,11 @@ class NetworkWatch:
             return _Outcome(False, f"sofia profile {profile} cannot follow the network yet: {error}")
 
     def _follow(self, profile: str, network: HostNetwork) -> _Outcome:
-        """Have a profile bound to an address of the host."""
+        """Make sure that a profile is bound to an address of the host."""
         address = self._profiles.address(profile)
         known = address or self._bound.get(profile)
         if known is None or (address is None and not self._was_lost(known, network)):
-            # It does not run, as far as we know for another reason.
+            # The profile is not running, presumably for another reason.
             return _DONE
         if address is None or not network.has(address):
             return self._bind(profile, known, network)
@@ -128,7 +127,7 @@ class NetworkWatch:
         return _DONE
 
     def _renew(self, profile: str, bound: str, network: HostNetwork) -> None:
-        """Have the accounts register again, if they have to, once for each change."""
+        """Make the accounts register again if necessary, once per change."""
         if network is self._renewed or not (reason := self._why_again(bound, network)):
             return
         self._renewed = network
@@ -136,7 +135,7 @@ class NetworkWatch:
         _log.warning("%s: registering %d gateways of sofia profile %s again", reason, count, profile)
 
     def _why_again(self, bound: str, network: HostNetwork) -> str:
-        """Why the far sides may no longer reach us as they did; empty when they do."""
+        """Return why the far sides may no longer reach this host; empty if they still can."""
         if self._settled is None:
             return ""
         if self._was_lost(bound, network):
@@ -146,12 +145,12 @@ class NetworkWatch:
         return "; ".join(f"new default route {route}" for route in gained if route.startswith(family))
 
     def _was_lost(self, address: str, network: HostNetwork) -> bool:
-        """Whether it is gone, or was at some moment since the network was settled."""
+        """Return whether an address is gone, or was at some moment since the last stable state."""
         before = self._settled or network
         return address in self._lost or not before.has(address) or not network.has(address)
 
     def _bind(self, profile: str, gone: str, network: HostNetwork) -> _Outcome:
-        """Restart a profile that is bound to an address of the past, if its configuration has another one now."""
+        """Restart a profile that is bound to a lost address, if its configuration now has a valid one."""
         now = self._clock.monotonic()
         restarts = _Outcome(False, f"restarting sofia profile {profile}: this host no longer has {gone}")
         if now < self._restarting.get(profile, now):
@@ -169,7 +168,7 @@ class NetworkWatch:
         return restarts
 
     def _tell(self, problems: list[str]) -> None:
-        """Log what is new, and not the same at each attempt."""
+        """Log new problems, but do not repeat them at each attempt."""
         for problem in problems:
             if problem not in self._problems:
                 _log.error("%s", problem)

@@ -1,7 +1,7 @@
-"""What the switch tells goes to the service that it concerns; calls wait until the counts are right. Renews the lease.
+"""Manages the session with the switch: reconciles after each connection, routes events to services, renews the lease.
 
-After every (re)connection both services find out what they missed, and only then calls are decided and the lease is
-taken: before that, a decision could oversell a line.
+After every connection, calls and gateways are reconciled first; only then are calls decided and the lease taken. Before
+that, a decision could exceed an account's limit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from sipbridge.services.gateways.gateway_keeper import GatewayKeeper
 _log = logging.getLogger(__name__)
 
 _FIRST_AUDIT_S = 2.0
-"""FreeSWITCH's table of channels lags behind by up to a second: what it did not show at first, it shows then."""
+"""FreeSWITCH's table of channels lags behind by up to a second; by the first audit it is complete."""
 _AUDIT_S = 60.0
 
 
@@ -42,7 +42,7 @@ class SwitchSession:
 
     Attributes:
         problem: why the switch is not connected; ``""`` while it is.
-        since: when it was connected, or was no longer, by the clock.
+        since: the time of the last connection or loss, in monotonic seconds.
     """
 
     def __init__(
@@ -72,22 +72,22 @@ class SwitchSession:
 
     @property
     def is_ready(self) -> bool:
-        """Whether calls are decided: the link is up and the counts are right."""
+        """Whether calls are decided: the link is up and the call counts are known."""
         return self._is_ready
 
     @property
     def takes_calls(self) -> bool:
-        """Whether new calls are taken at all, as far as the operator is concerned."""
+        """Whether new calls are accepted, as far as the operator is concerned."""
         return self._takes_calls
 
     @property
     def has_lease(self) -> bool:
-        """Whether the switch lets calls through to us."""
+        """Whether the daemon holds the lease."""
         return self._is_ready and self._takes_calls
 
     @property
     def heartbeat(self) -> Heartbeat | None:
-        """How the switch is, its uptime as it is now; None while it is not known."""
+        """The last heartbeat, with the current uptime; None while unknown."""
         if self._heartbeat is None:
             return None
         heartbeat, at = self._heartbeat
@@ -95,16 +95,16 @@ class SwitchSession:
 
     @property
     def switch_version(self) -> FreeSwitchVersion | None:
-        """The version of the switch, asked for at each connection; None while it is not known."""
+        """The version of the switch, queried at each connection; None while unknown."""
         return parse_freeswitch_version(self._heartbeat[0].version) if self._heartbeat else None
 
     @property
     def calls_waiting(self) -> int:
-        """Parked calls that are decided as soon as the counts are right."""
+        """The number of parked calls waiting until the call counts are known."""
         return len(self._waiting)
 
     def on_switch_up(self) -> None:
-        """Reconcile, then decide the calls that arrived meanwhile, and take the lease."""
+        """Reconcile, then decide the calls that arrived in the meantime, and take the lease."""
         self._gateways.reconcile()
         self._calls.look_for_dtls_certificate()
         found, gone = self._calls.reconcile()
@@ -124,12 +124,12 @@ class SwitchSession:
         self._audit_at = now + _FIRST_AUDIT_S
         self._renew_at = now
         if not self._takes_calls:
-            # The lease of the connection before may still stand.
+            # The lease of the previous connection may still be valid.
             self._switch.end_lease()
         self.step()
 
     def on_switch_down(self, reason: str) -> None:
-        """Stop deciding; FreeSWITCH ends parked calls by itself. Who lost the connection has logged it."""
+        """Stop deciding; FreeSWITCH ends parked calls by itself. The link has logged the loss."""
         self._is_ready = False
         self._note_heartbeat(None)
         if not self.problem:
@@ -140,7 +140,7 @@ class SwitchSession:
         self._gateways.disconnect()
 
     def on_switch_event(self, event: SwitchEvent) -> None:
-        """Tell the service that it concerns."""
+        """Route an event to the service that handles it."""
         match event:
             case CallParked():
                 if self._is_ready:
@@ -160,7 +160,7 @@ class SwitchSession:
                 assert_never(unknown)
 
     def step(self) -> None:
-        """Let calls in again, renew the lease, and hold the counts against the switch, when it is time to."""
+        """When due: accept calls again, renew the lease, and compare the call counts with the switch."""
         if not self._is_ready:
             return
         if self._takes_calls:
@@ -169,24 +169,24 @@ class SwitchSession:
         if now >= self._claim_at:
             self._claim_at = now + self._lease_renewal_s
             self._switch.keep_claim()
-        # To renew the lease opens the door, too.
+        # Renewing the lease would also make the switch accept calls again.
         if self._takes_calls and now >= self._renew_at and not self._admission.is_shut:
             self._renew_at = now + self._lease_renewal_s
             self._switch.renew_lease()
         if now >= self._audit_at:
             self._audit_at = now + _AUDIT_S
             if self._audit():
-                # What was found may itself have been a call that was just ending.
+                # A corrected call may just have been ending, so check again soon.
                 self._audit_at = now + _FIRST_AUDIT_S
 
     def stop_taking_calls(self) -> None:
-        """Let FreeSWITCH answer new calls with 503; those in progress go on."""
+        """Make FreeSWITCH answer new calls with 503; calls in progress continue."""
         self._takes_calls = False
         self._admission.forget()
         self._switch.end_lease()
 
     def take_calls_again(self) -> None:
-        """Let FreeSWITCH take new calls again, as soon as they can be decided."""
+        """Make FreeSWITCH accept new calls again, as soon as they can be decided."""
         self._takes_calls = True
         self._renew_at = self._clock.monotonic()
         self.step()
@@ -202,7 +202,7 @@ class SwitchSession:
             _log.exception("deciding call %s (%s) failed", call.channel_uuid, call.call_id)
 
     def _audit(self) -> bool:
-        """Hold the counts against the switch; whether to do so once more soon."""
+        """Compare the call counts with the switch; return whether to repeat it soon."""
         try:
             found, gone = self._calls.reconcile()
         except SwitchLost as error:

@@ -32,11 +32,11 @@ _MANY_NOTIFICATIONS = 1_000
 _READ_AGAIN_S = (1.0, 5.0)
 """After so long a notification that changed nothing is read again: the Account Manager publishes before it commits."""
 _AT_ONCE = 100
-"""Accounts that are asked for together. What comes of one is applied before that one is asked for again."""
+"""Accounts that are read together. The result of one is applied before that account is read again."""
 
 
 class SourceStatus(Enum):
-    """Where the accounts of a pool stand."""
+    """The state of a pool's accounts."""
 
     LOADING = "not loaded yet"
     CURRENT = "up to date"
@@ -45,11 +45,11 @@ class SourceStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SyncState:
-    """How a pool gets on with its database.
+    """The state of a pool's synchronization.
 
     Attributes:
-        skipped: rows of the last full load that are no accounts.
-        problem: why it could not be asked last time; ``""`` when it could.
+        skipped: rows of the last full load that are not valid accounts.
+        problem: why the last query failed; ``""`` if it succeeded.
     """
 
     status: SourceStatus = SourceStatus.LOADING
@@ -76,7 +76,7 @@ class AccountSources(Protocol):
 
 
 class AccountSync:
-    """Keeps one pool as its database has it.
+    """Keeps one pool in sync with its database.
 
     Args:
         members: adds, replaces and removes the accounts.
@@ -93,7 +93,7 @@ class AccountSync:
         self._members = members
         self._unread = unread
         self._full_load_due = True
-        # The newest notification of each account, the account that was named longest ago first.
+        # The newest notification per account, in the order in which the accounts were first named.
         self._pending: dict[tuple[str, str], AccountNotification] = {}
         # Those that changed nothing: when to read them again, and how often they have been read.
         self._later: list[tuple[float, int, AccountNotification]] = []
@@ -102,9 +102,9 @@ class AccountSync:
         self._loaded_at = clock.monotonic()
 
     def load_again(self) -> None:
-        """Load everything at the next step, and apply the differences: what happened until now is unknown."""
+        """Load everything at the next step and apply the differences, because earlier changes are unknown."""
         self._full_load_due = True
-        # A database is often back together with what told of it.
+        # The database often comes back together with Redis, so do not wait.
         self._retry.succeeded()
 
     def notify(self, notification: AccountNotification) -> None:
@@ -135,7 +135,7 @@ class AccountSync:
         return len(self._pending)
 
     def step(self) -> None:
-        """Do what is due. What fails is left for a later step, at growing intervals; the accounts stay as they are."""
+        """Do what is due. A failure is retried in a later step, with growing pauses; the accounts stay as they are."""
         if not self.has_work:
             return
         self._take_due(self._clock.monotonic())
@@ -177,7 +177,7 @@ class AccountSync:
         self._times_read.clear()
 
     def _load_all(self) -> None:
-        """Stream all accounts in; only when the last one has come is an account that did not come gone."""
+        """Load all accounts; only after the last one, remove accounts that were not among them."""
         self._full_load_due = False
         try:
             seen, skipped = self._stream()
@@ -222,7 +222,7 @@ class AccountSync:
         return seen, skipped
 
     def _is_usable(self, account: Account) -> bool:
-        """Whether the account can do what its pool asks of it; logs why not."""
+        """Return whether the account meets its pool's requirements; log why not."""
         policy = self.pool.policy
         fault = policy.fault_of(account)
         if fault is not None:

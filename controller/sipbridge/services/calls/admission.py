@@ -1,8 +1,8 @@
-"""So many calls a second are decided; while there are more, the switch refuses calls itself, which costs it least.
+"""Limits the call rate; above the limit, the switch refuses calls itself, which costs it least.
 
-A call that we decline has cost FreeSWITCH a session and us an event: at ten times the calls that it carries nothing
-would be left for those that were let in. So it is told to refuse the next ones at the door, 503 with Retry-After,
-for as long as it takes until some may come again. What was on its way by then is declined here.
+A call that sipbridge declines has already cost FreeSWITCH a session and the daemon an event: at ten times the load, no
+capacity would be left for accepted calls. So FreeSWITCH is told to refuse new calls itself, with 503 and Retry-After,
+until some may be accepted again. Calls that were on their way by then are declined here.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from sipbridge.ports import Clock, SwitchLease
 _log = logging.getLogger(__name__)
 
 _OPEN_AT = 0.2
-"""How full the bucket has to be before calls come again: fewer would have the door open and shut with every call."""
+"""How full the bucket must be before calls are accepted again; with less, it would switch with every call."""
 
 _CALM_S = 5.0
-"""A storm without a call too many for so long is over."""
+"""Seconds without an excess call after which a storm is over."""
 
 
 class Admission:
-    """The door for new calls.
+    """Admits new calls up to a rate.
 
     Args:
-        max_calls_per_s: how many are let in.
+        max_calls_per_s: the rate limit.
     """
 
     def __init__(self, switch: SwitchLease, clock: Clock, max_calls_per_s: float) -> None:
@@ -40,12 +40,12 @@ class Admission:
 
     @property
     def is_storm(self) -> bool:
-        """Whether there are more calls than are let in, now or a moment ago."""
+        """Whether the call rate is above the limit, now or a moment ago."""
         return self._is_storm
 
     @property
     def is_shut(self) -> bool:
-        """Whether the switch refuses calls now because there were too many."""
+        """Whether the switch is refusing calls now because there were too many."""
         return self._is_shut
 
     @property
@@ -69,7 +69,7 @@ class Admission:
         return False
 
     def step(self) -> None:
-        """Open the door again when some may come."""
+        """Accept calls again when the rate allows it."""
         now = self._clock.monotonic()
         if self._is_shut and self._bucket.level(now) >= _OPEN_AT:
             self._is_shut = False
@@ -79,5 +79,5 @@ class Admission:
             _log.warning("call rate is back below %g/s", self._max_calls_per_s)
 
     def forget(self) -> None:
-        """Whether the door is open is decided elsewhere: the link is lost, or no calls are taken."""
+        """Forget that the switch refuses calls: the link is lost, or the bridge accepts no calls anyway."""
         self._is_shut = False

@@ -1,6 +1,6 @@
-"""Parked calls become bridged or declined ones, and lines are taken and given back. Commands to the switch.
+"""Bridges or declines parked calls, and takes and releases lines. Sends commands to the switch.
 
-Deciding and taking the line happen in one go, with nothing in between that could wait: no two calls get the same line.
+Deciding and taking the line happen without waiting in between, so no two calls get the same slot.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _NOT_ADMITTED = Decline(DeclineReason.OVERLOAD, "call rate above the limit", Non
 _UNTOLD_OFFER = Decline(DeclineReason.MALFORMED_OFFER, "SDP: it holds ${, so FreeSWITCH hides it", None, None, ())
 _SERVICE_UNAVAILABLE = "503"
 _RETRY_AFTER_S = 5
-"""When the proxy in front may try this bridge again; short, since most storms are. Without it, 503 means no more than
+"""Seconds until the proxy in front may retry this bridge; short, like most storms. Without it, 503 means the same as
 500 (RFC 3261 §21.5.4)."""
 
 
@@ -98,12 +98,12 @@ class CallControl:
         self.dtls = SwitchDtls()
         self._codecs: Sequence[str] = ()
         self._usage = LineUsage()
-        # Calls that ended while a reconciliation was asking which are in progress.
+        # Calls that ended during a running reconciliation.
         self._ended_meanwhile: set[ChannelUuid] | None = None
 
     @property
     def misses_some(self) -> bool:
-        """Whether another reconciliation soon would tell what became of calls that were not found."""
+        """Whether calls are missing that the next reconciliation must declare lost."""
         return self._journal.misses_some
 
     @property
@@ -113,11 +113,11 @@ class CallControl:
 
     @property
     def held(self) -> Mapping[ChannelUuid, Line]:
-        """The line that each of them holds."""
+        """The line of each call in progress."""
         return self._usage.held
 
     def line_of(self, account: AccountId) -> Line | None:
-        """The line of an account; None when no pool has it (any more)."""
+        """Return the line of an account; None if no pool has it."""
         return next((line for pool in self.table.pools.values() if (line := pool.get(account))), None)
 
     def use_table(self, table: RoutingTable) -> None:
@@ -137,16 +137,16 @@ class CallControl:
         self.dtls = replace(self.dtls, has_certificate=self._switch.has_dtls_certificate())
 
     def on_account_added(self, line: Line) -> None:
-        """Count the calls that go through an account that was not known when they were found; before it may be used."""
+        """Assign a new account's line to calls found before it was known; call this before the line is used."""
         self._usage.claim(line)
 
     def on_call_parked(self, call: CallParked, *, is_admitted: bool = True) -> None:
-        """Decide a call and tell the switch.
+        """Decide a call and send the command to the switch.
 
         Args:
-            is_admitted: whether there is room for it; else it is declined, whatever it wants.
+            is_admitted: whether the rate limit admits it; if not, it is declined.
 
-        A call that was transferred is parked again: its B leg is gone, so it holds no line any more.
+        A transferred call is parked again: its B leg is gone, so it no longer holds a line.
         """
         began = self._clock.monotonic()
         self._usage.give_back(call.channel_uuid)
@@ -169,24 +169,24 @@ class CallControl:
         return decision, self._dial_string(decision, request.side) if isinstance(decision, Bridge) else ""
 
     def on_call_ended(self, ended: CallEnded) -> None:
-        """Give back the line of a call; harmless for one that held none."""
+        """Release the line of a call, if it holds one."""
         if self._ended_meanwhile is not None:
             self._ended_meanwhile.add(ended.channel_uuid)
         line = self._usage.give_back(ended.channel_uuid)
         self._journal.ended(ended, line)
 
     def reconcile(self) -> tuple[int, int]:
-        """Find out which calls are in progress, and hold their lines and no others.
+        """Find out which calls are in progress, and hold exactly their lines.
 
-        The table of channels lags behind, so it only proposes: each call that it or we know of is then asked for by its
-        UUID. What begins or ends while that is under way is told by events, which go on arriving.
+        The table of channels lags behind, so it is only a proposal: each call in it, and each call known here, is then
+        queried by its UUID. Calls that begin or end in the meantime are reported by events, which keep arriving.
 
         Returns:
-            How many calls were found that held no line, and how many lines were held by calls that are gone.
+            The number of calls found without a line, and of lines held by calls that are gone.
 
         Raises:
-            SwitchLost: the link broke; the next one reconciles.
-            CommandRefused: the switch does not tell.
+            SwitchLost: the link was lost; reconcile on the next one.
+            CommandRefused: the switch does not list its calls.
         """
         self._codecs = self._switch.codecs()
         self._ended_meanwhile = set()
@@ -197,7 +197,7 @@ class CallControl:
         finally:
             self._ended_meanwhile = None
         alive = account_of.keys() - ended_meanwhile
-        # Who ended meanwhile has been told.
+        # Calls that ended in the meantime were reported by events.
         gone = {channel: self._usage.give_back(channel) for channel in asked - alive - ended_meanwhile}
         self._journal.missed(gone)
         accounts = {channel: id_ for channel, id_ in account_of.items() if id_ and channel in alive}
@@ -213,11 +213,11 @@ class CallControl:
                 self._usage.wait_for(channel, accounts[channel])
 
     def _as_dialled(self, call: CallParked) -> CallRequest:
-        """The request as the caller's side meant it.
+        """Rewrite the request of a call to a gateway's contact to the account's user part.
 
-        A provider calls the contact that we registered, which FreeSWITCH makes up of the gateway's name. The reference
-        registers the account's own user part, and patterns are written for that. The host is that of our contact as
-        well: whoever knows it could write another one, and have a pattern take him for somebody of our side.
+        A provider calls the registered contact, which FreeSWITCH builds from the gateway's name. Flexisip registers the
+        account's own user part, and patterns are written for that. The host is replaced by that of the contact too:
+        otherwise anyone who knows the contact could choose a host and match a pattern meant for our own side.
         """
         account = self._gateways.account_behind(call.gateway) if call.gateway else None
         request, side = call.request, self._side_of(call)
@@ -270,8 +270,8 @@ class CallControl:
         return Side.PROVIDERS if call.sofia_profile == self._outside else Side.INSIDE
 
     def _on_bridge_done(self, channel: ChannelUuid, outcome: Outcome) -> None:
-        # Refused: the caller was quicker and is gone. Lost: it may have been carried out, which the reconciliation of
-        # the next link finds out.
+        # Refused: the caller hung up first. Lost: the command may have been carried out; the reconciliation of the next
+        # link finds out.
         if isinstance(outcome, CommandRefused):
             self._usage.give_back(channel)
             _log.info("call %s ended before it was bridged: %s", channel, outcome.reply.strip())

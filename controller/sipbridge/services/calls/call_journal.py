@@ -1,8 +1,8 @@
-"""Decisions and ends of calls become records, one for each call, told to whoever counts, writes or shows them. Pure.
+"""Records decisions and ends of calls, and reports one record per call to observers. Pure.
 
-FreeSWITCH tells how a call ended in one event. A call that is gone without it may still have that event on its way, so
-it is given up for lost only when it is still missed at the next look. An end that is told
-once more after that is nobody's.
+FreeSWITCH reports the end of a call in one event. If a call is gone without that event, the event may still be on its
+way, so the call is declared lost only if it is still missing at the next reconciliation. A second end event for the
+same call is ignored.
 """
 
 from __future__ import annotations
@@ -22,64 +22,64 @@ from sipbridge.ports import CallObserver, Clock
 _log = logging.getLogger(__name__)
 
 _OVER_KEPT = 10_000
-"""Calls whose end is known when it is told again: more than FreeSWITCH carries at a time."""
+"""Ended calls to remember, so that repeated end events are recognized: more than FreeSWITCH carries at a time."""
 
 
 class CallJournal:
-    """Knows how each call in progress was decided, and tells its observers."""
+    """Keeps the decision of each call in progress, and reports to observers."""
 
     def __init__(self, clock: Clock, observers: Iterable[CallObserver] = ()) -> None:
         self._clock = clock
         self._observers = tuple(observers)
         self._under_way: dict[ChannelUuid, CallDecided] = {}
-        # Gone, their ends not told yet; with the line that each of them held.
+        # Calls that are gone without an end event, with the line that each held.
         self._missed: dict[ChannelUuid, Line | None] = {}
-        # The latest that are over, oldest first.
+        # The most recently ended calls, oldest first.
         self._over: deque[ChannelUuid] = deque()
         self._is_over: set[ChannelUuid] = set()
 
     @property
     def under_way(self) -> Mapping[ChannelUuid, CallDecided]:
-        """The calls that were decided and are not over yet, the oldest first; those of before our start are unknown."""
+        """The calls decided but not ended, oldest first; excludes calls from before the daemon started."""
         return MappingProxyType(self._under_way)
 
     @property
     def misses_some(self) -> bool:
-        """Whether there are calls to be given up for lost at the next look."""
+        """Whether calls are missing that the next reconciliation must declare lost."""
         return bool(self._missed)
 
     def add(self, observer: CallObserver) -> None:
-        """Tell one more."""
+        """Add an observer."""
         self._observers = (*self._observers, observer)
 
     def remove(self, observer: CallObserver) -> None:
-        """Tell one less."""
+        """Remove an observer."""
         self._observers = tuple(each for each in self._observers if each is not observer)
 
     def decided(
         self, call: CallParked, request: CallRequest, decision: Decision, status_line: str, since: float
     ) -> None:
-        """A call was bridged or declined.
+        """Record that a call was bridged or declined.
 
         Args:
-            since: when deciding began, by the monotonic clock.
+            since: when the decision began, in monotonic seconds.
         """
         clock = self._clock
         decided = CallDecided(call, request, decision, status_line, clock.wall(), clock.monotonic() - since)
-        # At the end, should it have been decided before: what it is now is the younger call.
+        # Move a call that is decided again to the end: it counts as a new call now.
         self._under_way.pop(call.channel_uuid, None)
         self._under_way[call.channel_uuid] = decided
         for observer in self._observers:
             try:
                 observer.on_call_decided(decided)
-            except Exception:  # noqa: BLE001 - who looks on must not cost the call, nor the others their news
+            except Exception:  # noqa: BLE001 - a failing observer must not affect the call or other observers
                 _log.exception("observer %r failed on the decision of call %s", observer, call.channel_uuid)
 
     def ended(self, ended: CallEnded, line: Line | None) -> None:
-        """A call is over; told again, it is not told on.
+        """Record the end of a call; a repeated end is ignored.
 
         Args:
-            line: the one that it held until now.
+            line: the line that it held.
         """
         channel = ended.channel_uuid
         if channel in self._is_over:
@@ -88,10 +88,10 @@ class CallJournal:
         self._close(channel, line or missed, ended)
 
     def missed(self, gone: Mapping[ChannelUuid, Line | None]) -> None:
-        """These were looked for, and are no more; those of the last look that were not told since then are lost.
+        """Record calls that a reconciliation did not find; calls missing since the previous one are declared lost.
 
         Args:
-            gone: the line that each of them held until now. Who held none and was not decided is no call of ours.
+            gone: the line that each call held. Calls without a line and without a decision are not ours.
         """
         lost, self._missed = self._missed, {}
         for channel, line in gone.items():

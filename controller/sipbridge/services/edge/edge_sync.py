@@ -1,7 +1,7 @@
-"""The edge's table of accounts becomes what it should be, and stays so, whoever is restarted. Commands to the edge.
+"""Keeps the edge's table of accounts up to date, across restarts of either side. Sends commands to the edge.
 
-The edge keeps its table in memory. In it stands whose it is: a name that each daemon makes up for itself. Is it another
-one, or none, the edge or this daemon was started anew, and the edge is told everything.
+The edge keeps its table in memory. The table carries an epoch, a random id per daemon. If it is missing or different,
+one of the two restarted: resend everything.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from sipbridge.services.edge.edge_table import EdgeTable
 _log = logging.getLogger(__name__)
 
 _POLL_S = 1.0
-"""A restart of the edge is noticed within two seconds: registrations and calls fail until it knows its accounts."""
+"""Pause between polls. A restart of the edge must be noticed within two seconds: until then, everything on it fails."""
 _AUDIT_S = 60.0
 _RETRY_MIN_S = 0.25
 _RETRY_MAX_S = 1.0
 _BATCH = 200
-"""Entries that are made in one go: some 5 ms."""
+"""Entries formatted without yielding: about 5 ms."""
 
 
 class EdgeGateways(Protocol):
@@ -65,13 +65,13 @@ class EdgeSync:
 
     @property
     def state(self) -> EdgeState:
-        """How the edge is doing."""
-        # While it cannot be asked, it may have been started anew.
+        """The state of the edge."""
+        # While it does not answer, it may have restarted.
         known = 0 if self._problem else self._table.held
         return EdgeState(self._problem, len(self._table), known)
 
     def step(self) -> None:
-        """Do what is due; waits for the edge. A failure is logged once and tried again, at growing intervals."""
+        """Do what is due; waits for the edge. A failure is logged once and retried with growing pauses."""
         if not self._retry.is_due(self._clock.monotonic()):
             return
         try:
@@ -86,7 +86,7 @@ class EdgeSync:
             self._note_success()
 
     def _poll_if_due(self) -> None:
-        """Find out whether the edge still has what it was told."""
+        """Check whether the edge still has this daemon's table."""
         now = self._clock.monotonic()
         if now < self._poll_at:
             return
@@ -123,7 +123,7 @@ class EdgeSync:
             _log.info("edge received %d accounts in %.1f s", self._table.held, took_s)
 
     def _audit_if_due(self) -> None:
-        """Count, now and then: a daemon or a FreeSWITCH that died may have left entries that nobody knows of."""
+        """Compare the counts from time to time: a crashed daemon or FreeSWITCH may have left unknown entries."""
         now = self._clock.monotonic()
         if now < self._audit_at or not self._table.is_settled or not self._gateways.is_settled:
             return

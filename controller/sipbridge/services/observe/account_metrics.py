@@ -1,4 +1,4 @@
-"""Pools, their accounts and where these come from become metrics. Pure: reads counts that are kept anyway."""
+"""Provides metrics of pools, their accounts and databases. Pure: reads counts that exist anyway."""
 
 from __future__ import annotations
 
@@ -65,5 +65,5 @@ class AccountMetrics:
 
 
 def _each(values: Mapping[str, _T], number: Callable[[_T], float]) -> Samples:
-    """A number of each, by its name."""
+    """Return a number for each value, by name."""
     return {(name,): number(value) for name, value in values.items()}

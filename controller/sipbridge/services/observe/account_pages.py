@@ -1,7 +1,6 @@
-"""A wish to see accounts becomes a page of them, in slices, so that calls are decided in between. Pure.
+"""Answers account queries page by page, yielding so that calls are not delayed. Pure.
 
-Nobody is looked at without need: those that cannot register and those that have calls are at hand. Who wants them by
-address, or by a part of it, has every one looked at.
+Failed and busy accounts are already indexed; only a substring search or an address sort scans the pool.
 """
 
 from __future__ import annotations
@@ -21,17 +20,17 @@ from sipbridge.ports import Scheduler
 from sipbridge.services.slices import Slices
 
 _SLICE = 2_000
-"""Lines that are looked at in one go: some 2 ms."""
+"""Lines examined without yielding: about 2 ms."""
 _FAILING_SINCE = attrgetter("registration.since")
 
 
 def find_lines(
     query: AccountQuery, pools: Iterable[AccountPool], busy: Iterable[Line], scheduler: Scheduler
 ) -> tuple[Sequence[Line], int]:
-    """The lines that a query asks for, and how many match it altogether.
+    """Return the lines that a query asks for, and the total number of matches.
 
     Args:
-        busy: those that have calls.
+        busy: the lines that have calls.
     """
     pools = tuple(pools)
     if (exact := _exact(query.match, pools)) is not None:
@@ -52,7 +51,7 @@ def find_lines(
 
 
 def _exact(match: str, pools: Iterable[AccountPool]) -> list[Line] | None:
-    """The accounts of just that URI; None when there is none, so that it may be a part of one."""
+    """Return the accounts with exactly that URI; None if there are none, so that it may be a substring."""
     try:
         uri = parse_sip_uri(match)
     except UriError:
@@ -65,7 +64,7 @@ def _in_order(
     query: AccountQuery, pools: Sequence[AccountPool], busy: Iterable[Line], slices: Slices
 ) -> Iterator[Line]:
     failed = [list(pool.tally.failed.values()) for pool in pools]
-    # A list of each pool, made when its turn comes: accounts may come and go meanwhile.
+    # List each pool only when it is reached: accounts may come and go in the meantime.
     everybody = chain.from_iterable(failed if query.only_failed else map(list, pools))
     match query.order:
         case AccountOrder.ADDRESS:
@@ -83,7 +82,7 @@ def _in_order(
 
 
 def _among(busy: Iterable[Line], pools: Sequence[AccountPool]) -> Iterator[Line]:
-    """Those of `busy` that are accounts of these pools still."""
+    """Yield the lines in `busy` that still belong to these pools."""
     return (line for line in busy if line.pool in pools and line.pool.get(line.id) is line)
 
 

@@ -1,4 +1,4 @@
-"""Reads the metrics of the door for new calls."""
+"""Provides the metrics of admission."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sipbridge.services.calls.admission import Admission
 
 
 class AdmissionMetrics:
-    """Makes metrics of what admission counts."""
+    """The metrics of admission."""
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
 
     def metrics(self) -> Iterator[Metric]:
-        """Whether there is a call storm, and how often the switch was told to refuse calls."""
+        """Yield whether there is a call storm, and how often the switch was told to refuse calls."""
         yield metrics.CALL_STORM.one(self._admission.is_storm)
         yield metrics.CALLS_HELD.one(self._admission.times_shut)

@@ -1,7 +1,7 @@
-"""Decisions and ends of calls become news for those who follow them. Keeps the latest; makes texts when they are read.
+"""Provides decisions and ends of calls as news for followers. Keeps the latest; formats them when they are read.
 
-Followers have no queues of their own: each knows how far he has read, and is told how much he missed when what comes
-next for him is gone. A slow one costs nobody anything.
+Followers have no queues of their own: each keeps its read position and is told how many items it missed. A slow
+follower costs nothing.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from sipbridge.ports import Clock, Scheduler
 _KEPT = 2_000
 _POLL_S = 0.1
 _SLICE = 100
-"""News that are told without letting others run: some 5 ms."""
+"""News formatted without yielding: about 5 ms."""
 
 
 class CallFeed:
-    """A `CallObserver` that others follow."""
+    """A `CallObserver` with followers."""
 
     def __init__(self, clock: Clock, scheduler: Scheduler) -> None:
         self._clock = clock
@@ -33,22 +33,22 @@ class CallFeed:
         self._told = 0
 
     def on_call_decided(self, decided: CallDecided) -> None:
-        """Keep a decision."""
+        """Store a decision."""
         self._kept.append(decided)
         self._told += 1
 
     def on_call_over(self, record: CallRecord) -> None:
-        """Keep the end of a call; of one that was declined, all has been told."""
+        """Store the end of a call; nothing to add for a declined one."""
         if record.outcome is CallOutcome.DECLINED:
             return
         self._kept.append((record, self._clock.wall()))
         self._told += 1
 
     def follow(self, latest: int) -> Iterator[CallNews | None]:
-        """News as they come, for ever; None when there is none, so that whoever reads can find out who is gone.
+        """Yield news forever; yields None if there are none, so that the caller can detect a closed connection.
 
         Args:
-            latest: how many of those of before come first.
+            latest: how many past items to yield first.
         """
         read = max(0, self._told - min(latest, len(self._kept)))
         while True:
@@ -69,7 +69,7 @@ class CallFeed:
 
 
 def caller_and_callee(request: CallRequest) -> tuple[str, str]:
-    """The URIs of From and To; a header that holds none, as it was sent."""
+    """Return the URIs of From and To; a header without a URI is returned as sent."""
     try:
         from_ = request.from_.uri.text
     except UriError:

@@ -1,4 +1,4 @@
-"""What becomes of calls becomes log records: one for each decision, one for each end. Logs.
+"""Logs one record per decision and one per end of a call.
 
 The facts are fields of the record (``extra``), so that a log of JSON lines can be searched by Call-ID and channel UUID.
 """
@@ -14,10 +14,10 @@ _log = logging.getLogger(__name__)
 
 
 class CallLog:
-    """Logs calls. What was declined is a warning; a call that was answered and ends is no news."""
+    """Logs calls. A declined call is a warning; the normal end of an answered call is only debug output."""
 
     def on_call_decided(self, decided: CallDecided) -> None:
-        """Log where a call goes, or why it does not."""
+        """Log where a call goes, or why it was declined."""
         decision = decided.decision
         if isinstance(decision, Bridge):
             if _log.isEnabledFor(logging.INFO):
@@ -26,7 +26,7 @@ class CallLog:
             _log.warning("call declined: %s", decision.reason.value, extra=_decline_fields(decided, decision))
 
     def on_call_over(self, record: CallRecord) -> None:
-        """Log how a call ended; a declined one has been logged."""
+        """Log how a call ended; declined calls were logged already."""
         level = logging.DEBUG if record.outcome is CallOutcome.ANSWERED else logging.INFO
         if record.outcome is CallOutcome.LOST:
             level = logging.WARNING

@@ -1,4 +1,4 @@
-"""Calls in progress become a page of them, with the states that FreeSWITCH tells. Asks the switch, when asked."""
+"""Lists calls in progress with their states. Queries the switch on demand."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _STATES = {
     "UNHELD": "talking",
     "HELD": "on hold",
 }
-"""FreeSWITCH's call states of an A leg. It is ``RINGING`` from its INVITE to its answer, whether anything rings or not,
-and ``EARLY`` from 183 with SDP on. Source: switch_channel.c, switch_channel_callstate_table."""
+"""FreeSWITCH's call states of an A leg. It is ``RINGING`` from INVITE to answer, whether or not the callee rings, and
+``EARLY`` after a 183 with SDP. Source: switch_channel.c, switch_channel_callstate_table."""
 
 
 _ASK_AGAIN_S = 1.0
-"""While FreeSWITCH lists thousands of channels it carries out no other command: it is not asked more often."""
+"""Minimum pause between queries: while FreeSWITCH lists thousands of channels, it runs no other command."""
 _SLICE = 200
-"""Calls that are looked at in one go: some 5 ms."""
+"""Calls examined without yielding: about 5 ms."""
 
 
 class CallPages:
-    """Knows who is calling whom."""
+    """Lists calls in progress."""
 
     def __init__(
         self, switch: SwitchCalls, calls: CallControl, journal: CallJournal, clock: Clock, scheduler: Scheduler
@@ -47,7 +47,7 @@ class CallPages:
         self._ask_again_at = 0.0
 
     def page(self, limit: int, match: str = "", provider: str = "") -> CallsInProgress:
-        """The first calls that hold a line, and how many there are.
+        """Return the first calls that hold a line, and the total number.
 
         Args:
             match: part of an address, an account or a Call-ID, in upper or lower case.
@@ -56,7 +56,7 @@ class CallPages:
         states, problem = self._states()
         held = dict(self._calls.held)
         under_way = {channel: decided for channel, decided in self._journal.under_way.items() if channel in held}
-        # Those of before our start began first, and only their lines are known.
+        # Calls from before the daemon started are the oldest; only their lines are known.
         order = [*(channel for channel in held if channel not in under_way), *under_way]
         everybody = not match and not provider
         wanted = []

@@ -1,4 +1,4 @@
-"""What becomes of calls becomes counts. Pure."""
+"""Counts calls by outcome. Pure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _SETUP_S = (0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 12, 20, 30, 60)
 _TALK_S = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200)
 
 _WITHOUT_PROVIDER = (DeclineReason.NO_PROVIDER, DeclineReason.MALFORMED_OFFER, DeclineReason.OVERLOAD)
-"""Why a call is declined before it is any provider's."""
+"""Decline reasons that apply before a provider is selected."""
 
 
 class _PerProvider(dict[tuple[str, ...], Histogram]):
-    """A histogram for each provider, made when it is first needed."""
+    """A histogram per provider, created on first use."""
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         super().__init__()
@@ -36,10 +36,10 @@ class _PerProvider(dict[tuple[str, ...], Histogram]):
 
 
 class CallTally:
-    """Counts calls by what became of them; names of providers and reasons alone are labels, never what callers sent.
+    """Counts calls by outcome; labels are only provider names and reasons, never text from callers.
 
     Args:
-        providers: names of the providers that there are now.
+        providers: returns the names of the current providers.
     """
 
     def __init__(self, providers: Callable[[], Iterable[str]]) -> None:
@@ -51,11 +51,11 @@ class CallTally:
         self._talk = _PerProvider(_TALK_S)
 
     def on_call_decided(self, decided: CallDecided) -> None:
-        """Count how long it took."""
+        """Count the time to decide."""
         self._decision.observe(decided.took_s)
 
     def on_call_over(self, record: CallRecord) -> None:
-        """Count how it ended."""
+        """Count the outcome."""
         provider = record.provider or ""
         declined = record.outcome is CallOutcome.DECLINED
         self._calls[provider, record.outcome.value, record.reason if declined else known_cause(record.reason)] += 1
@@ -73,7 +73,7 @@ class CallTally:
         yield metrics.TALK.of(self._talk)
 
     def _expected(self) -> Iterator[tuple[str, ...]]:
-        """What alerts wait for. Prometheus does not see a count grow that was not there before."""
+        """Yield the label sets that alerts use: Prometheus misses the first increase of a count that did not exist."""
         for reason in _WITHOUT_PROVIDER:
             yield "", CallOutcome.DECLINED.value, reason.value
         yield "", CallOutcome.UNDECIDED.value, "NORMAL_TEMPORARY_FAILURE"

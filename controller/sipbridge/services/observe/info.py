@@ -1,4 +1,4 @@
-"""The state of all accounts becomes SIP_BRIDGE INFO of the specification. Pure."""
+"""Formats the state of all accounts as the specification's SIP_BRIDGE INFO. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sipbridge.core.pools.account_pool import Line
 
 
 def bridge_info(table: RoutingTable) -> dict[str, Any]:
-    """The providers in order, each with the accounts of its pool.
+    """Return the providers in order, each with the accounts of its pool.
 
     Returns:
         ``{"providers": [{"accounts": [{"address": "sip:…", "freeSlots": 3, …}], "name": "…"}]}``
@@ -32,7 +32,8 @@ def _account_info(line: Line) -> dict[str, Any]:
             "status": RegistrationStatus.REGISTERED.value,
         }
     registration = line.registration
-    # One that need not register waits for its gateway. There is no word for that; "Should register" it should not.
+    # An account that need not register waits for its gateway. SIP_BRIDGE INFO has no word for that, and "Should
+    # register" would be wrong.
     waits = not line.pool.policy.registration_required
     status = (RegistrationStatus.IN_PROGRESS if waits else registration.status).value
     return {

@@ -1,4 +1,4 @@
-"""What somebody who looks on asks for becomes a snapshot, as values for JSON."""
+"""Answers queries with snapshots, as JSON-able values."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from sipbridge.services.observe.call_pages import CallPages
 from sipbridge.services.observe.status import Status
 
 _MAX_ROWS = 1_000
-"""Accounts in one answer."""
+"""Maximum number of accounts in one answer."""
 _MAX_OFFSET = 1_000_000_000
-"""More accounts than there will ever be, and no more than can be counted to."""
+"""Upper bound of an offset: more accounts than there will ever be."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallQuery:
-    """Which calls somebody wants to see.
+    """A query for calls.
 
     Attributes:
-        limit: how many at most; of those who follow, how many of before come first.
+        limit: the maximum number; for followers, the number of past items to show first.
         match: part of an address, an account or a Call-ID.
         provider: its name; ``""`` for all.
     """
@@ -43,7 +43,7 @@ class QueryCommands:
         self._feed = feed
 
     def status(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """How the bridge is doing.
+        """Return the state of the bridge.
 
         Args:
             arguments: ``{"accounts": {"limit": 20, "match": "alice"}}``, an `AccountQuery`, or nothing.
@@ -52,7 +52,7 @@ class QueryCommands:
             A `Snapshot`.
 
         Raises:
-            JsonError: that is no query.
+            JsonError: the arguments are not a valid query.
         """
         query = from_json(AccountQuery, arguments.get("accounts", {}))
         query = dataclasses.replace(query, limit=_bounded(query.limit), offset=min(max(query.offset, 0), _MAX_OFFSET))
@@ -60,7 +60,7 @@ class QueryCommands:
         return told
 
     def calls(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """The calls in progress.
+        """Return the calls in progress.
 
         Args:
             arguments: a `CallQuery`, or nothing.
@@ -69,23 +69,23 @@ class QueryCommands:
             A `CallsInProgress`.
 
         Raises:
-            JsonError: that is no query.
+            JsonError: the arguments are not a valid query.
         """
         query = from_json(CallQuery, arguments)
         told: dict[str, Any] = to_json(self._pages.page(_bounded(query.limit), query.match, query.provider))
         return told
 
     def follow(self, arguments: Mapping[str, Any]) -> Iterator[dict[str, Any] | None]:
-        """What is decided and ends from now on, and the latest of before.
+        """Yield decisions and ends of calls from now on, after the latest past ones.
 
         Args:
-            arguments: a `CallQuery`, of which the limit counts.
+            arguments: a `CallQuery`, of which only the limit is used.
 
         Returns:
-            A `CallNews` each, or None for none.
+            A `CallNews` per item, or None if there is none.
 
         Raises:
-            JsonError: that is no query.
+            JsonError: the arguments are not a valid query.
         """
         news = self._feed.follow(_bounded(from_json(CallQuery, arguments).limit))
         return (None if each is None else to_json(each) for each in news)

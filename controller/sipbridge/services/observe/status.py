@@ -1,4 +1,4 @@
-"""The state of all services becomes a snapshot, for those who look on. Pure."""
+"""Builds snapshots of the state of all services. Pure."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from sipbridge.services.sip_health import SipHealth
 from sipbridge.services.switch_session import SwitchSession
 
 _COMMONEST = 5
-"""Reasons for failures that are told apart."""
+"""The number of failure reasons that are listed."""
 
 
 class Status:
-    """Makes snapshots of all services.
+    """Builds snapshots of all services.
 
-    What one costs does not grow with the number of accounts, but for the queries that look at every one.
+    The cost does not grow with the number of accounts, except for queries that scan all of them.
 
     Args:
         version: of the daemon.
@@ -82,8 +82,8 @@ class Status:
         self._started = clock.monotonic()
 
     def snapshot(self, query: AccountQuery) -> Snapshot:
-        """How everything is now, with the accounts that the query asks for."""
-        # First, because it may let others run: what is told together is then of one moment.
+        """Return the current state, with the accounts that the query asks for."""
+        # First, because it may yield: the rest of the snapshot is then from one moment.
         accounts = self._accounts(query) if query.limit else AccountPage()
         return Snapshot(
             bridge=self._bridge(),

@@ -1,4 +1,4 @@
-"""What the switch tells passes through, and is counted on the way. Pure."""
+"""Counts switch events and passes them on. Pure."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _RESULTS = ("sent", "accepted", "refused", "no_answer", "failed")
 
 
 class SwitchTally:
-    """Stands before the listener of a switch.
+    """A switch listener that counts events and passes them on.
 
     Args:
-        listener: who is told.
+        listener: receives all events.
     """
 
     def __init__(self, listener: SwitchListener) -> None:
@@ -57,7 +57,7 @@ class SwitchTally:
         self._listener.on_switch_down(reason)
 
     def on_switch_event(self, event: SwitchEvent) -> None:
-        """Count an event, and what a REGISTER came to."""
+        """Count an event, and the result of a REGISTER."""
         self._events[type(event)] += 1
         if isinstance(event, GatewayStateChanged) and (result := _result(event)):
             self._registrations[result] += 1
@@ -72,7 +72,7 @@ class SwitchTally:
 
 
 def _result(changed: GatewayStateChanged) -> str | None:
-    """What a state of a gateway says about a REGISTER; None for nothing new. Source: sofia_reg.c."""
+    """Return the result of a REGISTER that a gateway state shows; None if nothing new. Source: sofia_reg.c."""
     match changed.state:
         case "TRYING":
             return "sent"
@@ -87,5 +87,5 @@ def _result(changed: GatewayStateChanged) -> str | None:
         case "FAILED" if changed.sip_status:
             return "failed"
         case _:
-            # A FAILED without a status follows a TIMEOUT.
+            # A FAILED without a status follows a TIMEOUT, which was counted.
             return None

@@ -1,4 +1,4 @@
-"""Decisions and ends of calls become counts, of late and in all, by provider and reason. Pure."""
+"""Counts decisions and ends of calls, recent and total, by provider and reason. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sipbridge.core.observe.snapshot import CallCounts, Failure
 from sipbridge.ports import Clock
 
 RECENT_S = 300
-"""What counts as of late: long enough for a quiet bridge to show something, short enough to show what is wrong now."""
+"""The window of recent counts: long enough for a quiet bridge, short enough to show current problems."""
 
 
 class _Happened(Enum):
@@ -24,12 +24,12 @@ class _Happened(Enum):
     ANSWERED = "answered"
     FAILED = "failed"
 
-    # Python's own reads the name, each time that something is counted.
+    # The default hash of an enum reads the name on every count, which is slow.
     __hash__ = object.__hash__
 
 
 class _Kind(NamedTuple):
-    """What is counted apart: the provider (``""`` for none), what happened, and why."""
+    """The key of a count: provider (``""`` for none), event and reason."""
 
     provider: str
     happened: _Happened
@@ -56,7 +56,7 @@ class Traffic:
             self._count(_Kind(provider, _Happened.DECLINED, decision.reason.value))
 
     def on_call_over(self, record: CallRecord) -> None:
-        """Count how a bridged call ended; a declined one has been counted, and one without a line is none of ours."""
+        """Count how a bridged call ended; declined calls are counted already, and calls without a line are not ours."""
         if record.line is None:
             return
         provider = record.provider or ""
@@ -68,20 +68,20 @@ class Traffic:
             self._count(_Kind(provider, _Happened.FAILED, record.hangup_cause))
 
     def per_second(self) -> float:
-        """Calls that are decided a second."""
+        """Return the number of calls decided per second."""
         decided = (_Happened.BRIDGED, _Happened.DECLINED)
         return self._recent.per_second(lambda kind: kind.happened in decided, self._clock.monotonic())
 
     def recent(self) -> Mapping[str | None, CallCounts]:
-        """The counts of late: by provider, and under None of all calls."""
+        """Return the recent counts by provider, and under None those of all calls."""
         return _by_provider(self._recent.totals(self._clock.monotonic()))
 
     def total(self) -> Mapping[str | None, CallCounts]:
-        """The counts since the daemon was started, likewise."""
+        """Return the counts since the daemon started, in the same form."""
         return _by_provider(self._total)
 
     def last_failure(self, provider: str) -> Failure | None:
-        """The last call of a provider that was declined, or failed otherwise than by the callee's wish."""
+        """Return the provider's last declined or failed call, not counting failures by the callee's choice."""
         found = self._last_failure.get(provider)
         return Failure(_text(found[0]), self._clock.monotonic() - found[1]) if found else None
 

@@ -1,4 +1,4 @@
-"""A provider, an account or the whole bridge takes no new calls, or takes them again; those in progress go on."""
+"""Drains a provider, an account or the whole bridge, or undoes that; calls in progress continue."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from sipbridge.services.switch_session import SwitchSession
 _log = logging.getLogger(__name__)
 
 _COMPARED = 1_000
-"""Names that are held against one that is not known, at most: a comparison takes some 20 µs."""
+"""Maximum number of names to compare for a suggestion: a comparison takes about 20 µs."""
 
 
 class NotKnown(SipBridgeError):
-    """There is no such provider or account; the message names the nearest."""
+    """The provider or account is unknown; the message suggests the closest name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What an operator's wish came to.
+    """The result of a drain command.
 
     Attributes:
         what: ``the bridge``, ``provider "Jabiru"`` or ``account sip:alice@example.org``.
-        takes_calls: whether it takes new calls now, as far as this wish goes.
+        takes_calls: whether it accepts new calls now, as far as this command is concerned.
         calls: calls in progress.
-        where: what these are calls of, where it is more than `what`.
+        where: what these calls belong to, if it is more than `what`.
     """
 
     what: str
@@ -50,7 +50,7 @@ class Drained:
 
 
 class Drain:
-    """Carries out what an operator wishes. The wishes hold until they are undone, or the daemon ends."""
+    """Carries out drain commands. They last until they are undone or the daemon ends."""
 
     def __init__(self, calls: CallControl, session: SwitchSession, scheduler: Scheduler) -> None:
         self._calls = calls
@@ -58,7 +58,7 @@ class Drain:
         self._scheduler = scheduler
 
     def bridge(self, *, undo: bool = False) -> Drained:
-        """Have FreeSWITCH answer all new calls with 503 itself."""
+        """Make FreeSWITCH answer all new calls with 503 itself."""
         if undo:
             self._session.take_calls_again()
         else:
@@ -66,10 +66,10 @@ class Drain:
         return _logged(Drained("the bridge", undo, self._calls.calls_in_progress))
 
     def provider(self, name: str, *, undo: bool = False) -> Drained:
-        """Decline the calls that a provider would take.
+        """Decline the calls that match a provider.
 
         Raises:
-            NotKnown: there is no such provider.
+            NotKnown: the provider is unknown.
         """
         table = self._calls.table
         pools = {provider.account_pool for provider in table.providers if provider.name == name}
@@ -81,13 +81,13 @@ class Drain:
         return _logged(Drained(f'provider "{name}"', undo, calls, "on the accounts of its pool"))
 
     def account(self, text: str, *, undo: bool = False) -> Drained:
-        """Decline the calls that an account would carry, in whatever pools it is.
+        """Decline the calls that would use an account, in all pools that have it.
 
         Args:
             text: its URI.
 
         Raises:
-            NotKnown: there is no such account.
+            NotKnown: the account is unknown.
         """
         lines = self._lines(text)
         if not lines:
@@ -106,7 +106,7 @@ class Drain:
 
 
 def _similar(text: str, lines: Iterable[Line]) -> list[str]:
-    """Accounts that may have been meant: those whose name begins in the same way."""
+    """Return accounts that may have been meant: those whose name starts the same way."""
     start = text.removeprefix("sip:")[:2]
     uris = (line.account.uri for line in lines)
     return [uri.text for uri in islice((uri for uri in uris if uri.userinfo.startswith(start)), _COMPARED)]

@@ -1,4 +1,4 @@
-"""What an operator asks for becomes the work of a service, and its outcome a text or values for JSON."""
+"""Carries out an operator's commands, and returns text or JSON-able values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sipbridge.services.operate.reload_text import format_plan
 
 
 class CommandError(SipBridgeError):
-    """A command cannot be carried out as it was given, or not now."""
+    """A command is invalid, or cannot be carried out now."""
 
 
 class _ReloadFile(Protocol):
@@ -23,7 +23,7 @@ class OperatorCommands:
     """The commands that change something.
 
     Args:
-        is_stopping: whether it is too late for them.
+        is_stopping: returns whether the daemon is stopping.
     """
 
     def __init__(self, reload_file: _ReloadFile, drain: Drain, is_stopping: Callable[[], bool]) -> None:
@@ -38,10 +38,10 @@ class OperatorCommands:
             arguments: ``{"dry_run": true}``, or nothing.
 
         Returns:
-            ``{"diagnostics": ["providers.json:3:5: error: …"], "plan": "…"}``; the plan is None when there are errors.
+            ``{"diagnostics": ["providers.json:3:5: error: …"], "plan": "…"}``; the plan is None if there are errors.
 
         Raises:
-            SipBridgeError: it cannot be done now.
+            SipBridgeError: the command cannot be carried out now.
         """
         _check(arguments, dry_run=bool)
         self._refuse_while_stopping()
@@ -53,17 +53,17 @@ class OperatorCommands:
         }
 
     def drain(self, arguments: Mapping[str, Any]) -> str:
-        """Have a provider, an account or all of the bridge take no new calls.
+        """Drain a provider, an account or the whole bridge.
 
         Args:
             arguments: ``{"provider": "Jabiru"}``, ``{"account": "sip:alice@example.org"}`` or nothing, and
-                ``"undo": true`` to have it take calls again.
+                ``"undo": true`` to accept calls again.
 
         Returns:
-            A sentence that says so.
+            A sentence about the result.
 
         Raises:
-            SipBridgeError: there is no such provider or account, or it cannot be done now.
+            SipBridgeError: the provider or account is unknown, or the command cannot be carried out now.
         """
         _check(arguments, provider=str, account=str, undo=bool)
         self._refuse_while_stopping()

@@ -1,4 +1,4 @@
-"""The providers file, read again, becomes what is in use, while calls go on: only what is another is touched."""
+"""Reloads the providers file and applies the differences, while calls continue."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ _SLICE = 100
 """Accounts that are changed in one go: some 5 ms, in which no call is decided."""
 
 Follow = Callable[[BridgeConfig, Mapping[str, AccountPool]], None]
-"""Reads from their databases the pools that are there, and no others. Those that are to be read no longer are left
-alone when it returns."""
+"""Synchronizes exactly the given pools with their databases. After it returns, pools that no longer have one are left
+alone."""
 
 
 class Databases(Protocol):
@@ -52,16 +52,16 @@ class Databases(Protocol):
 
 
 class ReloadBusy(SipBridgeError):
-    """Another reload is under way."""
+    """Another reload is in progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReloadResult:
-    """What came of a reload.
+    """The result of a reload.
 
     Attributes:
-        diagnostics: what was found in the file.
-        plan: what changed, or would; None when the file has errors: then nothing did.
+        diagnostics: the errors and warnings of the file.
+        plan: what changed, or would change; None if the file has errors and nothing changed.
     """
 
     diagnostics: tuple[Diagnostic, ...]
@@ -72,7 +72,7 @@ class Reload:
     """Brings the tables of call control and the gateways up to date with the providers file.
 
     Args:
-        config: what is in use when nothing was reloaded yet.
+        config: the initial configuration.
         load: reads and checks the file.
         follow: told of what is in use, before any account of a pool that is no longer read from a database changes.
         databases: where the accounts of pools with a loader are read; None where they are not to be.
@@ -99,10 +99,10 @@ class Reload:
         self._is_under_way = False
 
     def reload(self, *, dry_run: bool = False) -> ReloadResult:
-        """Read the file again and apply what is another in it; waits, and lets others run meanwhile.
+        """Read the file again and apply the differences; waits, and yields to other greenlets.
 
         Args:
-            dry_run: find out what would change, and leave it.
+            dry_run: only find out what would change.
 
         Raises:
             ReloadBusy: another one is under way.
@@ -149,7 +149,7 @@ class Reload:
         return PoolInUse(pool.policy, self._loaders.get(pool.policy.name), [line.account for line in pool])
 
     def _apply(self, plan: ReloadPlan) -> None:
-        """Calls are decided all the while: by the old table until all that the new one names is there.
+        """Apply a plan. Calls are decided meanwhile, by the old table until everything in the new one exists.
 
         Removals come before gateways of new accounts are added, so that an account that moves to another pool does not
         register there before it has unregistered here.

@@ -1,4 +1,4 @@
-"""What is in use and what a providers file says become what has to change, and nothing else. Pure."""
+"""Compares the configuration in use with a providers file, and plans the minimal changes. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 
 
 class Change(Enum):
-    """What becomes of something that has a name; the value is its sign in a text."""
+    """The kind of change; the value is its sign in text."""
 
     ADDED = "+"
     CHANGED = "~"
@@ -27,11 +27,11 @@ class Change(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PoolInUse:
-    """A pool as it is now.
+    """A pool in use.
 
     Attributes:
-        loader: None when its accounts came from the file.
-        accounts: those that it has now, in order.
+        loader: its database; None if its accounts come from the file.
+        accounts: its current accounts, in order.
     """
 
     policy: PoolPolicy
@@ -41,23 +41,23 @@ class PoolInUse:
 
 @dataclass(frozen=True, slots=True)
 class ChangedAccount:
-    """An account as it is and as it will be."""
+    """An account before and after a change."""
 
     before: Account
     after: Account
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The attributes that are others."""
+        """The names of the attributes that differ."""
         return _differing(self.before, self.after)
 
 
 @dataclass(frozen=True, slots=True)
 class AccountChanges:
-    """What becomes of the accounts of a pool.
+    """The changes of a pool's accounts.
 
     Attributes:
-        order: all that there will be, where adding the new ones at the end does not make the order of the file.
+        order: all accounts in the order of the file, if appending the new ones does not produce that order.
     """
 
     added: tuple[Account, ...] = ()
@@ -71,7 +71,7 @@ class AccountChanges:
 
 @dataclass(frozen=True, slots=True)
 class GatewayCounts:
-    """How many gateways of FreeSWITCH are touched."""
+    """The number of gateways that are affected."""
 
     added: int = 0
     replaced: int = 0
@@ -86,7 +86,7 @@ class GatewayCounts:
 
 @dataclass(frozen=True, slots=True)
 class ProviderChange:
-    """What becomes of a provider.
+    """The change of a provider.
 
     Attributes:
         fields: the attributes that are others.
@@ -102,7 +102,7 @@ class ProviderChange:
 
 @dataclass(frozen=True, slots=True)
 class PoolChange:
-    """What becomes of a pool.
+    """The change of a pool.
 
     Attributes:
         fields: the attributes of its policy that are others, and ``loader``.
@@ -123,10 +123,10 @@ class PoolChange:
 
 @dataclass(frozen=True, slots=True)
 class ReloadPlan:
-    """What has to change so that what is in use is what a providers file says.
+    """The changes that make the configuration in use match a providers file.
 
     Attributes:
-        providers_reordered: whether those that stay are in another order.
+        providers_reordered: whether the order of the remaining providers changes.
     """
 
     config: BridgeConfig
@@ -139,7 +139,7 @@ class ReloadPlan:
 
     @property
     def gateways(self) -> GatewayCounts:
-        """How many gateways are touched, over all pools."""
+        """The number of affected gateways in all pools."""
         return sum((pool.gateways for pool in self.pools), GatewayCounts())
 
 
@@ -169,7 +169,7 @@ def plan_reload(
 
 
 def plan_accounts(now: Sequence[Account], wanted: Sequence[Account]) -> AccountChanges:
-    """Compare the accounts of a pool with those that it should have; equivalent URIs are the same account."""
+    """Compare current and desired accounts of a pool; equivalent URIs mean the same account."""
     before = {account.uri.lookup_key: account for account in now}
     after = {account.uri.lookup_key: account for account in wanted}
     added = [key for key in after if key not in before]
@@ -187,7 +187,7 @@ def plan_accounts(now: Sequence[Account], wanted: Sequence[Account]) -> AccountC
 
 
 def _by_name_and_number(providers: Iterable[Provider]) -> dict[tuple[str, int], Provider]:
-    """A name is not a key: two providers may have the same, which `check` warns of."""
+    """Key the providers by name and number: two may have the same name, of which `check` warns."""
     seen: Counter[str] = Counter()
     found = {}
     for provider in providers:
@@ -259,7 +259,7 @@ def _changed_pool(name: str, now: PoolInUse, wanted: PoolConfig, read: Sequence[
 
 
 def _replaced_by_policy(now: PoolInUse, policy: PoolPolicy, accounts: AccountChanges) -> int:
-    """How many accounts stay as they are and get another gateway all the same."""
+    """Count unchanged accounts that get a new gateway because of the policy."""
     touched = [*(one.before for one in accounts.changed), *accounts.removed]
     others = {account.uri.lookup_key for account in touched}
     staying = (account for account in now.accounts if account.uri.lookup_key not in others)
@@ -273,7 +273,7 @@ def _is_other(before: Account, policy_before: PoolPolicy, after: Account, policy
 def _changes(
     before: Mapping[_T, Any], after: Mapping[_T, Any], is_changed: Callable[[_T], bool]
 ) -> Iterator[tuple[Change, _T]]:
-    """What is in one of them only, and what is in both and not the same."""
+    """Yield items that are only in one of the two, or differ."""
     for key in after:
         if key not in before:
             yield Change.ADDED, key
@@ -285,7 +285,7 @@ def _changes(
 
 
 def _differing(before: Any, after: Any) -> tuple[str, ...]:
-    """The names of the fields of two values of one dataclass in which they differ."""
+    """Return the names of the fields in which two values of a dataclass differ."""
     names = (field.name for field in dataclasses.fields(before) if field.compare)
     return tuple(name for name in names if getattr(before, name) != getattr(after, name))
 

@@ -1,4 +1,4 @@
-"""A plan becomes text for an operator: what changes, in the words of the providers file. Pure; shows no secret."""
+"""Formats a plan for an operator, in the words of the providers file. Pure; shows no secret."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOTHING = "nothing changes"
 _WOULD_BE_NOTHING = "nothing would change"
 
 _SHOWN = 10
-"""Accounts of one kind that are shown by name."""
+"""Maximum number of accounts per kind of change that are listed by name."""
 
 
 def format_plan(plan: ReloadPlan, *, is_dry_run: bool = False) -> str:
