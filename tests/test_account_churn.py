@@ -1,4 +1,4 @@
-"""Hundreds of calls are held while accounts come, change and go: no line is ever wrong, and nothing is left over.
+"""Hundreds of calls while accounts are added, changed and removed: no line is ever wrong, and nothing leaks.
 
 ``SIPBRIDGE_CHURN_S=60 pytest -s tests/test_account_churn.py`` does it for a minute, and prints what happened.
 """

@@ -1,4 +1,4 @@
-"""``check`` and ``explain`` tell the path of accounts and calls, and that an edge is assumed where nobody says."""
+"""``check`` and ``explain`` show the path of accounts and calls, and say when they assume an edge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The generated parts of the documentation are current, and what the README shows is what is printed."""
+"""The generated parts of the documentation are current, and the README shows real output."""
 
 from __future__ import annotations
 

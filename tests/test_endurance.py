@@ -1,4 +1,4 @@
-"""Some thousand calls of every kind, with all that changes meanwhile: nothing is left of them, and nothing grows.
+"""Thousands of calls of every kind while everything changes: nothing leaks and nothing grows.
 
 ``make endurance`` does it with a million.
 """

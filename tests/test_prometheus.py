@@ -1,4 +1,4 @@
-"""The alert rules and the dashboard ask for metrics that there are, and every alert tells what to do."""
+"""The alert rules and the dashboard use existing metrics, and every alert says what to do."""
 
 from __future__ import annotations
 

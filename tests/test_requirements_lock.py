@@ -1,4 +1,4 @@
-"""The lock file holds what pyproject.toml asks for, and nothing that a machine of its maker would have to explain."""
+"""The lock file matches pyproject.toml, and contains nothing specific to the machine that made it."""
 
 from __future__ import annotations
 

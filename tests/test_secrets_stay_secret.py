@@ -1,4 +1,4 @@
-"""No secret of a configuration is anywhere but where it belongs, whatever goes wrong.
+"""No secret of a configuration leaks, whatever goes wrong.
 
 Every secret has one and the same mark in it, so that a part of it, or another way to write it, is found as well. By
 hand with ``TEST_LOG_LINES=1000000``, which takes some ten minutes.

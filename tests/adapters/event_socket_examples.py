@@ -1,4 +1,4 @@
-"""What tests of the Event Socket start from: a connection, a link and a gateway."""
+"""Examples for tests of the Event Socket: a connection, a link and a gateway."""
 
 from __future__ import annotations
 

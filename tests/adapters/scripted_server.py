@@ -1,4 +1,4 @@
-"""An Event Socket that does what a test says, and gevent run in a way that leaves nothing behind."""
+"""A scripted Event Socket server, and a gevent runner that leaves nothing behind."""
 
 from __future__ import annotations
 

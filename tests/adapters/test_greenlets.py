@@ -1,4 +1,4 @@
-"""Long work holds up no other greenlet."""
+"""Long work does not block other greenlets."""
 
 from __future__ import annotations
 

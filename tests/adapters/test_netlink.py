@@ -1,4 +1,4 @@
-"""What the kernel says of its network, in namespaces where a test can pull the cable."""
+"""The kernel's network, in namespaces where a test can unplug links."""
 
 from __future__ import annotations
 

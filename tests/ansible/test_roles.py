@@ -1,4 +1,4 @@
-"""The Ansible roles: what is cheap to hold against each other. On a real Debian: tests/ansible/on-debian."""
+"""The Ansible roles: cheap consistency checks. On a real Debian: tests/ansible/on-debian."""
 
 from __future__ import annotations
 

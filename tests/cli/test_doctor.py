@@ -1,4 +1,4 @@
-"""`sipbridge doctor` where there is no FreeSWITCH: it looks at the rest, and says what to do first."""
+"""`sipbridge doctor` without FreeSWITCH: it checks the rest, and says what to do first."""
 
 from __future__ import annotations
 

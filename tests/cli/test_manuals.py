@@ -1,4 +1,4 @@
-"""Every command has a manual, whose examples can be typed; shells complete commands and options quickly."""
+"""Every command has a manual whose examples work; shell completion is fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A providers file without a fault, and ways to spoil it at marked places."""
+"""A valid providers file, and ways to break it at marked positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that exist elsewhere and work there, in `cases/`, each with what is right for it."""
+"""Real providers files in `cases/`, each with its expected result."""
 
 from __future__ import annotations
 

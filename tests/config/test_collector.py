@@ -1,4 +1,4 @@
-"""What the garbage collector passes over, and what it finds all the same."""
+"""What the garbage collector skips, and what it still collects."""
 
 from __future__ import annotations
 

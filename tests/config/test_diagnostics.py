@@ -1,4 +1,4 @@
-"""What is said, and where, about every way in which a providers file can be wrong."""
+"""The message and position for every possible error in a providers file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Providers files that are in order, and what they become."""
+"""Valid providers files, and their core values."""
 
 from __future__ import annotations
 

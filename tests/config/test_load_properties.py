@@ -1,4 +1,4 @@
-"""Nothing that a providers file may hold makes it raise."""
+"""No content of a providers file makes loading raise."""
 
 from __future__ import annotations
 

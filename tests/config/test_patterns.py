@@ -1,4 +1,4 @@
-"""Patterns: which Request-URIs they match."""
+"""Patterns and the Request-URIs that they match."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON Schema of the providers file, and the quick check that is made from it."""
+"""The JSON Schema of the providers file, and the quick check derived from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An account of the file that is invalid, or there twice, is skipped; the others are used."""
+"""An invalid or duplicate account in the file is skipped; the others are used."""
 
 from __future__ import annotations
 

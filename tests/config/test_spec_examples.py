@@ -1,4 +1,4 @@
-"""The two examples of the specification, cut out of its page as they stand there."""
+"""The two examples of the specification, unchanged."""
 
 from __future__ import annotations
 

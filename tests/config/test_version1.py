@@ -1,4 +1,4 @@
-"""Files of version 1: what they become, and where their faults are shown."""
+"""Files of version 1: their conversion, and the positions of their errors."""
 
 from __future__ import annotations
 

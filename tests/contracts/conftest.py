@@ -1,4 +1,4 @@
-"""Both worlds, and a `FreeSwitch` adapter that is connected to one of them."""
+"""Simulated and real switches, and a `FreeSwitch` adapter connected to one of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a contract test needs around a switch: a caller, callees, a registrar; simulated and real.
+"""The surroundings of a switch for contract tests: a caller, callees, a registrar; simulated and real.
 
 Who is called decides what happens: ``answers``, ``busy`` and ``rings``, whatever the domain. The registrar takes the
 password ``right`` and refuses all others with 403.

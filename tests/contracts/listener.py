@@ -1,4 +1,4 @@
-"""Someone who notes what a switch tells, and waits for more."""
+"""A listener that records what a switch reports, and waits for more."""
 
 from __future__ import annotations
 

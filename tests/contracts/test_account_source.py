@@ -1,4 +1,4 @@
-"""What an SQL loader gets, held against SQLite and, where there is one, a real MariaDB."""
+"""The SQL loader on SQLite and, where available, a real MariaDB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls through the `Switch` port: what any switch that the services work with has to do."""
+"""Calls through the `Switch` port: the contract for every switch."""
 
 from __future__ import annotations
 

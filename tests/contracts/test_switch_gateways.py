@@ -1,4 +1,4 @@
-"""Gateways through the `Switch` port, and what is left of them after a restart."""
+"""Gateways through the `Switch` port, and what remains of them after a restart."""
 
 from __future__ import annotations
 

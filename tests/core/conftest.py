@@ -1,4 +1,4 @@
-"""Examples that Hypothesis makes may take as long as they take: a busy machine is no failure."""
+"""Disables Hypothesis deadlines: a busy machine must not fail a test."""
 
 from __future__ import annotations
 

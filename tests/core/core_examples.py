@@ -1,4 +1,4 @@
-"""What several tests of the core start from: short ways to make its values, and strategies for SIP URIs."""
+"""Short constructors for core values, and Hypothesis strategies for SIP URIs."""
 
 from __future__ import annotations
 

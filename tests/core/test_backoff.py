@@ -1,4 +1,4 @@
-"""Pauses double up to the longest, lose up to half of themselves to jitter, and start afresh after a success."""
+"""Pauses double up to the longest, are shortened by up to half by jitter, and start again after a success."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot be printed becomes what JSON has for it."""
+"""Unprintable characters become JSON escapes."""
 
 from __future__ import annotations
 

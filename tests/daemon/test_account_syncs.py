@@ -1,4 +1,4 @@
-"""What reads the databases runs as long as it should, and no longer."""
+"""The synchronization with databases starts and stops when it should."""
 
 from __future__ import annotations
 

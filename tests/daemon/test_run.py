@@ -1,4 +1,4 @@
-"""``sipbridge run`` as whoever starts services sees it: what it tells systemd, what it logs, how it ends."""
+"""``sipbridge run`` as a service: systemd notifications, log, and exit."""
 
 from __future__ import annotations
 

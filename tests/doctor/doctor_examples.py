@@ -1,4 +1,4 @@
-"""A host, a FreeSWITCH and a way out with nothing wrong; tests change one thing."""
+"""A faultless host, FreeSWITCH and network; each test changes one thing."""
 
 from __future__ import annotations
 

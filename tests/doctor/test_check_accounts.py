@@ -1,4 +1,4 @@
-"""What is wrong with the providers file, databases and Redis is found."""
+"""The doctor finds problems of the providers file, databases and Redis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with the edge is found."""
+"""The doctor finds problems of the edge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps requests from a proxy, or answers from us, is found."""
+"""The doctor finds what prevents requests or responses between this host and proxies."""
 
 from __future__ import annotations
 

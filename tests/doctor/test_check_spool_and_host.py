@@ -1,4 +1,4 @@
-"""What is wrong with the spool, with permissions and with limits is found."""
+"""The doctor finds problems of the spool, permissions and limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a FreeSWITCH is found, and nothing that is not."""
+"""The doctor finds problems of FreeSWITCH, without false alarms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is gathered is what is there: from the kernel, the file system, name servers and databases."""
+"""The doctor gathers correct facts from the kernel, the file system, name servers and databases."""
 
 from __future__ import annotations
 

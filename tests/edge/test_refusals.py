@@ -1,4 +1,4 @@
-"""What strangers try with the edge: it takes nothing out but what FreeSWITCH sends, and in only what is for it."""
+"""The edge against strangers: it relays outward only what FreeSWITCH sends, and inward only what is for it."""
 
 from __future__ import annotations
 

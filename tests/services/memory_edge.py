@@ -1,4 +1,4 @@
-"""An edge in memory: what it was told is kept, what goes wrong is scripted."""
+"""An edge in memory: stores its entries, with scripted faults."""
 
 from __future__ import annotations
 

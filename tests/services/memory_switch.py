@@ -1,4 +1,4 @@
-"""A switch in memory, and a clock that stands still: what services are told to do is kept, what happens is scripted."""
+"""A switch in memory and a manual clock: records commands, with scripted events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of reloading start from: configurations as values, and services that reload them."""
+"""Examples for tests of reloading: configurations as values, and services that reload them."""
 
 from __future__ import annotations
 

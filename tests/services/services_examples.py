@@ -1,4 +1,4 @@
-"""What the tests of the services start from: pools, providers, calls, and all services around one switch in memory."""
+"""Examples for tests of the services: pools, providers, calls, and all services around one switch in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The greenlets of the daemon, a slow switch and a link that breaks, in any order: all comes right in the end."""
+"""The daemon's greenlets, a slow switch and a broken link, in any order: the final state is correct."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The host's network changes, and accounts register again or profiles are bound anew, once it has settled."""
+"""After the host's network has changed and settled, accounts register again and profiles are rebound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls wait until the counts are right, the lease lives as long as they are, and audits keep them so."""
+"""Calls wait until the call counts are known, the lease lasts as long as they are, and audits correct them."""
 
 from __future__ import annotations
 

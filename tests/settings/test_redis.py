@@ -1,4 +1,4 @@
-"""``[redis]``: what may be set, and what is said about the rest."""
+"""``[redis]``: valid settings, and errors about invalid ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings: what the file and the environment say, which goes first, and what is said about faults."""
+"""Settings: values from file and environment, their precedence, and errors."""
 
 from __future__ import annotations
 

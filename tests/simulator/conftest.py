@@ -1,4 +1,4 @@
-"""A simulator that is quick, and clients that are closed."""
+"""A fast simulator, and clients that are closed after each test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bare Event Socket client on gevent, to see what the simulator really sends. I/O: one TCP connection.
+"""A minimal Event Socket client on gevent, to see exactly what the simulator sends. I/O: one TCP connection.
 
 Not ours, on purpose: what is wrong in the adapter must not hide what is wrong in the simulator.
 """

@@ -1,4 +1,4 @@
-"""Calls: what the caller sees, what the far side gets, and what the events tell."""
+"""Calls: what the caller and the far side receive, and the events."""
 
 from __future__ import annotations
 

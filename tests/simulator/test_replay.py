@@ -1,4 +1,4 @@
-"""What a real FreeSWITCH sent, frame by frame, against what the simulator sends in the same situation."""
+"""Compares frames recorded from a real FreeSWITCH with the simulator's, in the same situations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bridge on the simulator whose accounts never stand still, and the calls that are held meanwhile."""
+"""A bridge on the simulator whose accounts keep changing, with calls in progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The daemon under test: `sipbridge run` beside a real FreeSWITCH. I/O: a process and its files."""
+"""Starts the daemon under test: `sipbridge run` beside a real FreeSWITCH. I/O: a process and its files."""
 
 from __future__ import annotations
 

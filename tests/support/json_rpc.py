@@ -1,4 +1,4 @@
-"""A question to Kamailio over its JSON-RPC socket becomes the answer. I/O: a UNIX datagram socket."""
+"""Queries Kamailio over its JSON-RPC socket. I/O: a UNIX datagram socket."""
 
 from __future__ import annotations
 

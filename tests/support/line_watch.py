@@ -1,4 +1,4 @@
-"""What must hold of every line after whatever happens, held against the simulator, which knows the calls."""
+"""Checks the invariants of every line against the simulator, which knows the calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A socket that this process may not use, for as long as that takes."""
+"""Makes a socket temporarily inaccessible to this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A call that waits, parked, in FreeSWITCH, and what the test does with it in place of the controller."""
+"""A parked call in FreeSWITCH, which the test controls instead of the daemon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/sip-mapping.md becomes what it says, for the tests that hold a switch to it. I/O: reads the page."""
+"""Parses docs/sip-mapping.md, for tests that compare a switch with it. I/O: reads the page."""
 
 from __future__ import annotations
 

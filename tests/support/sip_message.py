@@ -1,4 +1,4 @@
-"""SIP messages become text, and back, kept as they were sent. Pure.
+"""Parses and formats SIP messages, unchanged. Pure.
 
 Not a stack: headers stay in order and unparsed, bytes that are not UTF-8 survive as lone surrogates, and nothing is
 corrected. A test compares what was on the wire.

@@ -1,4 +1,4 @@
-"""A request becomes the answers of a callee. Pure."""
+"""Answers requests as a callee. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A command in a terminal, for tests that type into it and look at it. I/O: a process and a pseudo-terminal."""
+"""Runs a command in a terminal, for tests that type and read the screen. I/O: a process and a pseudo-terminal."""
 
 from __future__ import annotations
 

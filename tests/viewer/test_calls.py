@@ -1,4 +1,4 @@
-"""Calls and news of calls, as they are printed."""
+"""Printed calls and call news."""
 
 from __future__ import annotations
 

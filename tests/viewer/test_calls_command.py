@@ -1,4 +1,4 @@
-"""``sipbridge calls``, as it is typed."""
+"""``sipbridge calls`` on the command line."""
 
 from __future__ import annotations
 

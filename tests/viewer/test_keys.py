@@ -1,4 +1,4 @@
-"""What is typed, and what it makes of a view."""
+"""Keys, and the view after each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Screens of every size: what matters most is there, and nothing is too wide or too long."""
+"""Screens of every size show the most important parts and never exceed the size."""
 
 from __future__ import annotations
 

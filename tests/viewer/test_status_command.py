@@ -1,4 +1,4 @@
-"""``sipbridge status``, as it is typed: in a pipe, in a terminal, with keys, and where no bridge runs."""
+"""``sipbridge status`` on the command line: in a pipe, in a terminal, with keys, and without a daemon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the viewer start from: a snapshot of a bridge that has troubles, and one that has none."""
+"""Examples for tests of the viewer: a snapshot of a bridge with problems, and one without."""
 
 from __future__ import annotations
 

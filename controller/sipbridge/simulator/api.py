@@ -1,4 +1,4 @@
-"""The text after ``api`` becomes FreeSWITCH's answer, and what it does. Changes the simulated switch.
+"""Runs ``api`` commands on the simulated switch and returns FreeSWITCH's answers.
 
 Source: mod_commands.c, and the recordings.
 """
@@ -78,7 +78,7 @@ def _sched_api(switch: Switch, argument: str) -> str:
     if not command:
         return "-ERR Invalid syntax. USAGE: [+@]<time> <group_name> <command_string>[&]\n"
     number = when.lstrip("+@")
-    # What is not a number is 0, as in C.
+    # Text that is not a number counts as 0, as in C.
     given_s = float(number) if number.isdigit() else 0.0
     period_s = given_s if when.startswith("@") else 0.0
     delay_s = given_s if when.startswith(("+", "@")) else max(0.0, given_s - time.time())
@@ -144,7 +144,7 @@ def _uuid_kill(switch: Switch, argument: str) -> str:
     call = switch.call_of(channel_uuid)
     if call is None:
         return _NO_CHANNEL
-    # FreeSWITCH marks the channel; the thread that runs it hangs it up.
+    # FreeSWITCH only marks the channel; the thread that runs it hangs it up.
     switch.clock.after(0, lambda: call.kill(cause, channel_uuid))
     return "+OK\n"
 

@@ -1,4 +1,4 @@
-"""Things to do later, in simulated time, in one greenlet. Uses the clock."""
+"""Runs scheduled actions in simulated time, in one greenlet. Uses the clock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class Timer:
-    """One thing that is to be done; comparable by when."""
+    """A scheduled action, ordered by time."""
 
     __slots__ = ("_action", "_order", "due")
 
@@ -28,21 +28,21 @@ class Timer:
         return (self.due, self._order) < (other.due, other._order)
 
     def cancel(self) -> None:
-        """Do not do it. Cancelling twice, or too late, changes nothing."""
+        """Cancel the action. Cancelling twice, or too late, has no effect."""
         self._action = None
 
     def run(self) -> None:
-        """Do it, unless it was cancelled."""
+        """Run the action, unless it was cancelled."""
         if (action := self._action) is not None:
             self._action = None
             action()
 
 
 class Clock:
-    """Runs actions when they are due, those due at the same time in the order they were asked for.
+    """Runs actions when they are due; actions due at the same time run in the order in which they were scheduled.
 
-    An action must not wait for anything. One that raises is a bug in the simulator or in a rule that a test gave it: it
-    is logged, kept in `errors`, and the others go on.
+    An action must not wait. An action that raises is a bug in the simulator or in a rule of a test: the exception is
+    logged and kept in `errors`, and other actions continue.
 
     Args:
         time_scale: real seconds that one simulated second takes.
@@ -57,11 +57,11 @@ class Clock:
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
     def start(self) -> None:
-        """Begin to run what is due."""
+        """Start running due actions."""
         self._greenlet = gevent.spawn(self._run)
 
     def stop(self) -> None:
-        """Forget everything that was to be done."""
+        """Drop all scheduled actions."""
         if self._greenlet is not None:
             self._greenlet.kill()
             self._greenlet = None
@@ -84,7 +84,7 @@ class Clock:
         while True:
             self._wake.clear()
             now = time.monotonic()
-            # What comes due while this runs waits for the next round, so that connections get their turn in between.
+            # Actions that become due meanwhile wait for the next round, so that connections run in between.
             due: list[Timer] = []
             while self._timers and self._timers[0].due <= now:
                 due.append(heapq.heappop(self._timers))

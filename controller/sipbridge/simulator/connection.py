@@ -1,4 +1,4 @@
-"""One Event Socket connection: commands in, replies and events out, in the order of the real one. Does socket I/O.
+"""Serves one Event Socket connection, with replies and events in the order of the real one. Does socket I/O.
 
 Replies keep the order of the commands. An event that a command causes is sent after that command's reply.
 
@@ -19,10 +19,10 @@ from sipbridge.simulator.wire import protocol
 from sipbridge.simulator.wire.protocol import Command, CommandReader, Event
 
 QUEUE_LIMIT = 100_000
-"""Events that wait for a reader that does not read; more are lost."""
+"""Maximum number of events queued for a client that does not read; more are lost."""
 
 LOST_LIMIT = 500
-"""So many lost events, and FreeSWITCH gives the listener up."""
+"""The number of lost events after which FreeSWITCH drops the listener."""
 
 
 class Connection:
@@ -47,7 +47,7 @@ class Connection:
     # Faults.
 
     def close(self) -> None:
-        """Close the socket at once, with whatever was still to be sent."""
+        """Close the socket at once; unsent data is lost."""
         self._bus.remove(self)
         if not self._is_closing:
             self._is_closing = True
@@ -58,13 +58,13 @@ class Connection:
             self._writer.kill(block=False)
 
     def send(self, sent: bytes) -> None:
-        """Send bytes, whatever they are."""
+        """Send arbitrary bytes."""
         self._outgoing.append(sent)
         self._all_sent.clear()
         self._has_outgoing.set()
 
     def say_goodbye(self) -> None:
-        """FreeSWITCH shuts down in good order: say so, send what is to be sent, and close."""
+        """Announce an orderly shutdown of FreeSWITCH, send the remaining data, and close."""
         if self._faults.flowing.is_set():
             self.send(protocol.SHUTDOWN_NOTICE)
             self._drain()
@@ -73,11 +73,11 @@ class Connection:
     # Events.
 
     def hears_of(self, name: str) -> bool:
-        """Whether the client subscribed to events of this name."""
+        """Return whether the client subscribed to events of this name."""
         return self._session.subscription.hears_of(name)
 
     def deliver(self, event: Event) -> None:
-        """Queue an event, if the client wants it; behind the reply to the command that runs."""
+        """Queue an event if the client wants it, after the reply to the running command."""
         if not self._session.subscription.wants(event):
             return
         if len(self._outgoing) >= QUEUE_LIMIT:
@@ -95,7 +95,7 @@ class Connection:
     # Reading and writing.
 
     def serve(self) -> None:
-        """Serve the client until one of the two goes."""
+        """Serve the client until either side closes."""
         self._bus.add(self)
         self.send(protocol.GREETING)
         self._writer = gevent.spawn(self._write)
@@ -117,7 +117,7 @@ class Connection:
                     return
 
     def _run(self, command: Command) -> bool:
-        """Run a command and answer it; False when that ends the connection."""
+        """Run a command and answer it; return False if that ends the connection."""
         faults = self._faults
         if faults.reply_delay_s:
             gevent.sleep(faults.reply_delay_s)
@@ -152,7 +152,7 @@ class Connection:
             self._all_sent.set()
 
     def _take_frames(self) -> bytes:
-        """What goes out next: as much as there is, or one frame while frames are being broken."""
+        """Take the data to send next: everything, or one frame while a fault truncates frames."""
         if not self._faults.truncated_bodies:
             frames = b"".join(self._outgoing)
             self._outgoing.clear()
@@ -166,7 +166,7 @@ class Connection:
             self._socket.sendall(head + blank_line + body[: len(body) // 2])
             self.close()
         else:
-            # It may end while it lasts.
+            # The fault may end while data is being sent slowly.
             while frames and (bytes_per_s := faults.bytes_per_s) is not None:
                 part, frames = frames[:512], frames[512:]
                 gevent.sleep(len(part) / bytes_per_s)

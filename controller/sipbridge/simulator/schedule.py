@@ -1,4 +1,4 @@
-"""Commands that run later: ``sched_api`` and ``sched_del``. Uses timers."""
+"""Schedules commands: ``sched_api`` and ``sched_del``. Uses timers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Schedule:
         return task_id
 
     def remove(self, id_or_group: str) -> int:
-        """Take one task, or a whole group, off; returns how many there were."""
+        """Remove one task or a whole group; return how many were removed."""
         if id_or_group.isdigit():
             found = [task_id for task_id in self._tasks if task_id == int(id_or_group)]
         else:

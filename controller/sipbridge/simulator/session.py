@@ -1,4 +1,4 @@
-"""Commands become replies, and do what they say: what one logged-in client may ask of FreeSWITCH. Changes the switch.
+"""Runs the commands of one Event Socket client and returns the replies. Changes the switch.
 
 Source: mod_event_socket.c (parse_command).
 """
@@ -34,21 +34,21 @@ class World(Protocol):
 
     @property
     def faults(self) -> Faults:
-        """What is wrong at present."""
+        """The current faults."""
 
     @property
     def password(self) -> str:
-        """What ``auth`` must say."""
+        """The password for ``auth``."""
 
     def shut_down_switch(self, announces: bool = False) -> None:
-        """``fsctl shutdown``, or with ``now``: without a word."""
+        """Run ``fsctl shutdown``, or ``fsctl shutdown now``, which sends no event."""
 
 
 class Session:
-    """What one client has asked for so far.
+    """The state of one client.
 
     Attributes:
-        subscription: the events that it wants.
+        subscription: the events that it subscribed to.
     """
 
     def __init__(self, world: World) -> None:
@@ -88,7 +88,7 @@ class Session:
         match text.split():
             case ["fsctl", "shutdown", "now"]:
                 gevent.spawn(self._world.shut_down_switch)
-                # It dies before it answers.
+                # FreeSWITCH ends before it answers.
                 return b"", True
             case ["fsctl", "shutdown", *how] if "cancel" not in how:
                 self._switch.begin_shutdown(takes_calls="elegant" in how)
@@ -181,6 +181,6 @@ class Session:
                 cause = command.headers.get("hangup-cause", "NORMAL_CLEARING")
                 self._switch.clock.after(0, lambda: call.kill(cause, channel_uuid))
             case _:
-                # FreeSWITCH queues it, finds nothing to do, and says so to nobody.
+                # FreeSWITCH queues it, finds nothing to do, and reports nothing.
                 pass
         return "+OK"

@@ -1,4 +1,4 @@
-"""A stand-in for FreeSWITCH that speaks the Event Socket: for the demo, tests and benchmarks. Listens on a TCP port.
+"""Simulates FreeSWITCH with its Event Socket, for the demo, tests and benchmarks. Listens on a TCP port.
 
 There is no SIP: calls, registrars and callees are scripted.
 
@@ -38,20 +38,20 @@ class Simulator:
     """A FreeSWITCH with two profiles, one for the inside and one, with gateways, for the providers.
 
     Args:
-        port: 0 takes a free one; see `port` once it is started.
-        spool_file: holds the new gateways at every rescan.
-        tick_s: real seconds between two ticks of a profile's timer, which walk the gateways through their states.
-        time_scale: real seconds that a simulated second takes everywhere else: park timeout, ``sched_api``, ringing.
-        variables: global variables that the configuration sets; ``sipbridge_lease=true`` does without a controller.
-        admits_any_provider: as if the ACL held every provider; otherwise calls from the far side must come to the
+        port: 0 chooses a free port; read `port` after the start.
+        spool_file: contains the new gateways at every rescan.
+        tick_s: real seconds between two ticks of a profile's timer, which advance the states of gateways.
+        time_scale: real seconds per simulated second everywhere else: park timeout, ``sched_api``, ringing.
+        variables: global variables set by the configuration; ``sipbridge_lease=true`` works without a controller.
+        admits_any_provider: as if the ACL contained every provider; otherwise calls from the far side must go to the
             contact of a gateway.
-        version: which FreeSWITCH it behaves like, where versions differ (`core.freeswitch.changes`).
+        version: the version of FreeSWITCH to simulate, where versions differ (`core.freeswitch.changes`).
 
     Attributes:
-        registrar: what REGISTERs meet.
-        far_side: what INVITEs meet.
-        faults: what is wrong with the Event Socket.
-        injections: every ``${…}`` that FreeSWITCH would have evaluated in what a controller sent.
+        registrar: answers REGISTERs.
+        far_side: answers INVITEs.
+        faults: the faults of the Event Socket.
+        injections: every ``${…}`` that FreeSWITCH would have evaluated in the controller's commands.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Simulator:
         self._connections: set[Connection] = set()
         self.faults = Faults(lambda: self._connections)
         self._profiles: dict[str, tuple[int, Path | None]] = {inside_profile: (5060, None)}
-        # Both may be one and the same.
+        # Both may be the same profile.
         self._profiles[provider_profile] = (5080, spool_file)
         self._roles = {"inside": inside_profile, "providers": provider_profile}
         self._variables = {"originator_codec": "PCMA,PCMU", **(variables or {})}
@@ -113,7 +113,7 @@ class Simulator:
         self.stop()
 
     def start(self) -> None:
-        """Listen, and let time run."""
+        """Start listening, and start the clock."""
         self.switch.clock.start()
         self.switch.start()
         self._listen()
@@ -122,7 +122,7 @@ class Simulator:
         """Close everything.
 
         Raises:
-            ExceptionGroup: something went wrong inside, in the simulator or in a rule that it was given.
+            ExceptionGroup: the simulator or one of the test's rules raised exceptions.
         """
         self.faults.resume()
         self._close_listener()
@@ -158,7 +158,7 @@ class Simulator:
 
     @property
     def connection_count(self) -> int:
-        """Clients that are connected."""
+        """The number of connected clients."""
         return len(self._connections)
 
     # Calls.
@@ -177,9 +177,9 @@ class Simulator:
 
         Args:
             request_uri: ``sip:+33612345678@bridge.example.org;user=phone``
-            from_header: the From header, tag included or not.
-            profile: ``inside`` or ``providers``, whatever these are called.
-            headers: others that FreeSWITCH notes: User-Agent, P-Asserted-Identity, X-…
+            from_header: the From header, with or without a tag.
+            profile: ``inside`` or ``providers``, regardless of the profiles' names.
+            headers: further headers that FreeSWITCH records: User-Agent, P-Asserted-Identity, X-…
         """
         return self._send(profile, request_uri, from_header, to_header, call_id, headers, None)
 
@@ -194,7 +194,7 @@ class Simulator:
     ) -> SimulatedCall:
         """Send an INVITE from the far side to the contact that a gateway registered.
 
-        A contact that no binding knows is still called: whoever sends it may have kept it.
+        A contact without a binding can still be called: the caller may have kept it.
         """
         profile = self.switch.configured_profiles[self._roles["providers"]]
         request_uri = f"sip:gw+{gateway}@127.0.0.1:{profile.port};transport=udp;gw={gateway}"
@@ -222,10 +222,10 @@ class Simulator:
     # Restarts.
 
     def restart_switch(self, down_s: float = 0.0) -> None:
-        """Crash and come back: all state and connections lost, a new Core-UUID on the same port.
+        """Crash and restart: all state and connections are lost; a new Core-UUID on the same port.
 
         Args:
-            down_s: real seconds during which nobody listens.
+            down_s: real seconds during which nothing listens.
         """
         self.shut_down_switch()
         gevent.sleep(down_s)
@@ -249,5 +249,5 @@ class Simulator:
         self.start()
 
     def restart_profile(self, role: str = "providers", down_ticks: int = PROFILE_DOWN_TICKS) -> None:
-        """Restart a sofia profile: its gateways are lost, and it is unknown for so many ticks."""
+        """Restart a sofia profile: its gateways are lost, and it is unknown for some ticks."""
         self.switch.restart_profile(self._roles[role], down_ticks)

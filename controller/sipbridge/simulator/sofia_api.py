@@ -1,4 +1,4 @@
-"""The text after ``api sofia`` becomes mod_sofia's answer, and what it does. Changes the simulated switch.
+"""Runs ``api sofia`` commands on the simulated switch and returns mod_sofia's answers.
 
 Source: mod_sofia.c (cmd_profile, cmd_status, cmd_xml_status), and the recordings.
 """
@@ -13,7 +13,7 @@ from sipbridge.simulator.sofia.profile import Profile
 from sipbridge.simulator.switch import Switch
 
 PROFILE_DOWN_TICKS = 2
-"""How long a restarting profile is away; the real one takes longer the more gateways it has."""
+"""Ticks that a restarting profile is away; a real one takes longer the more gateways it has."""
 
 _RULE = "=" * 97
 _RETRYING = ("TRYING", "TIMEOUT", "FAILED", "FAIL_WAIT")
@@ -62,7 +62,7 @@ def _run_profile(switch: Switch, profile: Profile, command: str, arguments: list
 
 
 def _find(switch: Switch, name: str) -> tuple[Profile, Gateway] | None:
-    """A gateway by name, whichever profile was named: that is how FreeSWITCH looks them up."""
+    """Find a gateway by name, in any profile, as FreeSWITCH does."""
     for profile in switch.profiles.values():
         if gateway := profile.gateways.find(name):
             return profile, gateway

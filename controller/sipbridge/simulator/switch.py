@@ -1,4 +1,4 @@
-"""One run of the simulated FreeSWITCH, with its calls. Uses timers."""
+"""Simulates one run of FreeSWITCH, with its calls. Uses timers."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _SHUTDOWN = Origin("switch_core.c", "switch_core_destroy", 3023)
 
 
 class Switch(SwitchCore):
-    """Everything that a restart loses: what the core has, scheduled commands, and calls.
+    """Everything that a restart loses: the core's state, scheduled commands and calls.
 
     Attributes:
-        calls: those in progress, by the UUID of their A leg.
+        calls: calls in progress, by the UUID of their A leg.
         is_paused: whether the SIP stack refuses new calls.
         files: those that ``file_exists`` finds.
         version: which FreeSWITCH it behaves like.
         configuration_error: what is wrong with its XML besides the spool: nothing of it is read anew until it is right.
 
     Args:
-        admits_any_provider: whether the dialplan lets calls in that come to no gateway's contact.
+        admits_any_provider: whether the dialplan accepts calls that do not go to a gateway's contact.
     """
 
     def __init__(
@@ -71,14 +71,14 @@ class Switch(SwitchCore):
     # Calls.
 
     def call_of(self, channel_uuid: str) -> SimulatedCall | None:
-        """The call that has a leg of that UUID."""
+        """Return the call that has a leg with this UUID."""
         channel = self.channel(channel_uuid)
         return self.calls.get(channel.get("call_uuid") or channel.uuid) if channel else None
 
     def take_call(self, invite: IncomingInvite) -> SimulatedCall:
-        """An INVITE arrives: make its channel and run the dialplan on it.
+        """Handle an incoming INVITE: create its channel and run the dialplan.
 
-        When FreeSWITCH, or the profile, is down, nobody answers; when it is paused, there is no channel.
+        If FreeSWITCH or the profile is down, nothing answers; if it is paused, no channel is created.
         """
         profile = self.configured_profiles[invite.profile]
         channel = make_incoming_leg(invite, profile, self.session_count + 1)
@@ -88,7 +88,7 @@ class Switch(SwitchCore):
             call.lose()
             return call
         if self.is_paused:
-            # Before there is a session, so that no event tells of it.
+            # Answered before a session exists, so no event is sent.
             call.responses.append(503)
             call.lose()
             return call
@@ -98,7 +98,7 @@ class Switch(SwitchCore):
         return call
 
     def _run_dialplan(self, call: SimulatedCall) -> None:
-        """Strangers: refused. No lease: refused at once. Otherwise mark the call as ours, and park it."""
+        """Refuse strangers, and refuse all calls without a lease; otherwise mark the call and park it."""
         is_outside = self.profiles[call.channel.profile].has_gateways
         is_ours = (call.channel.get("sip_gateway") or "").startswith("sipbridge.")
         if is_outside and not is_ours and not self._admits_any_provider:
@@ -127,7 +127,7 @@ class Switch(SwitchCore):
         self.clock.after_real(down_ticks * profile.tick_s, start_again)
 
     def begin_shutdown(self, *, takes_calls: bool) -> None:
-        """``fsctl shutdown``, with ``elegant``, which goes on to take calls, or ``asap``, or neither."""
+        """Run ``fsctl shutdown``, with ``elegant``, which still accepts calls, or ``asap``, or neither."""
         self.is_leaving = True
         self.is_paused |= not takes_calls
 
@@ -136,11 +136,11 @@ class Switch(SwitchCore):
         self.is_leaving = self.is_paused = False
 
     def announce_shutdown(self) -> None:
-        """Say SHUTDOWN."""
+        """Send SHUTDOWN."""
         self.bus.fire("SHUTDOWN", _SHUTDOWN, {"Event-Info": "System Shutting Down"})
 
     def lose_calls(self) -> None:
-        """Every call is gone, and nothing tells."""
+        """Lose every call without an event."""
         for call in tuple(self.calls.values()):
             call.lose()
         self.calls.clear()

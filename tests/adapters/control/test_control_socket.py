@@ -1,4 +1,4 @@
-"""The command line asks the daemon, and only those who may."""
+"""The control socket: only permitted users can send commands to the daemon."""
 
 from __future__ import annotations
 

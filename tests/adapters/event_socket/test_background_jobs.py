@@ -1,4 +1,4 @@
-"""Commands that take a while: what comes of them is told by an event, or they are given up."""
+"""Background commands: the result arrives as an event, or the command times out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One connection: commands are answered in order, and whatever is wrong with the far side is told, and soon."""
+"""One connection: commands are answered in order, and every fault of the far side is reported soon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes become the same frames in whatever chunks they come; what is no Event Socket is told as such."""
+"""Framing gives the same frames for any chunks, and reports data that is not the Event Socket protocol."""
 
 from __future__ import annotations
 

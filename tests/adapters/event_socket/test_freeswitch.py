@@ -1,4 +1,4 @@
-"""The `Switch` port: which commands FreeSWITCH is sent, and what its answers come to."""
+"""The `Switch` port: which commands it sends to FreeSWITCH, and how it interprets the answers."""
 
 from __future__ import annotations
 

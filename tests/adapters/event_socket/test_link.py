@@ -1,4 +1,4 @@
-"""Two connections live and die together, and come back."""
+"""The link's two connections are lost together and reconnected together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What FreeSWITCH says of its profiles, and what it is told to do about them."""
+"""Sofia profiles: their state, and the commands sent to them."""
 
 from __future__ import annotations
 

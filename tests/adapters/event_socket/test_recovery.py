@@ -1,4 +1,4 @@
-"""What FreeSWITCH is asked and told so that calls go on that it had when it died; the rest is tried on a real one."""
+"""Recovery of calls: the commands sent to FreeSWITCH after a crash; the rest is tested on a real one."""
 
 from __future__ import annotations
 

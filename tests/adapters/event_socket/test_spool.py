@@ -1,4 +1,4 @@
-"""Gateways are in the file exactly while they should be, whole, for the right eyes only, and as they are meant."""
+"""The spool holds complete, correct gateways exactly as long as needed, readable only by FreeSWITCH."""
 
 from __future__ import annotations
 

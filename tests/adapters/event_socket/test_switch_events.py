@@ -1,4 +1,4 @@
-"""What FreeSWITCH was recorded to say becomes the right values, hostile callers included."""
+"""Recorded events of FreeSWITCH, including hostile callers, are parsed into the right values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A call that is over becomes one line of JSON, with what is known and null for the rest."""
+"""An ended call is written as one line of JSON, with null for unknown values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics and health are served to whoever asks properly, and nobody else costs anything."""
+"""Metrics and health are served to valid requests; invalid requests cost nothing."""
 
 from __future__ import annotations
 

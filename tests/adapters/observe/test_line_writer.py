@@ -1,4 +1,4 @@
-"""Lines reach their file, wherever it has gone; a file that cannot be written loses as little as can be."""
+"""Lines reach their file even after rotation; while it cannot be written, as few lines as possible are lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What modules log becomes lines for people or for machines, one a record, whatever callers put into it."""
+"""Each log record becomes one line, for people or machines, whatever text a caller put into it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""systemd is told what it wants to know, and nobody else anything."""
+"""systemd receives the expected notifications; without systemd nothing is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program that tells what `RedisNotifications` tells it. Run with ``-m gevent.monkey`` it is patched like the daemon.
+"""A program that prints what `RedisNotifications` reports. Run with ``-m gevent.monkey`` it is patched like the daemon.
 
 Its settings are in the environment. It prints each thing as a line of JSON; SIGTERM stops it.
 """

@@ -1,4 +1,4 @@
-"""Notifications from a real Redis, in a program that is patched as the daemon is: none is lost without being told."""
+"""Notifications from a real Redis, in a program patched like the daemon: none is lost without being reported."""
 
 from __future__ import annotations
 

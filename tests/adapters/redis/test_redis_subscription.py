@@ -1,4 +1,4 @@
-"""One subscription: to every kind of Redis, and what is said about one that cannot be used."""
+"""One subscription: to every kind of Redis, and the errors for one that cannot be used."""
 
 from __future__ import annotations
 

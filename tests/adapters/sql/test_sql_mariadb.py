@@ -1,4 +1,4 @@
-"""What only a server does: users, passwords, sockets, and going away in the middle."""
+"""Behaviour specific to a database server: users, passwords, sockets, and connections lost in the middle."""
 
 from __future__ import annotations
 

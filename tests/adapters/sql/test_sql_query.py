@@ -1,4 +1,4 @@
-"""Queries as they are typed, and what of them the driver gets."""
+"""Queries as written by operators, and what the driver receives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only SQLite does: files of its own, text that is none, and journals."""
+"""Behaviour specific to SQLite: files, invalid text, and journals."""
 
 from __future__ import annotations
 

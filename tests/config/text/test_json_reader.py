@@ -1,4 +1,4 @@
-"""JSON texts: what is read, where it stands, and what is said about mistakes."""
+"""JSON texts: values, positions, and messages about syntax errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages of the Redis channel: those that are notifications, and what is said about the others."""
+"""Messages of the Redis channel: valid notifications, and errors about invalid ones."""
 
 from __future__ import annotations
 

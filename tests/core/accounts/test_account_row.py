@@ -1,4 +1,4 @@
-"""Rows of the accounts query, good ones and bad ones."""
+"""Valid and invalid rows of the accounts query."""
 
 from __future__ import annotations
 

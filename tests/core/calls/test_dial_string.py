@@ -1,4 +1,4 @@
-"""Nothing that a caller, a file or a database says makes a dial string mean anything else."""
+"""No text from a caller, a file or a database changes the meaning of a dial string."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is drained takes no new calls, and says so with a status of its own."""
+"""Drained providers and accounts decline new calls with a status of their own."""
 
 from __future__ import annotations
 

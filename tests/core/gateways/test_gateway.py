@@ -1,4 +1,4 @@
-"""Gateways: what FreeSWITCH was seen to say about them, their names, and the plan."""
+"""Gateways: recorded events about them, their names, and the plan."""
 
 from __future__ import annotations
 

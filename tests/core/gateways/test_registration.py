@@ -1,4 +1,4 @@
-"""The table of registrations: what each signal makes of each status."""
+"""The table of registrations: the new status for each signal and status."""
 
 from __future__ import annotations
 

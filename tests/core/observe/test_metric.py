@@ -1,4 +1,4 @@
-"""Observations are counted in the right bucket, and every definition is one that Prometheus takes."""
+"""Observations are counted in the right bucket, and every definition is valid for Prometheus."""
 
 from __future__ import annotations
 

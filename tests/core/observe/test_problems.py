@@ -1,4 +1,4 @@
-"""What is wrong with a bridge, and on whose side."""
+"""The problems of a bridge, and who has to act."""
 
 from __future__ import annotations
 

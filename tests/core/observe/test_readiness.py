@@ -1,4 +1,4 @@
-"""What is needed to be ready, and what is told of it."""
+"""The conditions of readiness, and their descriptions."""
 
 from __future__ import annotations
 

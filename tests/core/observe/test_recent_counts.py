@@ -1,4 +1,4 @@
-"""What counts as of late, and what is forgotten."""
+"""Recent events count, older ones are forgotten."""
 
 from __future__ import annotations
 

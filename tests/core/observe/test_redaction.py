@@ -1,4 +1,4 @@
-"""No secret survives, however it is quoted; what is none stays."""
+"""Secrets are hidden in any quoting; other text stays."""
 
 from __future__ import annotations
 

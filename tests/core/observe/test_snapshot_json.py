@@ -1,4 +1,4 @@
-"""A snapshot is the same after it went through the control socket."""
+"""A snapshot survives the control socket unchanged."""
 
 from __future__ import annotations
 

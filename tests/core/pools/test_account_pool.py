@@ -1,4 +1,4 @@
-"""Account pools: who is found, who is picked, and who is available after whatever happened."""
+"""Account pools: lookup, random choice, and availability after any sequence of changes."""
 
 from __future__ import annotations
 

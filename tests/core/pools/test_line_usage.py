@@ -1,4 +1,4 @@
-"""Line usage: who holds what, given back once, whatever FreeSWITCH says and how often."""
+"""Line usage: each line is released exactly once, whatever FreeSWITCH reports and how often."""
 
 from __future__ import annotations
 

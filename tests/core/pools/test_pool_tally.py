@@ -1,4 +1,4 @@
-"""The counts of a pool are those that somebody who looks at every line would come to."""
+"""The totals of a pool equal those of counting every line."""
 
 from __future__ import annotations
 

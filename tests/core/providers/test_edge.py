@@ -1,4 +1,4 @@
-"""Which accounts go through the edge, why, and what it is told of them."""
+"""Which accounts go through the edge, why, and their entries in its table."""
 
 from __future__ import annotations
 

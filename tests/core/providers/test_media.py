@@ -1,4 +1,4 @@
-"""Media: every combination is offered as it was seen on the wire, or refused with what works instead."""
+"""Media: every combination is offered as seen on the wire, or refused with a working alternative."""
 
 from __future__ import annotations
 

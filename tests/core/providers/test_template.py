@@ -1,4 +1,4 @@
-"""Template strings: what each place may name, what every field gives, and errors that say where and what instead."""
+"""Template strings: allowed variables per place, values of fields, and errors with positions and suggestions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""More calls than are let in: the switch refuses the excess by itself, what slips through is declined, then it ends."""
+"""Above the call rate limit the switch refuses calls itself, and calls that slip through are declined."""
 
 from __future__ import annotations
 

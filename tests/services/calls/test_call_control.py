@@ -1,4 +1,4 @@
-"""Calls are decided, and their lines taken and given back exactly once, whatever the switch answers and tells."""
+"""Calls are decided, and lines are taken and released exactly once, whatever the switch reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each call has one decision and one record, told to all who observe, whatever becomes of it."""
+"""Each call has one decision and one record, reported to all observers, whatever its outcome."""
 
 from __future__ import annotations
 

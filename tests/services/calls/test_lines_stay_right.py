@@ -1,4 +1,4 @@
-"""Whatever happens to calls, connections, the controller and the switch: no line is oversold, and none leaks."""
+"""No line exceeds its limit and none leaks, whatever happens to calls, connections, the controller and the switch."""
 
 from __future__ import annotations
 

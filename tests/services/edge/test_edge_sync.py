@@ -1,4 +1,4 @@
-"""Accounts that take the edge are known to it before FreeSWITCH has their gateways, and as long as it has them."""
+"""The edge knows its accounts before FreeSWITCH has their gateways, and as long as it has them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accounts get their gateways, at the right pace and in the right order, whatever becomes of them."""
+"""Accounts get their gateways at the right pace and in the right order, whatever happens to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What deleted gateways cost FreeSWITCH is counted, kept, and told when it is much."""
+"""The memory of deleted gateways is counted, stored, and reported when it is large."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of accounts: the right ones, in the right order, and others run meanwhile."""
+"""Pages of accounts: the right ones in the right order, yielding to other greenlets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who follows calls is told each decision with its reasons, and each end, and how much he missed."""
+"""Followers of calls receive each decision with its reasons, each end, and the number of missed items."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SIP_BRIDGE INFO says what the specification says it says."""
+"""SIP_BRIDGE INFO follows the specification."""
 
 from __future__ import annotations
 

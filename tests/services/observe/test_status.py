@@ -1,4 +1,4 @@
-"""A snapshot says how everything is: the switch, calls, providers, pools, and the accounts that are asked for."""
+"""A snapshot contains the state of the switch, calls, providers, pools, and the requested accounts."""
 
 from __future__ import annotations
 

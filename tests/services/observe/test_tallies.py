@@ -1,4 +1,4 @@
-"""What happens is counted, by labels that nobody outside can choose."""
+"""Events are counted by labels that callers cannot choose."""
 
 from __future__ import annotations
 

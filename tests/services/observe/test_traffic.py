@@ -1,4 +1,4 @@
-"""Calls are counted by provider, by what became of them, and why."""
+"""Calls are counted by provider, outcome and reason."""
 
 from __future__ import annotations
 

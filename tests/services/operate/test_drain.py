@@ -1,4 +1,4 @@
-"""What is drained takes no new calls, and goes on with those that it has."""
+"""Drained providers, accounts and bridges accept no new calls; calls in progress continue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reload comes to what a start would come to, touches nothing else, and holds up nobody."""
+"""A reload has the same result as a restart, touches nothing else, and delays no call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From any configuration to any other, however many times: a reload comes to what a start would have come to."""
+"""From any configuration to any other, any number of times, a reload has the same result as a restart."""
 
 from __future__ import annotations
 

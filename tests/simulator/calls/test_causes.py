@@ -1,4 +1,4 @@
-"""The simulator has the causes of a real FreeSWITCH, which tests/integration holds the same page to."""
+"""The simulator's causes match docs/sip-mapping.md; tests/integration compares that page with a real FreeSWITCH."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reading of dial strings: every row was given to a FreeSWITCH 1.10.12, and its INVITEs looked at."""
+"""Parsing of dial strings: every row was tried on a FreeSWITCH 1.10.12 and its INVITEs examined."""
 
 from __future__ import annotations
 

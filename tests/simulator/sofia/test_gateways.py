@@ -1,4 +1,4 @@
-"""Gateways: what adds, registers and removes them, and what a registrar has to do with it."""
+"""Gateways: how they are added, registered and removed, and the role of the registrar."""
 
 from __future__ import annotations
 

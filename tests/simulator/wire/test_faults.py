@@ -1,4 +1,4 @@
-"""Faults on demand, each as a client meets it."""
+"""Faults on demand, as a client sees them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Decides what is to be done about gateways now, as the paces of their pools allow. Changes the roster and the paces.
+"""Decides which gateway changes to make now, within the paces of their pools. Changes the roster and the paces.
 
-Times in seconds, only ever growing.
+Times are monotonic seconds.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from sipbridge.services.gateways.gateway_roster import NO_POOL, GatewayRoster
 from sipbridge.services.gateways.pace import Pace
 
 _BATCH = 2_000
-"""Gateways in one rescan at most: some 70 ms of FreeSWITCH's time."""
+"""Maximum number of gateways in one rescan: about 70 ms of FreeSWITCH's time."""
 _SHUTDOWN_ASKS = 0.7
-"""The part of a shutdown in which gateways are asked to go; in the rest they unregister, and are deleted."""
+"""The share of a shutdown in which removals are sent; the rest is for unregistering and deleting."""
 _STAYS = STATES[Place.PRESENT, Wish.WANTED]
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayChanges:
-    """What FreeSWITCH has to be told now.
+    """The gateway changes to send to FreeSWITCH now.
 
     Attributes:
-        remove: to be unregistered and deleted.
-        register: to send a REGISTER at once.
-        add: to be put into the spool, together.
+        remove: gateways to unregister and delete.
+        register: gateways that must send a REGISTER at once.
+        add: gateways to put into the spool together.
     """
 
     remove: list[GatewayName]
@@ -40,12 +40,12 @@ class GatewayChanges:
 
 
 class ChangePlanner:
-    """Takes what is due from the roster, as much as the paces of the pools allow.
+    """Takes due changes from the roster, as many as the paces of the pools allow.
 
     Args:
-        gateway_of: what FreeSWITCH has to know of a gateway now; None for one that has to wait for something else.
-        max_registrations_per_s: for each pool, where its own interval is shorter.
-        confirm_timeout_s: how long a change that was asked for may take to be confirmed.
+        gateway_of: returns the definition of a gateway; None if it must wait for something else.
+        max_registrations_per_s: the limit per pool, if its own interval is shorter.
+        confirm_timeout_s: how long a requested change may take to be confirmed.
     """
 
     def __init__(
@@ -65,22 +65,22 @@ class ChangePlanner:
         self._shuts_down = False
 
     def use_pool(self, policy: PoolPolicy) -> None:
-        """Keep to the pace of a pool that is new or has another pace.
+        """Set the pace of a new or changed pool.
 
-        The pace stays when the pool goes: that is how its gateways go.
+        The pace stays when the pool is removed, because its gateways are removed at that pace.
         """
         interval_s = max(policy.registration_interval_ms / 1000, self._shortest_interval_s)
         if policy.name not in self._paces or self._paces[policy.name].interval_s != interval_s:
             self._paces[policy.name] = Pace(interval_s)
 
     def register_again(self, pools: Iterable[AccountPool]) -> None:
-        """Have all gateways of these pools that are there send a REGISTER, those that do."""
+        """Make all present gateways of these pools that register send a REGISTER."""
         self._register_again = {
             pool.policy.name: deque(pool) for pool in pools if pool.policy.registration_required and len(pool)
         }
 
     def begin_shutdown(self, within_s: float) -> None:
-        """Add none any more; a pool whose pace needs longer than `within_s` to remove its own gets a quicker one."""
+        """Stop adding; a pool whose pace is too slow to remove its gateways within `within_s` gets a faster one."""
         self._shuts_down = True
         self._register_again = {}
         for pool, count in self._roster.waiting_to_go().items():
@@ -89,10 +89,10 @@ class ChangePlanner:
                 self._paces[pool] = Pace(longest_s)
 
     def take_due(self, now: float, *, knows_all: bool) -> GatewayChanges:
-        """Decide what is to be done now. All of it counts as asked for, and has to be.
+        """Decide which changes to make now. All of them count as requested, so the caller must send them.
 
-        A pool has one pace for adding and removing. The one that goes first takes what the pace allows, so they take
-        turns: a pool that is all changed is replaced account by account.
+        A pool has one pace for adding and removing. Whichever goes first uses up the pace, so they take turns: a pool
+        that changed completely is replaced account by account.
 
         Args:
             knows_all: whether every account is known by now. Until all databases are loaded, an unknown gateway may
@@ -109,7 +109,7 @@ class ChangePlanner:
         return GatewayChanges(remove, self._take_registrations(now), add)
 
     def _take_additions(self, now: float) -> tuple[list[Gateway], set[GatewayName]]:
-        """Those to add, and those that others wait for."""
+        """Return the gateways to add, and the gateways that others wait for."""
         batch: list[Gateway] = []
         blocking: set[GatewayName] = set()
         if not self._shuts_down:
@@ -123,7 +123,7 @@ class ChangePlanner:
         self, pace: Pace, waiting: Mapping[GatewayName, float], blocking: set[GatewayName], now: float
     ) -> Iterator[Gateway]:
         left = _BATCH
-        # Any number of them may wait for the edge, or for their predecessors: the others go past them.
+        # Any number of gateways may wait for the edge or for their predecessors; others overtake them.
         for name in waiting:
             if predecessors := self._roster.predecessors(name):
                 blocking.update(predecessors)
@@ -137,10 +137,10 @@ class ChangePlanner:
             yield gateway
 
     def _take_removals(self, now: float, only_unknown: set[GatewayName] | None) -> list[GatewayName]:
-        """Those to remove.
+        """Return the gateways to remove.
 
         Args:
-            only_unknown: of the gateways of unknown accounts, these alone; None for all.
+            only_unknown: of the gateways of unknown accounts, remove only these; None for all.
         """
         batch: list[GatewayName] = []
         for pool, waiting in self._roster.queues(Due.REMOVE).items():
@@ -156,12 +156,12 @@ class ChangePlanner:
         return batch
 
     def _take_registrations(self, now: float) -> list[GatewayName]:
-        """Those to register once more."""
+        """Return the gateways to register again."""
         batch: list[GatewayName] = []
         for pool, waiting in self._register_again.items():
             for _ in range(min(len(waiting), _BATCH)):
                 name = waiting[0].gateway
-                # One that comes later registers with that, and one that goes need not.
+                # A gateway added later registers anyway, and a leaving one need not.
                 stays = name is not None and self._roster.state(name) is _STAYS
                 if stays and not self._paces[pool].take(now):
                     break

@@ -1,7 +1,7 @@
-"""Accounts become gateways in FreeSWITCH, at the pace of their pools, and stay so. Commands to the switch.
+"""Keeps one gateway per account in FreeSWITCH, at the pace of the pools. Sends commands to the switch.
 
-Work goes one way: desired gateways minus present gateways → plan → commands → events → what is present. A step does
-what is due now, and costs what it does, at any number of accounts; the events that follow say what became of it.
+Work goes one way: desired gateways minus present gateways → plan → commands → events → present gateways. A step does
+what is due now, and costs as much as the change, at any number of accounts; events then report the results.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _RETRY_MAX_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class KeeperSettings:
-    """How gateways are made.
+    """The settings of the gateway keeper.
 
     Attributes:
         expires_s: longest lifetime of a registration.
-        max_registrations_per_s: for each pool, where its own interval is shorter: FreeSWITCH sends what is due in one
-            burst a second, and a burst of thousands times out.
-        confirm_timeout_s: how long the event that confirms a change may take before it is asked for.
+        max_registrations_per_s: the limit per pool, if its own interval is shorter: FreeSWITCH sends due REGISTERs in
+            one burst per second, and a burst of thousands times out.
+        confirm_timeout_s: how long the event that confirms a change may take before the state is queried.
         profile: the sofia profile of the gateways.
-        lost_memory_warning_mb: from how much memory of deleted gateways on there is a warning.
+        lost_memory_warning_mb: memory of deleted gateways above which a warning is logged.
     """
 
     expires_s: int
@@ -57,7 +57,7 @@ class GatewayKeeper:
     """Keeps one gateway per account in one switch.
 
     Args:
-        knows_all: whether every account is known, or some database is still to be read for the first time.
+        knows_all: returns whether every account is known, that is, every database has been read once.
 
     Attributes:
         memory: what deleted gateways still cost FreeSWITCH.
@@ -89,7 +89,7 @@ class GatewayKeeper:
         self._retry = Backoff(_RETRY_MIN_S, _RETRY_MAX_S)
         self.memory = ProfileMemory(switch, settings.profile, settings.lost_memory_warning_mb)
 
-    # What others ask.
+    # Queries.
 
     def gateway_of(self, line: Line) -> GatewayName | None:
         """The name of an account's gateway, while FreeSWITCH has it."""
@@ -97,7 +97,7 @@ class GatewayKeeper:
         return name if name is not None and self._roster.state(name).is_in_switch else None
 
     def account_behind(self, gateway: str) -> SipUri | None:
-        """The URI of the account that a gateway was made for."""
+        """Return the URI of the account that a gateway belongs to."""
         line = self._roster.line(gateway)
         return line.account.uri if line else None
 
@@ -112,11 +112,11 @@ class GatewayKeeper:
         return made.edge_entry if made is not None else None
 
     def may_have_gateway(self, name: GatewayName) -> bool:
-        """Whether FreeSWITCH has a gateway of this name, or has been asked to."""
+        """Return whether FreeSWITCH has a gateway of this name, or was asked to add it."""
         return self._roster.state(name).place is not Place.ABSENT
 
     def next_try_s(self, account: AccountId) -> float | None:
-        """Seconds until a refused account may try again; None for one that does not wait."""
+        """Return the seconds until a rejected account may retry; None if it does not wait."""
         return self._registrations.next_try_s(account)
 
     @property
@@ -131,10 +131,10 @@ class GatewayKeeper:
 
     @property
     def pending_additions(self) -> int:
-        """Gateways that should be in FreeSWITCH and are not yet; those of refused accounts do not count."""
+        """Gateways still to be added to FreeSWITCH, excluding those of rejected accounts."""
         return self._roster.pending_additions
 
-    # What becomes of accounts.
+    # Changes of accounts.
 
     def use_pool(self, pool: AccountPool) -> None:
         """Make gateways for the accounts of a pool that is new, or keep to a pace that is another than it was."""
@@ -158,7 +158,7 @@ class GatewayKeeper:
             self._reconcile_due = True
 
     def on_account_removed(self, line: Line) -> None:
-        """Take the gateway of an account away that is gone."""
+        """Withdraw the gateway of a removed account."""
         self._registrations.clear_refusal(line.id)
         self._wanted.withdraw(line)
 
@@ -168,23 +168,23 @@ class GatewayKeeper:
         return self._roster.in_switch
 
     def begin_shutdown(self, within_s: float) -> None:
-        """No longer want the gateways of the pools that unregister at shutdown; steps remove them.
+        """Withdraw the gateways of the pools that unregister at shutdown; later steps remove them.
 
         Args:
-            within_s: when all should be gone. A pool whose own pace is too slow for that gets a quicker one.
+            within_s: the time for removing all. A pool whose own pace is too slow gets a faster one.
         """
         self._wanted.begin_shutdown()
         self._planner.begin_shutdown(within_s)
 
-    # What becomes of the switch.
+    # Events of the switch.
 
     def reconcile(self) -> None:
-        """Find out which gateways the switch has, after a link is up or a profile has started; lets others run.
+        """Find out which gateways the switch has, after a connection or a start of a profile; yields to others.
 
         Raises:
-            SwitchLost: the link broke again; the next one reconciles.
+            SwitchLost: the link was lost again; reconcile on the next one.
         """
-        # A profile that starts from now on is not in the answer.
+        # The answer does not reflect a profile that starts from now on.
         self._reconcile_due = False
         try:
             if not self._connected:
@@ -197,12 +197,12 @@ class GatewayKeeper:
         self._retry.succeeded()
 
     def disconnect(self) -> None:
-        """Change nothing until the link is back; what is known stays as it is."""
+        """Stop making changes until the link is back; the known state stays."""
         self._connected = False
         self._reconciliation.abandon()
 
     def on_gateway_event(self, event: SwitchGatewayEvent) -> None:
-        """Note what became of a gateway."""
+        """Record a gateway event."""
         self._reconciliation.note(event)
         if isinstance(event, GatewayDeleted) and self._roster.state(event.name).is_in_switch:
             self.memory.note_deleted()
@@ -211,22 +211,22 @@ class GatewayKeeper:
             self._switch.register_gateway(missed)
 
     def on_profile_started(self, started: ProfileStarted) -> None:
-        """Have the next step ask what is left of the gateways: a profile that starts has none of the spool's."""
+        """Reconcile in the next step: a profile that starts has none of the gateways from the spool."""
         _log.info("sofia profile %s started", started.name)
         self._reconcile_due = True
         self.memory.note_started(started.name)
-        # While it was away nothing could be added, and the next try may be far off.
+        # While the profile was away, additions failed, and the next retry may be far off.
         self._retry.succeeded()
 
-    # What is due.
+    # Steps.
 
     def step(self) -> bool:
-        """Do what is due: remove, add and register again, at most as much as the pools' paces allow.
+        """Do what is due: remove, add and register again, within the paces of the pools.
 
-        A failure is logged once and tried again later, at growing intervals.
+        A failure is logged once and retried later, with growing pauses.
 
         Returns:
-            Whether there is more to do at once: gateways that do not register have no pace to keep.
+            Whether there is more to do at once: gateways that do not register have no pace.
         """
         now = self._clock.monotonic()
         if not self._connected or not self._retry.is_due(now):
@@ -261,7 +261,7 @@ class GatewayKeeper:
             raise
 
     def _confirm(self, now: float) -> None:
-        """Ask what became of changes whose events are overdue."""
+        """Query the state of changes whose events are overdue."""
         if not any(self._roster.overdue(due, now) for due in (Due.CONFIRM_ADDED, Due.CONFIRM_REMOVED)):
             return
         up, down = self._switch.gateways()

@@ -1,7 +1,7 @@
-"""Knows where every gateway is, and keeps those that something is due about in queues. Changes only itself.
+"""Keeps the state of every gateway, and queues of the gateways that need an action. Changes only itself.
 
-There may be a million gateways: only the name and the state of each are kept, and the line of its account. What
-FreeSWITCH has to know of a gateway is made when it is needed.
+There may be a million gateways, so only the name, the state and the account's line of each are kept. The definition of
+a gateway is built when it is needed.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from sipbridge.core.gateways.gateway_life import FORGOTTEN, Due, GatewayEvent, G
 from sipbridge.core.pools.account_pool import Line
 
 NO_POOL = ""
-"""The pool of a gateway that was found in FreeSWITCH and that no account is known for."""
+"""The pool of a gateway that was found in FreeSWITCH and belongs to no known account."""
 
 _WAIT = (Due.ADD, Due.REMOVE)
-"""What waits in the queue of its pool; what awaits a confirmation is in one queue, in the order of asking."""
+"""Actions that are queued per pool; gateways that await a confirmation share one queue, in order of request."""
 
 
 class GatewayRoster:
@@ -27,82 +27,82 @@ class GatewayRoster:
     def __init__(self) -> None:
         self._states: dict[GatewayName, GatewayState] = {}
         self._lines: dict[GatewayName, Line] = {}
-        # Of those that no account wants any more: at whose pace they go.
+        # For gateways that no account wants: the pool at whose pace they are removed.
         self._pools: dict[GatewayName, str] = {}
-        # Each with the time until which to wait for a confirmation, where it awaits one.
+        # Each gateway with the deadline of its confirmation, if it awaits one.
         self._queues: dict[Due, dict[str, dict[GatewayName, float]]] = {due: {} for due in Due}
-        # By stem, those whose successors have to wait.
+        # By stem, the gateways whose successors must wait.
         self._holding: dict[str, tuple[GatewayName, ...]] = {}
         self._counts: Counter[GatewayState] = Counter()
 
-    # Where they are.
+    # Queries.
 
     def state(self, name: str) -> GatewayState:
-        """Where a gateway is; `FORGOTTEN` for one that nobody knows of."""
+        """Return the state of a gateway; `FORGOTTEN` if it is unknown."""
         return self._states.get(GatewayName(name), FORGOTTEN)
 
     def line(self, name: str) -> Line | None:
-        """The line whose account the gateway is for, now."""
+        """Return the line that the gateway belongs to now."""
         return self._lines.get(GatewayName(name))
 
     @property
     def wanted(self) -> KeysView[GatewayName]:
-        """The names of all gateways that accounts have, or will have when they may try again."""
+        """The names of all gateways that accounts need now, or will need when they may retry."""
         return self._lines.keys()
 
     @property
     def names(self) -> KeysView[GatewayName]:
-        """The names of all of them, whether wanted or not."""
+        """The names of all gateways, wanted or not."""
         return self._states.keys()
 
     @property
     def in_switch(self) -> int:
-        """How many FreeSWITCH has."""
+        """The number of gateways in FreeSWITCH."""
         return self._count(lambda state: state.is_in_switch)
 
     @property
     def pending_additions(self) -> int:
-        """How many wait to be added, or are being added."""
+        """The number of gateways waiting to be added or being added."""
         return self._count(lambda state: state.due in (Due.ADD, Due.CONFIRM_ADDED))
 
     @property
     def pending_removals(self) -> int:
-        """How many are in FreeSWITCH, or about to be, that should not be."""
+        """The number of gateways that are, or soon will be, in FreeSWITCH but should not be."""
         return self._count(lambda state: state.is_to_go)
 
     def queues(self, due: Due) -> Mapping[str, Mapping[GatewayName, float]]:
-        """Those that this is due about, by pool, the one that has waited longest first. No queue is empty."""
+        """Return the gateways that need this action, by pool, longest waiting first. No queue is empty."""
         return self._queues[due]
 
     def waiting_to_go(self) -> Counter[str]:
-        """How many of each pool wait for their removal, those included that are just being added."""
+        """Return how many gateways of each pool wait for removal, including those just being added."""
         waiting = Counter({pool: len(names) for pool, names in self._queues[Due.REMOVE].items()})
         adding = self._queues[Due.CONFIRM_ADDED].get(NO_POOL, ())
         waiting.update(self._pools[name] for name in adding if self._states[name].is_to_go)
         return waiting
 
     def overdue(self, due: Due, now: float) -> list[GatewayName]:
-        """Those that should have been confirmed by now."""
+        """Return the gateways whose confirmation is overdue."""
         queue = self._queues[due].get(NO_POOL, {})
         return [name for name, _ in takewhile(lambda one: one[1] <= now, queue.items())]
 
     def predecessors(self, name: GatewayName) -> tuple[GatewayName, ...]:
-        """Those that have to unregister before the gateway may be added, which would lose its binding otherwise."""
+        """Return the gateways that must unregister before this one is added, which would otherwise lose its binding."""
         return self._holding.get(stem_of(name), ())
 
-    # What happens to them.
+    # Events.
 
     def want(self, name: GatewayName, line: Line, *, is_backing_off: bool = False) -> GatewayState:
-        """Note that an account needs a gateway; gives back where that was before.
+        """Mark that an account needs a gateway; return the gateway's previous state.
 
         Args:
-            is_backing_off: whether the account may not try yet.
+            is_backing_off: whether the account may not retry yet.
         """
         before = self.state(name)
         after = next_state(before, GatewayEvent.WANT)
         if is_backing_off:
             after = next_state(after, GatewayEvent.REFUSE)
-        # In the queue of the pool that it had, which may have been none.
+        # It is in the queue of its previous pool, which may be none.
         if before.due in _WAIT:
             self._dequeue(name, before.due)
         self._lines[name] = line
@@ -113,25 +113,25 @@ class GatewayRoster:
         return before
 
     def withdraw(self, name: GatewayName) -> None:
-        """Note that no account needs a gateway any more."""
+        """Mark that no account needs a gateway."""
         self._pools[name] = self._lines.pop(name).pool.policy.name
         self.note(name, GatewayEvent.WITHDRAW)
 
     def note(self, name: GatewayName, event: GatewayEvent, until: float = 0.0) -> None:
-        """Note what else happened to a gateway.
+        """Record any other event of a gateway.
 
         Args:
-            until: when the confirmation is overdue of what was asked for.
+            until: the deadline for confirming a requested change.
 
         Raises:
-            IllegalGatewayEventError: it cannot have happened.
+            IllegalGatewayEventError: the event is impossible in this state.
         """
         before = self.state(name)
         after = next_state(before, event)
         if after is before:
             return
         line = self._lines.get(name)
-        # The text that is kept anyhow, not the event's own.
+        # Use the string that is kept anyway, not the event's.
         name = line.gateway if line is not None and line.gateway is not None else name
         if after.due is not before.due:
             self._dequeue(name, before.due)
@@ -171,7 +171,7 @@ class GatewayRoster:
         queue = self._queues[due][pool]
         del queue[name]
         if not queue:
-            # One that is emptied key by key goes on taking the memory of all that were in it.
+            # An emptied dictionary would keep the memory of all its former keys.
             del self._queues[due][pool]
 
     def _queue_of(self, name: GatewayName, due: Due) -> str:

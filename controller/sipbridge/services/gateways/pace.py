@@ -1,16 +1,16 @@
-"""When something may happen once more, at a steady pace. Pure; times in seconds, only ever growing."""
+"""Keeps a steady pace. Pure; times are monotonic seconds."""
 
 from __future__ import annotations
 
 
 class Pace:
-    """One after the other: intervals of a second and more are kept, shorter ones on average.
+    """Allows one action per interval; intervals of a second or more are kept exactly, shorter ones on average.
 
-    What is late by a short interval catches up, but no more than a second's worth: FreeSWITCH sends what is due once a
-    second, so finer spacing than that would be lost on the wire.
+    With short intervals, delayed actions catch up, but at most one second's worth: FreeSWITCH sends due REGISTERs once
+    a second, so a finer spacing would be lost on the wire.
 
     Attributes:
-        interval_s: least mean time between two.
+        interval_s: minimum mean time between two actions.
     """
 
     def __init__(self, interval_s: float) -> None:
@@ -19,10 +19,10 @@ class Pace:
         self._next_at = float("-inf")
 
     def take(self, now: float) -> bool:
-        """Whether one more may happen at `now`; if so, it counts as having happened."""
+        """Return whether an action is allowed at `now`; if so, it counts as done."""
         if now < self._next_at:
             return False
-        # After a rest it starts afresh: a pool without changes does not save up for a burst.
+        # After a pause, start again from now: a pool without changes must not accumulate a burst.
         since = self._next_at if now - self._next_at <= self._catches_up_s else now
         self._next_at = since + self.interval_s
         return True

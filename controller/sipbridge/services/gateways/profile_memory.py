@@ -1,8 +1,8 @@
-"""Gateways that are gone become memory that FreeSWITCH does not give back, and a warning when it is much. Logs.
+"""Estimates the memory FreeSWITCH leaks per deleted gateway, and warns when it adds up. Logs.
 
-FreeSWITCH takes the memory of a gateway from the pool of its profile, which is freed when the profile restarts and not
-before: an account that changes, or unregisters when the daemon stops, costs as much again. How many are gone is kept in
-FreeSWITCH, because it outlives us there.
+FreeSWITCH takes the memory of a gateway from its profile's memory pool, which is freed only when the profile restarts:
+an account that changes, or unregisters when the daemon stops, costs as much again. The number of deleted gateways is
+stored in FreeSWITCH, so that it survives restarts of the daemon.
 
 Source: mod_sofia, sofia.c (parse_gateways) and sofia_glue.c; measured, 4.6 KB a gateway.
 """
@@ -24,10 +24,10 @@ class ProfileMemory:
 
     Args:
         profile: the sofia profile of the gateways.
-        warning_mb: from how much on there is a warning, and again at each doubling.
+        warning_mb: the amount at which a warning is logged, and again at each doubling.
 
     Attributes:
-        lost_gateways: how many are gone, and still take memory.
+        lost_gateways: the number of deleted gateways that still take memory.
     """
 
     def __init__(self, switch: SwitchGateways, profile: str, warning_mb: int) -> None:
@@ -45,30 +45,30 @@ class ProfileMemory:
 
     @property
     def is_much(self) -> bool:
-        """Whether it is so much that there is a warning."""
+        """Whether the amount is large enough for a warning."""
         return self.lost_bytes >= self._warning_bytes
 
     def recall(self) -> None:
-        """Take up the count where it was left, after a link is up.
+        """Read the stored count after a connection.
 
         Raises:
-            SwitchLost: the link broke again.
+            SwitchLost: the link was lost again.
         """
         self.lost_gateways = self._kept = self._switch.lost_gateways()
         self._warn_at = self._warning_bytes
 
     def note_deleted(self) -> None:
-        """One more is gone."""
+        """Count a deleted gateway."""
         self.lost_gateways += 1
 
     def note_started(self, profile: str) -> None:
-        """A profile has started; the one that is meant has all its memory back."""
+        """Reset the count if this profile has started, because its memory was freed."""
         if profile == self._profile:
             self.lost_gateways = 0
             self._warn_at = self._warning_bytes
 
     def step(self) -> None:
-        """Have FreeSWITCH keep the count, and warn when it is time to."""
+        """Store the count in FreeSWITCH, and warn if necessary."""
         if self.lost_gateways != self._kept:
             self._switch.keep_lost_gateways(self.lost_gateways)
             self._kept = self.lost_gateways

@@ -1,4 +1,4 @@
-"""Brings the roster up to date with what FreeSWITCH has, while calls are decided in between. Asks the switch."""
+"""Reconciles the roster with FreeSWITCH's gateways, yielding so that calls are not delayed. Queries the switch."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from sipbridge.services.slices import Slices
 _log = logging.getLogger(__name__)
 
 _SLICE = 500
-"""Gateways that are looked at in one go: some 5 ms when they are named, less otherwise."""
+"""Gateways handled without yielding: about 5 ms if they are renamed, else less."""
 
 
 class Reconciliation:
-    """Finds out which gateways there are, after a link is up or a profile has started.
+    """Finds out which gateways exist, after a connection or a start of a profile.
 
     Events report what changes while that is under way. They are noted at once, and again afterwards: every change has
     its event, so the last one is right, whichever of answer and events was the older.
@@ -41,19 +41,19 @@ class Reconciliation:
         self._meanwhile: list[SwitchGatewayEvent] | None = None
 
     def note(self, event: SwitchGatewayEvent) -> None:
-        """Keep an event that comes while a reconciliation is under way."""
+        """Keep an event that arrives during a reconciliation."""
         if self._meanwhile is not None:
             self._meanwhile.append(event)
 
     def abandon(self) -> None:
-        """Stop: the link is lost, and what was asked over it is worth nothing."""
+        """Stop, because the link is lost and its answers are stale."""
         self._meanwhile = None
 
     def run(self) -> None:
-        """Ask which gateways there are, and note the answer.
+        """Query the gateways, and record the answer.
 
         Raises:
-            SwitchLost: the link broke.
+            SwitchLost: the link was lost.
         """
         meanwhile: list[SwitchGatewayEvent] = []
         self._meanwhile = meanwhile

@@ -1,4 +1,4 @@
-"""Notes what FreeSWITCH reports about gateways, and takes accounts out whose credentials were refused. Logs."""
+"""Records what FreeSWITCH reports about gateways, and pauses accounts whose credentials were rejected. Logs."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ SwitchGatewayEvent = GatewayStateChanged | GatewayAdded | GatewayDeleted
 
 
 class Registrations:
-    """Keeps the registration of every line, and the times at which refused accounts may try again.
+    """Keeps the registration of every line, and when rejected accounts may retry.
 
     Args:
-        line_of: the line of an account; None for one that is gone.
+        line_of: returns the line of an account; None if it was removed.
     """
 
     def __init__(self, roster: GatewayRoster, clock: Clock, line_of: Callable[[AccountId], Line | None]) -> None:
@@ -44,14 +44,14 @@ class Registrations:
         self._clock = clock
         self._line_of = line_of
         self._refusals = Refusals()
-        # Accepted by their registrars a moment ago.
+        # Gateways that their registrars accepted a moment ago.
         self._accepted: set[GatewayName] = set()
 
     def note(self, event: SwitchGatewayEvent) -> GatewayName | None:
-        """Note an event where it changes something; harmless when it comes twice.
+        """Record an event; idempotent.
 
         Returns:
-            The gateway that has to register again, because FreeSWITCH missed that it was accepted.
+            The gateway that must register again, because FreeSWITCH missed the 200 OK.
         """
         name = GatewayName(event.name)
         match event:
@@ -69,21 +69,21 @@ class Registrations:
         return None
 
     def note_listed(self, name: GatewayName, *, is_up: bool, is_down: bool) -> None:
-        """Note whether FreeSWITCH lists a gateway, among those that can be called or those that cannot."""
+        """Record whether FreeSWITCH lists a gateway as up, as down, or not at all."""
         self._roster.note(name, GatewayEvent.LISTED if is_up or is_down else GatewayEvent.GONE)
         if line := self._roster.line(name):
             self._set(line, LISTED_UP if is_up else LISTED_DOWN if is_down else NOT_LISTED)
 
     def is_backing_off(self, account: AccountId) -> bool:
-        """Whether an account was refused and may not try yet."""
+        """Return whether an account was rejected and may not retry yet."""
         return account in self._refusals
 
     def clear_refusal(self, account: AccountId) -> None:
-        """Let an account try at once: it has other credentials now, or is gone."""
+        """Let an account retry at once, because it has new credentials or was removed."""
         self._refusals.clear(account)
 
     def retry_due(self, now: float) -> None:
-        """Let refused accounts try again whose time has come."""
+        """Let rejected accounts retry whose pause is over."""
         for account in self._refusals.take_due(now):
             line = self._line_of(account)
             if line is not None and line.gateway is not None:
@@ -102,7 +102,7 @@ class Registrations:
             return
         backs_off = self._roster.state(name).wish is Wish.BACKING_OFF
         if backs_off and changed.state != "REGED":
-            # It is on its way out; why it was refused is what matters until it tries again.
+            # The gateway is leaving; keep the reason of the rejection until the account retries.
             return
         before = line.registration
         after = next_registration(before, changed.state, changed.sip_status, changed.phrase, self._clock.monotonic())
@@ -119,10 +119,10 @@ class Registrations:
             self._roster.note(name, GatewayEvent.REFUSE)
 
     def _is_overtaken(self, name: GatewayName, state: str) -> bool:
-        """Note who was just accepted; whether FreeSWITCH has missed that.
+        """Remember accepted gateways, and return whether FreeSWITCH missed the acceptance of one.
 
-        FreeSWITCH sets TRYING after it has sent a REGISTER. If the answer arrives first, TRYING overwrites it, and the
-        gateway waits for a minute. Source: mod_sofia, sofia_reg_check_gateway.
+        FreeSWITCH sets TRYING after sending a REGISTER. If the reply arrives first, TRYING overwrites it, and the
+        gateway waits a minute. Source: mod_sofia, sofia_reg_check_gateway.
         """
         if state == "REGISTER":
             self._accepted.add(name)

@@ -1,6 +1,6 @@
-"""One simulated call: parked by the dialplan, it obeys the controller and the caller until it ends. Uses timers.
+"""Simulates a call: parked by the dialplan, then driven by the controller and the caller until it ends. Uses timers.
 
-This is the A leg, the caller's; `outgoing_leg` is the other one.
+This is the A leg, the caller's; the B leg is in `outgoing_leg`.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from sipbridge.simulator.wire.protocol import Event
 __all__ = ["PARK_TIMEOUT_S", "CallState", "SimulatedCall"]
 
 PARK_TIMEOUT_S = 3
-"""Simulated seconds that a call waits for somebody to control it; the dialplan sets it."""
+"""Simulated seconds that a parked call waits for the controller; set by the dialplan."""
 
 
 _CODECS = "${sipbridge_codecs}"
-"""What the controller has FreeSWITCH expand on purpose; no caller has a part in it."""
+"""The variable that the controller makes FreeSWITCH expand on purpose; callers cannot influence it."""
 
 
 class SimulatedCall(CallProgress):
-    """A call, as a test sees and moves it.
+    """A call, as a test observes and controls it.
 
     Attributes:
-        dial_string: the argument of ``bridge``, read; None before.
-        injections: every ``${…}`` that FreeSWITCH would have evaluated in what the controller sent.
+        dial_string: the parsed argument of ``bridge``; None before it.
+        injections: every ``${…}`` that FreeSWITCH would have evaluated in the controller's commands.
 
     Args:
-        on_end: told when there is nothing left of it.
+        on_end: called when both legs have ended.
     """
 
     def __init__(self, switch: SwitchCore, channel: Channel, on_end: Callable[[], object]) -> None:
@@ -54,7 +54,7 @@ class SimulatedCall(CallProgress):
         self._waiting: deque[tuple[str, str]] = deque()
         self._park_timer: Timer | None = None
 
-    # What a test asks.
+    # Queries for tests.
 
     @property
     def uuid(self) -> str:
@@ -63,15 +63,15 @@ class SimulatedCall(CallProgress):
 
     @property
     def hangup_cause(self) -> str:
-        """Of the A leg; empty until it ends."""
+        """The hangup cause of the A leg; empty until it ends."""
         return self.channel.hangup_cause
 
     @property
     def invite(self) -> SimulatedInvite | None:
-        """What was sent to the far side; None as long as nothing was."""
+        """The INVITE sent to the far side; None before it."""
         return self.outgoing_leg.invite if self.outgoing_leg else None
 
-    # What the two sides do.
+    # Actions of the two parties.
 
     def hang_up(self) -> None:
         """The caller hangs up: BYE, or CANCEL before the answer."""
@@ -89,14 +89,14 @@ class SimulatedCall(CallProgress):
             self._end_with_b_leg("NORMAL_CLEARING")
 
     def lose(self) -> None:
-        """FreeSWITCH is gone, and its calls with it: no event tells."""
+        """Lose the call because FreeSWITCH crashed: no event is sent."""
         self._stop()
         self._become(CallState.ENDED)
 
-    # What FreeSWITCH does with it.
+    # Actions of FreeSWITCH.
 
     def refuse(self, status: int) -> None:
-        """Answer with a final response, as the application ``respond`` does."""
+        """Send a final response, like the application ``respond``."""
         if self.state is not CallState.ENDED:
             self._respond(status)
             self._end(cause_of_status(status))
@@ -109,10 +109,10 @@ class SimulatedCall(CallProgress):
         self._become(CallState.PARKED)
 
     def kill(self, cause: str, channel_uuid: str = "") -> None:
-        """Hang up because a command said so.
+        """Hang up because of a command.
 
         Args:
-            channel_uuid: the leg that it named; by default the A leg.
+            channel_uuid: the leg named in the command; by default the A leg.
         """
         if self.outgoing_leg and channel_uuid == self.outgoing_leg.channel.uuid:
             self._note({"last_bridge_hangup_cause": known_cause(cause)})
@@ -121,7 +121,7 @@ class SimulatedCall(CallProgress):
             self._end(known_cause(cause))
 
     def execute(self, application: str, argument: str) -> None:
-        """Run an application as soon as the parked call is free to."""
+        """Run an application as soon as the parked call is idle."""
         self._waiting.append((application, argument))
         self._switch.clock.after(0, self._execute_next)
 
@@ -158,7 +158,7 @@ class SimulatedCall(CallProgress):
     def _bridge(self, argument: str) -> None:
         if self._park_timer is not None:
             self._park_timer.cancel()
-        # What it says until it knows better.
+        # The values until the outcome is known.
         self._note({"originate_disposition": "failure", "DIALSTATUS": "INVALIDARGS"})
         try:
             self.dial_string = read_dial_string(argument)
@@ -174,10 +174,10 @@ class SimulatedCall(CallProgress):
         self._note({"originated_legs": f"{leg.channel.uuid};Outbound Call;{number}"})
         leg.start()
 
-    # What the B leg tells.
+    # Reports from the B leg.
 
     def take_progress(self, status: int) -> None:
-        """180 or 183 came back; 183 brings early media, which bridges the two legs before any answer."""
+        """Handle 180 or 183; 183 starts early media, which bridges the legs before an answer."""
         self.channel.note_progress(status)
         self._show_callee()
         self._respond(status)
@@ -186,7 +186,7 @@ class SimulatedCall(CallProgress):
             self._become_bridged()
 
     def take_answer(self) -> None:
-        """200 came back."""
+        """Handle 200."""
         self._show_callee()
         self.channel.times.answered = now_us()
         self._note(media_variables())
@@ -201,7 +201,7 @@ class SimulatedCall(CallProgress):
         self._become(CallState.ANSWERED)
 
     def take_failure(self, cause: str, status: int = 0, phrase: str = "") -> None:
-        """The B leg did not come about, or not to an answer: with hangup_after_bridge its cause is the A leg's."""
+        """Handle a failed B leg: with hangup_after_bridge, its cause becomes the A leg's."""
         if status >= 400:
             self._note({"sip_invite_failure_status": str(status), "sip_invite_failure_phrase": phrase})
             self._note({"sip_hangup_phrase": phrase})
@@ -243,10 +243,10 @@ class SimulatedCall(CallProgress):
     # The end.
 
     def _end(self, cause: str, disposition: str = "") -> None:
-        """The A leg ends and takes the B leg along: a bridged one reports before it, one being called after it.
+        """End the A leg and with it the B leg: a bridged B leg reports its end first, one still being called after it.
 
         Args:
-            disposition: how FreeSWITCH says that the caller ended it; empty when it did not.
+            disposition: FreeSWITCH's word for how the caller ended the call; empty if the caller did not.
         """
         if self.state is CallState.ENDED:
             return
@@ -267,7 +267,7 @@ class SimulatedCall(CallProgress):
             leg.end("ORIGINATOR_CANCEL")
 
     def _end_with_b_leg(self, cause: str, status: int = 0, is_callees_end: bool = True) -> None:
-        """The B leg ended, or never came about: with hangup_after_bridge its cause becomes the A leg's."""
+        """End the A leg after the B leg ended or failed: with hangup_after_bridge, its cause becomes the A leg's."""
         if self.state is CallState.ENDED:
             return
         self._stop()

@@ -1,4 +1,4 @@
-"""How far a call has come, and waiting until it is somewhere. Waits."""
+"""Tracks the progress of a call, and waits for a state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gevent.event import Event as Flag
 
 
 class CallState(Enum):
-    """Where a call stands."""
+    """The state of a call."""
 
     TRYING = "trying"
     PARKED = "parked"
@@ -24,8 +24,8 @@ class CallProgress:
     """A call as its caller sees it.
 
     Attributes:
-        state: where it stands.
-        responses: every SIP status that the caller has seen, in order: ``[100, 180, 200]``.
+        state: its state.
+        responses: every SIP status that the caller received, in order: ``[100, 180, 200]``.
     """
 
     def __init__(self) -> None:
@@ -35,17 +35,17 @@ class CallProgress:
 
     @property
     def sip_status(self) -> int:
-        """The last status that the caller has seen."""
+        """The last status that the caller received."""
         return self.responses[-1]
 
     def wait(self, is_reached: Callable[[Self], bool], timeout_s: float = 5.0) -> Self:
-        """Wait until the call is as `is_reached` says.
+        """Wait until `is_reached` is true for the call.
 
         Args:
             timeout_s: real seconds.
 
         Raises:
-            TimeoutError: it did not get there; the message says where it stands.
+            TimeoutError: it did not happen in time; the message shows the state.
         """
         deadline = time.monotonic() + timeout_s
         while not is_reached(self):
@@ -58,15 +58,15 @@ class CallProgress:
         """Wait until the call is in this state, or has ended.
 
         Raises:
-            TimeoutError: it did not get there.
+            TimeoutError: it did not happen in time.
         """
         return self.wait(lambda call: call.state in (state, CallState.ENDED), timeout_s)
 
     def wait_until_ended(self, timeout_s: float = 5.0) -> Self:
-        """Wait until the call is over.
+        """Wait until the call has ended.
 
         Raises:
-            TimeoutError: it goes on.
+            TimeoutError: it has not ended in time.
         """
         return self.wait_for_state(CallState.ENDED, timeout_s)
 

@@ -1,4 +1,4 @@
-"""The times of a call become the variables of its call detail record. Pure."""
+"""Computes the variables of a call detail record from the times of a call. Pure."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ RTP_STATISTICS = {
     "variable_rtp_audio_rtcp_packet_count": "0",
     "variable_rtp_audio_rtcp_octet_count": "0",
 }
-"""What an answered call says about its media, which here is none."""
+"""The media statistics of an answered call; always empty here."""
 
 
 @dataclass(slots=True)
 class Times:
-    """When things happened to a channel, in microseconds since the epoch; 0 is not yet."""
+    """The times of a channel's progress, in microseconds since the epoch; 0 means not yet."""
 
     created: int
     answered: int = 0
@@ -38,7 +38,7 @@ class Times:
 
 
 def report_variables(times: Times, cause: str, application: tuple[str, str], caller_id: str) -> dict[str, str]:
-    """The variables of a call detail record, with their prefix.
+    """Return the variables of a call detail record, with their prefix.
 
     Args:
         application: the last one, and its argument.
@@ -73,7 +73,7 @@ def _epochs(name: str, us: int) -> dict[str, str]:
 
 
 def _durations(times: Times) -> dict[str, str]:
-    """How long everything took, in three units; whole seconds are differences of whole seconds, as in FreeSWITCH."""
+    """Return all durations in three units; whole seconds are differences of whole seconds, as in FreeSWITCH."""
     start, end = times.created, times.hung_up
     spans = {
         "": (start, end),

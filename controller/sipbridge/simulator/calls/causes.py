@@ -1,6 +1,6 @@
 """Hangup causes: SIP status → cause on the outgoing leg, cause → SIP status and Q.850 number on the incoming one. Pure.
 
-Written from the behaviour of mod_sofia; docs/sip-mapping.md has the same, and tests hold both and a real one to it.
+Follows the behaviour of mod_sofia; tests compare this, docs/sip-mapping.md and a real FreeSWITCH.
 """
 
 from __future__ import annotations
@@ -70,23 +70,23 @@ _CAUSES = {
 
 
 def cause_of_status(status: int) -> str:
-    """The hangup cause of a leg whose INVITE got this final response."""
+    """Return the hangup cause of a leg whose INVITE received this final response."""
     return _FROM_STATUS.get(status, "NORMAL_UNSPECIFIED")
 
 
 def status_of_cause(cause: str) -> int:
-    """The final response to an unanswered INVITE whose leg is hung up with this cause."""
+    """Return the final response to an unanswered INVITE whose leg is hung up with this cause."""
     return _CAUSES.get(cause, (31, 480))[1]
 
 
 def q850_of_cause(cause: str) -> int:
-    """The Q.850 number; FreeSWITCH's own causes have that of NORMAL_CLEARING."""
+    """Return the Q.850 number; FreeSWITCH's own causes use that of NORMAL_CLEARING."""
     number = _CAUSES.get(cause, (31, 480))[0]
     return number if number <= 127 else 16
 
 
 def known_cause(name: str) -> str:
-    """A cause by the name that a command gave; an unknown one is NORMAL_CLEARING."""
+    """Return the cause with this name; an unknown name means NORMAL_CLEARING."""
     name = name.strip().upper()
     return name if name in _CAUSES else "NORMAL_CLEARING"
 
@@ -102,5 +102,5 @@ _DIALSTATUS = {
 
 
 def dialstatus_of_cause(cause: str) -> str:
-    """What the variable DIALSTATUS makes of the cause of a failed B leg."""
+    """Return the value of DIALSTATUS for the cause of a failed B leg."""
     return _DIALSTATUS.get(cause, cause)

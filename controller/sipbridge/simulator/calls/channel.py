@@ -1,6 +1,6 @@
-"""One channel's state becomes the headers and variables of its events. Pure.
+"""Keeps a channel's state and builds the headers and variables of its events. Pure.
 
-Order and content are those of the recordings; what depends on real media is constant.
+Order and content follow the recordings; values that depend on real media are constant.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Channel:
         name: ``sofia/providers/alice@example.org``
         destination: the number that was dialled.
         variables: with their prefix ``variable_``, in the order they were set.
-        application: the one that runs, or ran last, and its argument.
-        scope: variables that are there while the application runs.
+        application: the running or last application, and its argument.
+        scope: variables that exist while the application runs.
         accountcode: as ``show channels`` knows it: FreeSWITCH updates that row when an application starts.
     """
 
@@ -60,23 +60,23 @@ class Channel:
     callee_number: str = ""
 
     def set(self, name: str, value: str | None) -> None:
-        """Set a variable, which moves it to the end; None or an empty text removes it.
+        """Set a variable, which moves it to the end; None or an empty string removes it.
 
-        A value in which something could be expanded is not stored: FreeSWITCH takes no chances with these.
+        A value that contains an expansion is not stored, as in FreeSWITCH.
         """
         self.variables.pop(f"variable_{name}", None)
         if value and not ("$" in value and _EXPANDABLE.search(value)):
             self.variables[f"variable_{name}"] = value
 
     def get(self, name: str) -> str | None:
-        """A variable's value, the first one of an array; one of the running application's goes before the channel's."""
+        """Return a variable, or the first value of an array; the running application's variables take precedence."""
         if name in self.scope:
             return self.scope[name]
         value = self.variables.get(f"variable_{name}")
         return value[0] if isinstance(value, list) else value
 
     def start_application(self, name: str, argument: str) -> None:
-        """Note the application that begins to run."""
+        """Record the application that starts."""
         self.application = (name, argument)
         # These two are stored unchecked.
         for variable, value in (("current_application_data", argument), ("current_application", name)):
@@ -86,7 +86,7 @@ class Channel:
         self.accountcode = self.get("accountcode") or ""
 
     def note_progress(self, status: int) -> None:
-        """Note when 180, or 183 with early media, came first."""
+        """Record the time of the first 180, or 183 with early media."""
         if status == 183:
             self.times.progress_media = self.times.progress_media or now_us()
         else:
@@ -102,7 +102,7 @@ class Channel:
 
     @property
     def caller_id(self) -> str:
-        """Who calls, name and number."""
+        """The caller's name and number."""
         return f'"{self.caller_name}" <{self.caller_number}>'
 
     @property
@@ -117,11 +117,11 @@ class Channel:
     def event(
         self, other: Channel | None = None, call_state: str = "", state: tuple[str, str] = ("CS_EXECUTE", "4")
     ) -> Event:
-        """The headers and variables that every event about this channel has.
+        """Return the headers and variables of every event about this channel.
 
         Args:
             other: the leg it is, or was, bridged to.
-            call_state: where it lags behind `Channel.call_state`.
+            call_state: for events in which it lags behind `Channel.call_state`.
             state: the channel state, name and number.
         """
         fields: Event = {
@@ -201,12 +201,12 @@ class Channel:
         return headers
 
     def hangup_event(self, other: Channel | None) -> Event:
-        """CHANNEL_HANGUP_COMPLETE: the cause, all times, and what they add up to."""
+        """Build CHANNEL_HANGUP_COMPLETE with the cause, all times and durations."""
         is_answered = bool(self.times.answered)
         self.variables.update(report_variables(self.times, self.hangup_cause, self.application, self.caller_id))
         if is_answered and self.direction == "inbound":
             self.variables.update(RTP_STATISTICS)
-        # How a call was ended is noted before the report, how it was refused after it.
+        # How a call ended is set before the report, how it was refused after it.
         self.variables.setdefault("variable_sip_hangup_disposition", "send_refuse")
         fields: Event = {"Hangup-Cause": self.hangup_cause}
         fields.update(self.event(other, state=("CS_REPORTING", "11")))

@@ -1,7 +1,7 @@
-"""The argument of ``bridge`` becomes what FreeSWITCH makes of it: variables, endpoints, and whatever it expanded. Pure.
+"""Parses the argument of ``bridge`` as FreeSWITCH does: variables, endpoints and expansions. Pure.
 
-An independent reading of FreeSWITCH's grammar. It is deliberately not lenient: a value that could slip out of its place
-in FreeSWITCH slips out of its place here, where a test can see it.
+An independent implementation of FreeSWITCH's grammar. It is deliberately strict: a value that could break out of its
+place in FreeSWITCH does so here too, where a test can detect it.
 
 Source: switch_channel.c (expansion), switch_event.c (brackets), switch_utils.c (separating), switch_ivr_originate.c.
 """
@@ -19,7 +19,7 @@ class Expansion:
     """A text after expansion.
 
     Attributes:
-        injections: every ``${…}`` that was evaluated, inside out: a variable's name or an API call.
+        injections: every evaluated ``${…}``, innermost first: a variable's name or an API call.
     """
 
     text: str
@@ -41,12 +41,12 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class DialString:
-    """A dial string, read.
+    """A parsed dial string.
 
     Attributes:
         variables: those in ``{…}`` and ``<…>``.
-        alternatives: tried one after the other, the endpoints of each at once. A well-formed dial string of ours has
-            one alternative with one endpoint: more means that a value leaked.
+        alternatives: tried in order; the endpoints of one are called in parallel. sipbridge's dial strings have one
+            alternative with one endpoint: more means that a value broke out.
     """
 
     variables: Mapping[str, str]
@@ -59,10 +59,10 @@ class DialString:
 
 
 class DialStringError(ValueError):
-    """FreeSWITCH cannot read the dial string.
+    """FreeSWITCH cannot parse the dial string.
 
     Attributes:
-        cause: what the call fails with.
+        cause: the hangup cause of the call.
     """
 
     def __init__(self, message: str, cause: str = "ORIGINATOR_CANCEL") -> None:
@@ -71,12 +71,12 @@ class DialStringError(ValueError):
 
 
 def expand(text: str, lookup: Callable[[str], str | None]) -> Expansion:
-    r"""What FreeSWITCH makes of an application's argument before the application sees it.
+    r"""Expand an application's argument as FreeSWITCH does before it runs the application.
 
     A backslash escapes ``$`` and itself; ``\'`` disappears. API calls are answered as with ``api-expansion=false``.
 
     Args:
-        lookup: the value of a channel variable or, failing that, of a global one.
+        lookup: returns a channel variable or, if missing, a global one.
     """
     if not _is_expanded(text):
         return Expansion(text)
@@ -105,7 +105,7 @@ def expand(text: str, lookup: Callable[[str], str | None]) -> Expansion:
 
 
 def split_scope(text: str) -> tuple[dict[str, str], str]:
-    """The variables that an argument sets while its application runs, ``%[name=value,…]`` in front, and the rest."""
+    """Split an argument into the variables in ``%[name=value,…]``, set while its application runs, and the rest."""
     if not text.startswith("%[") or "]" not in text:
         return {}, text
     variables, _, rest = text[2:].partition("]")
@@ -118,7 +118,7 @@ def _is_expanded(text: str) -> bool:
 
 
 def _end_of_expression(text: str, start: int) -> int:
-    """Index of the brace that closes the expression, or the end of the text."""
+    """Return the index of the brace that closes the expression, or the end of the text."""
     depth = 1
     for i in range(start, len(text)):
         if text[i] == "{" and i > start:
@@ -140,7 +140,7 @@ def _evaluate(expression: str, lookup: Callable[[str], str | None], injections: 
 
 
 def _substring(expression: str, lookup: Callable[[str], str | None]) -> str:
-    """The value of ``name``, ``name[index]``, or part of it: ``name:offset:length``."""
+    """Return the value of ``name``, ``name[index]``, or the part ``name:offset:length``."""
     name, *bounds = expression.split(":")
     value = lookup(name.partition("[")[0]) or ""
     offset, length, *_ = [*(int(bound) if bound.lstrip("-").isdigit() else 0 for bound in bounds), 0, 0]
@@ -149,7 +149,7 @@ def _substring(expression: str, lookup: Callable[[str], str | None]) -> str:
 
 
 def read_dial_string(text: str) -> DialString:
-    """Read an expanded argument of ``bridge``.
+    """Parse an expanded argument of ``bridge``.
 
     Raises:
         DialStringError: a bracket does not close, or there is no endpoint.
@@ -157,7 +157,7 @@ def read_dial_string(text: str) -> DialString:
     variables, rest = _cut_groups(text.lstrip(" "), "<", ">")
     threads = rest.split(":_:")
     if len(threads) > 1:
-        # Whatever is on both sides, variables in braces included, is torn apart.
+        # This splits everything, including variables in braces.
         return _read_enterprise(variables, threads)
     group, rest = _cut_groups(rest, "{", "}")
     variables |= group
@@ -184,7 +184,7 @@ def _read_enterprise(variables: dict[str, str], threads: list[str]) -> DialStrin
 
 
 def _cut_groups(text: str, opening: str, closing: str) -> tuple[dict[str, str], str]:
-    """The variables in all the brackets that `text` begins with, and what follows them."""
+    """Return the variables in all brackets at the start of `text`, and the rest."""
     variables: dict[str, str] = {}
     while text.startswith(opening):
         group, text = _cut_brackets(text, opening, closing)
@@ -193,7 +193,7 @@ def _cut_groups(text: str, opening: str, closing: str) -> tuple[dict[str, str], 
 
 
 def _cut_brackets(text: str, opening: str, closing: str) -> tuple[dict[str, str], str]:
-    """The variables in the brackets that `text` begins with, and what follows them."""
+    """Return the variables in the brackets at the start of `text`, and the rest."""
     depth = 0
     for i, character in enumerate(text):
         depth += (character == opening) - (character == closing)
@@ -213,7 +213,7 @@ def _read_variables(text: str, delimiter: str = ",") -> dict[str, str]:
     return variables
 
 
-# Commas between square brackets separate variables, not endpoints: FreeSWITCH hides them for the while, and so do we.
+# Commas in square brackets separate variables, not endpoints: FreeSWITCH hides them temporarily, and so does this.
 _HIDDEN_COMMA = "\x01"
 
 
@@ -242,10 +242,10 @@ def separate(text: str, delimiter: str, limit: int = 1024) -> list[str]:
     """Split at `delimiter`, except between single quotes and after a backslash; then strip quotes and escapes.
 
     Args:
-        limit: the last of so many pieces holds all the rest.
+        limit: the maximum number of pieces; the last one holds the rest.
     """
     if "'" not in text and "\\" not in text:
-        # The usual case, and by far the quickest.
+        # The usual case, and by far the fastest.
         pieces = text.split(delimiter, limit - 1)
         return [piece.strip(" ") for piece in (pieces if pieces[-1] else pieces[:-1])]
     pieces = []
@@ -266,7 +266,7 @@ def separate(text: str, delimiter: str, limit: int = 1024) -> list[str]:
 
 
 def _clean(piece: str, delimiter: str) -> str:
-    """A piece without its quotes, escapes and outer spaces."""
+    """Remove quotes, escapes and outer spaces from a piece."""
     piece = piece.lstrip(" ")
     output: list[str] = []
     kept = 0

@@ -1,4 +1,4 @@
-"""The scripted far side: which INVITE arrives there, and how it is answered. Pure."""
+"""The scripted far side: records INVITEs and decides how they are answered. Pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class SimulatedInvite:
     Attributes:
         to: the To header, without a tag.
         from_: the From header, without a tag.
-        next_hop: a SIP URI; the Request-URI where nothing else is said.
-        gateway: the one whose credentials and contact it carries; None without.
+        next_hop: a SIP URI; by default the Request-URI.
+        gateway: the gateway whose credentials and contact it carries; None if none.
         variables: those of the dial string.
-        edge: the edge that it passes on the way to `next_hop`; None without.
+        edge: the edge on the way to `next_hop`; None if none.
     """
 
     request_uri: str
@@ -35,15 +35,15 @@ def _every_invite(_: SimulatedInvite) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CalleeRule:
-    """How INVITEs that `matches` picks are answered; times are simulated seconds.
+    """How INVITEs selected by `matches` are answered; times are simulated seconds.
 
     Attributes:
-        rings_s: until 180; None never rings.
-        early_media_s: until 183 with SDP; None has none.
-        final_s: until the final response; None never gives one.
-        status: of the final response: 200 answers.
-        phrase: of a final response that refuses.
-        hangs_up_s: from the answer until the callee hangs up; None leaves that to the caller.
+        rings_s: until 180; None if it never rings.
+        early_media_s: until 183 with SDP; None if there is none.
+        final_s: until the final response; None if there is none.
+        status: the final status; 200 answers.
+        phrase: the phrase of a refusing final response.
+        hangs_up_s: from the answer until the callee hangs up; None if the caller does.
     """
 
     matches: Callable[[SimulatedInvite], bool] = _every_invite
@@ -64,11 +64,11 @@ SILENT = CalleeRule(rings_s=None, final_s=None)
 
 
 class FarSide:
-    """Everybody that FreeSWITCH can call.
+    """All callees of FreeSWITCH.
 
     Attributes:
-        rules: the first that matches applies; change them at any time. Without one the callee rings and answers.
-        invites: the INVITEs that arrived, the latest ten thousand of them.
+        rules: the first matching rule applies; may be changed at any time. By default the callee rings and answers.
+        invites: the latest ten thousand INVITEs that arrived.
     """
 
     def __init__(self, rules: Sequence[CalleeRule] = ()) -> None:
@@ -76,6 +76,6 @@ class FarSide:
         self.invites: deque[SimulatedInvite] = deque(maxlen=10_000)
 
     def take_invite(self, invite: SimulatedInvite) -> CalleeRule:
-        """Note an INVITE, and say how it is answered."""
+        """Record an INVITE, and return how it is answered."""
         self.invites.append(invite)
         return next((rule for rule in self.rules if rule.matches(invite)), ANSWERS)

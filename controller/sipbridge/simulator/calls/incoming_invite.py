@@ -1,4 +1,4 @@
-"""An INVITE that arrives at FreeSWITCH, and its addresses in pieces. Pure."""
+"""An INVITE that arrives at FreeSWITCH, with its parsed addresses. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from sipbridge.simulator.calls.sip_text import SDP, SipAddress, read_address
 
 @dataclass(frozen=True, slots=True)
 class IncomingInvite:
-    """What a caller sends.
+    """The INVITE of a caller.
 
     Attributes:
-        profile: the one that it arrives at.
-        headers: others than From, To and Call-ID that FreeSWITCH notes.
-        gateway: the one whose contact is called, if any.
-        offer: its SDP; empty for none.
+        profile: the profile at which it arrives.
+        headers: headers other than From, To and Call-ID that FreeSWITCH records.
+        gateway: the gateway whose contact is called, if any.
+        offer: its SDP; empty if none.
     """
 
     profile: str
@@ -45,5 +45,5 @@ class IncomingInvite:
 
     @property
     def asserted_user(self) -> str:
-        """The user in P-Asserted-Identity; empty without."""
+        """The user in P-Asserted-Identity; empty if there is none."""
         return read_address(self.headers.get("P-Asserted-Identity", "")).decoded_user

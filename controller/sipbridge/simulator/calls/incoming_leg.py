@@ -1,4 +1,4 @@
-"""An INVITE that arrives becomes the A leg of a call. Uses the clock."""
+"""Creates the A leg for an incoming INVITE. Uses the clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sipbridge.simulator.wire.events import now_us
 
 
 def make_incoming_leg(invite: IncomingInvite, profile: Profile, session: int) -> Channel:
-    """The channel that mod_sofia makes, as it is when the dialplan begins.
+    """Create the channel as mod_sofia does, in its state when the dialplan starts.
 
     Args:
         session: counts the sessions of this run.

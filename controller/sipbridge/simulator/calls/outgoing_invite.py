@@ -1,4 +1,4 @@
-"""An endpoint of a dial string becomes the INVITE that mod_sofia would send, or the cause why it sends none. Pure.
+"""Plans the INVITE that mod_sofia would send for an endpoint of a dial string, or the cause of failure. Pure.
 
 Source: mod_sofia.c (sofia_outgoing_channel), sofia_glue.c (sofia_glue_do_invite).
 """
@@ -17,7 +17,7 @@ class BridgeError(Exception):
     """No INVITE is sent.
 
     Attributes:
-        cause: what both legs are hung up with.
+        cause: the hangup cause of both legs.
     """
 
     def __init__(self, cause: str) -> None:
@@ -28,12 +28,12 @@ class BridgeError(Exception):
 def plan_invite(
     endpoint: Endpoint, variables: Mapping[str, str], a_leg: Channel, profiles: Mapping[str, Profile]
 ) -> tuple[SimulatedInvite, str]:
-    """The INVITE, and the profile that sends it.
+    """Return the INVITE, and the profile that sends it.
 
     Raises:
         BridgeError: the endpoint names no usable gateway or profile.
     """
-    # What the braces say wins over the square brackets.
+    # Variables in braces take precedence over those in square brackets.
     variables = {**endpoint.variables, **variables}
     module, _, rest = endpoint.text.partition("/")
     if module != "sofia":
@@ -79,7 +79,7 @@ def _invite(
     if uri := variables.get("sip_invite_from_uri") or variables.get("sip_from_uri"):
         from_ = uri if uri.startswith("<") else f"<{uri}>"
     sent_to = variables.get("sip_route_uri", proxy or request_uri)
-    # The edge takes this header off, and sends the INVITE there.
+    # The edge removes this header and sends the INVITE to its value.
     behind_edge = variables.get("sip_h_X-Sipbridge-Next-Hop")
     return SimulatedInvite(
         request_uri=request_uri,

@@ -1,4 +1,4 @@
-"""The B leg of a call: an INVITE to the scripted far side, and what comes back. Uses timers."""
+"""The B leg of a call: sends an INVITE to the scripted far side and handles its responses. Uses timers."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ RING_TIMEOUT_S = 60
 """Simulated seconds that FreeSWITCH lets a callee ring."""
 
 SILENCE_TIMEOUT_S = 32
-"""Simulated seconds until the SIP stack gives up an INVITE that nobody answers at all (64 times T1)."""
+"""Simulated seconds until the SIP stack gives up on an INVITE without any response (64 times T1)."""
 
 
 class LegListener(Protocol):
-    """Told what the far side does."""
+    """Receives responses from the far side."""
 
     def take_progress(self, status: int) -> None:
-        """180 or 183 came back."""
+        """180 or 183 arrived."""
 
     def take_answer(self) -> None:
         """200 came back."""
 
     def take_failure(self, cause: str, status: int = 0, phrase: str = "") -> None:
-        """No answer will come."""
+        """The call failed."""
 
     def hang_up_callee(self) -> None:
-        """BYE came."""
+        """BYE arrived."""
 
 
 class OutgoingLeg:
     """The B leg.
 
     Attributes:
-        invite: what was sent.
+        invite: the INVITE that was sent.
     """
 
     def __init__(
@@ -71,13 +71,13 @@ class OutgoingLeg:
             self._after(RING_TIMEOUT_S, lambda: self._call.take_failure("NO_ANSWER"))
 
     def stop(self) -> None:
-        """Whatever the far side was going to do, it does not."""
+        """Cancel everything that the far side was going to do."""
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
 
     def end(self, cause: str, is_callees_end: bool = False) -> None:
-        """Hang up, and say so: with an event that no filter on the A leg's variables lets through.
+        """Hang up and send an event, which filters on the A leg's variables do not pass.
 
         Args:
             is_callees_end: whether the far side hung up or refused.

@@ -1,6 +1,7 @@
-"""SIP addresses as text become the pieces that FreeSWITCH puts into channel variables. Pure.
+"""Parses SIP addresses into the parts that FreeSWITCH puts into channel variables. Pure.
 
-An independent, forgiving reading: what a real caller could send, hostile or not, goes through as FreeSWITCH lets it.
+An independent, tolerant parser: anything a real caller could send, hostile or not, passes as it does through
+FreeSWITCH.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ SDP = (
     "v=0\r\no=user1 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
     "m=audio 6000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
 )
-"""What a caller offers, and a callee answers."""
+"""The SDP of callers and callees."""
 
-# Escapes of what a user part may hold as it is (RFC 3261 §25.1): sofia-sip resolves them when it parses a URI.
+# Escapes of characters that a user part may contain literally (RFC 3261 §25.1): sofia-sip resolves them in URIs.
 _RESOLVED = re.compile(r"%(?:2[146-9A-Fa-f]|3[0-9BbDdFf]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])")
 
 
 @dataclass(frozen=True, slots=True)
 class SipAddress:
-    """A From or To header, or a Request-URI, in pieces.
+    """A parsed From or To header, or Request-URI.
 
     Attributes:
-        text: the header as it was sent.
-        display: the display name as it was sent, without its outer quotes.
+        text: the header as sent.
+        display: the display name as sent, without its outer quotes.
         uri: from its scheme to its last parameter.
         user: as sent, escaped.
         params: of the URI: ``transport=tcp;x-y=1``.
@@ -43,17 +44,17 @@ class SipAddress:
 
     @property
     def decoded_user(self) -> str:
-        """The user part with its escapes resolved, as FreeSWITCH shows it."""
+        """The user part with escapes resolved, as FreeSWITCH shows it."""
         return unquote(self.user, errors="surrogateescape")
 
     @property
     def decoded_display(self) -> str:
-        """The display name with its escapes resolved, which FreeSWITCH does although no RFC says so."""
+        """The display name with escapes resolved, which FreeSWITCH does although no RFC says so."""
         return unquote(self.display, errors="surrogateescape")
 
     @property
     def full(self) -> str:
-        """The header as FreeSWITCH hands it on: as it was sent, but for escapes in the user part that need not be."""
+        """The header as FreeSWITCH passes it on: as sent, except for unnecessary escapes in the user part."""
         resolved = _RESOLVED.sub(lambda escape: unquote(escape[0]), self.user)
         return self.text if resolved == self.user else self.text.replace(f":{self.user}", f":{resolved}", 1)
 
@@ -65,7 +66,7 @@ class SipAddress:
         return f"{user}@{hostport}" if user else hostport
 
     def variables(self, prefix: str) -> dict[str, str]:
-        """The channel variables about it, in FreeSWITCH's order, what is empty left out."""
+        """Return its channel variables in FreeSWITCH's order, without empty ones."""
         pieces = {
             "params": self.params,
             "user": self.decoded_user,
@@ -77,7 +78,7 @@ class SipAddress:
 
 
 def read_address(text: str) -> SipAddress:
-    r"""Take a header apart: ``"Zoé \"Z\"" <sip:alice%40home@example.org;transport=tcp>;tag=1``."""
+    r"""Parse a header: ``"Zoé \"Z\"" <sip:alice%40home@example.org;transport=tcp>;tag=1``."""
     display, uri, header_params = _split_header(text)
     rest = uri.partition(":")[2]
     before_at, at, after_at = rest.rpartition("@")
@@ -91,7 +92,7 @@ def read_address(text: str) -> SipAddress:
 
 
 def _split_header(text: str) -> tuple[str, str, str]:
-    """Display name, URI, and the parameters after it."""
+    """Split a header into display name, URI and the parameters after it."""
     text = text.strip()
     end_of_name = _end_of_quoted(text) if text.startswith('"') else 0
     opening = text.find("<", end_of_name)
@@ -105,7 +106,7 @@ def _split_header(text: str) -> tuple[str, str, str]:
 
 
 def _end_of_quoted(text: str) -> int:
-    """Index behind the quote that closes the one `text` begins with."""
+    """Return the index after the quote that closes the one at the start of `text`."""
     i = 1
     while i < len(text) and text[i] != '"':
         i += 2 if text[i] == "\\" else 1

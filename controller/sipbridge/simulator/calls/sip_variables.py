@@ -1,6 +1,6 @@
-"""SIP messages become the channel variables that mod_sofia notes about them. Pure.
+"""Builds the channel variables that mod_sofia records about SIP messages. Pure.
 
-Order and content are those of the recordings; what depends on real media is constant.
+Order and content follow the recordings; values that depend on real media are constant.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _MEDIA_VARIABLES = {
 def incoming_variables(
     invite: IncomingInvite, channel: Channel, profile_url: str, session: int, gateway: str | None
 ) -> Event:
-    """What is noted about an INVITE, before the dialplan adds anything.
+    """Return the variables of an INVITE, before the dialplan adds any.
 
     Args:
-        channel: the one that was made for it.
+        channel: its channel.
         session: counts the sessions of this run.
-        gateway: the one whose contact it was sent to.
+        gateway: the gateway whose contact it was sent to.
     """
     request, from_, to, headers = invite.request, invite.from_, invite.to, invite.headers
     variables: Event = {
@@ -113,7 +113,7 @@ _REPEATED_BY_ACK = (
 
 
 def media_variables() -> dict[str, str]:
-    """What the SDP of the answer brings."""
+    """Return the variables that the SDP of the answer adds."""
     return {
         "switch_m_sdp": SDP,
         "video_media_flow": "inactive",
@@ -132,10 +132,10 @@ def media_variables() -> dict[str, str]:
 
 
 def acknowledgement_variables(variables: Event) -> dict[str, str]:
-    """What the ACK brings: mostly what the INVITE had brought, and the tag of the answer.
+    """Return the variables that the ACK adds: mostly those of the INVITE, and the tag of the answer.
 
     Args:
-        variables: those of the channel so far.
+        variables: the channel's variables so far.
     """
     noted = {name: str(variables.get(f"variable_{name}", "")) for name in _REPEATED_BY_ACK}
     return noted | {"sip_cseq": "1", "sip_full_to": f"{noted['sip_full_to']};tag={noted['sip_to_tag']}"}

@@ -1,4 +1,4 @@
-"""What every part of a simulated FreeSWITCH has at hand: events, time, variables, profiles, channels. Uses timers."""
+"""The shared core of a simulated FreeSWITCH: events, time, variables, profiles, channels. Uses timers."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class SwitchCore:
     """The core that modules and sessions of FreeSWITCH share.
 
     Attributes:
-        profiles: those that run now.
-        configured_profiles: those, and the ones that are restarting.
+        profiles: the running profiles.
+        configured_profiles: the running and the restarting profiles.
 
     Args:
-        clock: runs what is scheduled; a new run needs a new one.
-        profiles: by name, each with its port and, if it has gateways, the file that these come from.
-        variables: global variables that the configuration sets.
-        injections: collects every ``${…}`` that was evaluated in what a controller sent.
+        clock: runs scheduled actions; each run of the switch needs a new one.
+        profiles: by name, each with its port and, if it has gateways, the file they come from.
+        variables: global variables set by the configuration.
+        injections: collects every ``${…}`` evaluated in the controller's commands.
     """
 
     def __init__(
@@ -67,15 +67,15 @@ class SwitchCore:
         return iter(self._channels.values())
 
     def channel(self, channel_uuid: str) -> Channel | None:
-        """The leg of that UUID."""
+        """Return the leg with this UUID."""
         return self._channels.get(channel_uuid)
 
     def add_channel(self, channel: Channel) -> None:
-        """A leg comes into being."""
+        """Add a new leg."""
         self.session_count += 1
         self._channels[channel.uuid] = channel
         self.peak_calls = max(self.peak_calls, len(self._channels))
 
     def remove_channel(self, channel: Channel) -> None:
-        """A leg is over."""
+        """Remove an ended leg."""
         self._channels.pop(channel.uuid, None)

@@ -1,7 +1,7 @@
-"""A stand-in for the edge: the table of accounts that its Kamailio keeps, and the digests that it answers by it.
+"""Simulates the edge: its Kamailio's table of accounts, and the digests that it computes from it.
 
-Listens on a UNIX datagram socket. There is no SIP: what a REGISTER through it comes to, the scripted registrar says.
-Source: what Kamailio 5.6 answers, held against it by tests.
+Listens on a UNIX datagram socket. There is no SIP: the scripted registrar decides the result of a REGISTER through it.
+Source: answers of Kamailio 5.6; tests compare both.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _LARGEST = 65_536
 
 
 class _Fault(Exception):
-    """What a call is refused with."""
+    """The error answer to a call."""
 
 
 class SimulatedEdge:
-    """An edge that runs from `start` to `stop`, and forgets everything in between.
+    """An edge that runs from `start` to `stop`, and forgets everything when it stops.
 
     Args:
-        rpc_socket: its path.
-        address: where FreeSWITCH's gateways find it.
+        rpc_socket: the path of its socket.
+        address: where FreeSWITCH's gateways send to.
 
     Attributes:
-        table: what it knows, by key.
+        table: its entries, by key.
     """
 
     def __init__(self, rpc_socket: Path, address: str = "127.0.0.1:5090") -> None:
@@ -62,7 +62,7 @@ class SimulatedEdge:
         self.stop()
 
     def start(self) -> None:
-        """Listen, with an empty table."""
+        """Start listening, with an empty table."""
         self.table = {}
         self._path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -70,22 +70,22 @@ class SimulatedEdge:
         self._greenlet = gevent.spawn(self._serve, self._socket)
 
     def stop(self) -> None:
-        """Be gone, as after a crash: the socket's file stays."""
+        """Stop as in a crash: the socket's file stays."""
         if self._greenlet is not None and self._socket is not None:
             self._greenlet.kill()
             self._socket.close()
         self._greenlet = self._socket = None
 
     def takes(self, gateway: GatewayDefinition) -> bool:
-        """Whether a gateway registers through it."""
+        """Return whether a gateway registers through it."""
         return gateway.register_proxy.partition(";")[0] == f"sip:{self.address}"
 
     def knows(self, gateway: GatewayDefinition) -> bool:
-        """Whether it was told of a gateway."""
+        """Return whether it has an entry for a gateway."""
         return gateway.name in self.table
 
     def answers_right(self, gateway: GatewayDefinition, password: str) -> bool:
-        """Whether the response that it computes for a gateway is that of this password; the realm is the domain."""
+        """Return whether its digest response for a gateway matches this password; the realm is the domain."""
         algorithm, _, secret = self.table[gateway.name].split("|", 2)
         if algorithm == "clear":
             return secret == password
@@ -97,7 +97,7 @@ class SimulatedEdge:
     def _serve(self, listener: socket.socket) -> None:
         while True:
             request, sender = listener.recvfrom(_LARGEST)
-            # Who asked may be gone.
+            # The client may be gone.
             with contextlib.suppress(OSError):
                 listener.sendto(orjson.dumps(self._answer(orjson.loads(request))), sender)
 

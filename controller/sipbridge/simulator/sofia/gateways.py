@@ -1,4 +1,4 @@
-"""Gateways of one sofia profile, walking through the states that mod_sofia gives them, one step a tick. Uses timers.
+"""Simulates the gateways of a sofia profile, which advance through mod_sofia's states with each tick. Uses timers.
 
 Source: sofia_reg.c (sofia_reg_check_gateway), sofia_glue.c, and the recording gateway_lifecycle.
 """
@@ -31,8 +31,8 @@ class Gateway:
         state: as in ``sofia::gateway_state``.
         is_up: whether calls may use it, which is not the same as being registered.
         due: the tick at which it registers, retries or gives up waiting.
-        network: address of the registrar, once it has answered.
-        attempt: counts REGISTERs, so that a late answer to an earlier one is not taken for the answer to this one.
+        network: the address of the registrar, once it has answered.
+        attempt: counts REGISTERs, so that a late answer to an earlier one is not mistaken for the current one.
     """
 
     definition: GatewayDefinition
@@ -48,7 +48,7 @@ class Gateway:
 
     @property
     def name(self) -> str:
-        """As in the spool."""
+        """The name, as in the spool."""
         return self.definition.name
 
 
@@ -65,7 +65,7 @@ class GatewayTable:
         self._bus = bus
         self._clock = clock
         self._registrar = registrar
-        # Oldest first: to append costs nothing, and all who list them go backwards.
+        # Oldest first: appending is cheap, and listings iterate backwards.
         self._gateways: list[Gateway] = []
         self._by_name: dict[str, Gateway] = {}
 
@@ -73,12 +73,12 @@ class GatewayTable:
         return reversed(self._gateways)
 
     def find(self, name: str) -> Gateway | None:
-        """The gateway of that name, unless it is marked for deletion."""
+        """Return the gateway with this name, unless it is marked for deletion."""
         gateway = self._by_name.get(name)
         return None if gateway is None or gateway.is_deleted else gateway
 
     def add_new(self, definitions: Iterable[GatewayDefinition]) -> None:
-        """Add those that are not known yet; a known one stays as it is, whatever its definition says now."""
+        """Add unknown gateways; a known one stays unchanged, even if its definition differs."""
         for definition in definitions:
             if self.find(definition.name):
                 continue
@@ -98,13 +98,13 @@ class GatewayTable:
         gateway.state = "UNREGISTER"
 
     def delete(self, gateway: Gateway) -> None:
-        """Unregister if need be, and be gone when that is done."""
+        """Delete a gateway, after unregistering it if necessary."""
         if gateway.state != "NOREG":
             gateway.state = "UNREGISTER"
         gateway.is_deleted = True
 
     def close(self) -> None:
-        """The profile stops: all are unregistered and deleted at once."""
+        """Unregister and delete all gateways at once, because the profile stops."""
         for gateway in self:
             if gateway.state != "NOREG":
                 self._send_unregister(gateway)
@@ -115,7 +115,7 @@ class GatewayTable:
         self._by_name.clear()
 
     def tick(self) -> None:
-        """One second of the profile's timer: deletions first, then one step of every gateway."""
+        """Advance by one second of the profile's timer: deletions first, then one step of every gateway."""
         self.tick_count += 1
         self._remove_deleted()
         registering: list[Gateway] = []
@@ -131,7 +131,7 @@ class GatewayTable:
                     unregistering.append(gateway)
         if registering:
             self._send_registers(registering)
-        # These need no challenge, so they overtake a REGISTER for the same address, and the binding is gone.
+        # Unregistering needs no challenge, so it overtakes a REGISTER for the same address and removes the binding.
         for gateway in unregistering:
             self._send_unregister(gateway)
 
@@ -150,7 +150,7 @@ class GatewayTable:
         definition = gateway.definition
         match gateway.state:
             case "DOWN" | "NOREG":
-                # As it really is: an unregistered gateway counts as up again from the next tick on.
+                # As in FreeSWITCH: an unregistered gateway counts as up again from the next tick on.
                 gateway.is_up = True
             case "REGISTER":
                 gateway.failures = 0
@@ -177,7 +177,7 @@ class GatewayTable:
                 gateway.state = "UNREGED"
 
     def _send_registers(self, gateways: list[Gateway]) -> None:
-        """Send them in one burst; the quickest answers come first, and none before the burst is out."""
+        """Send REGISTERs in one burst; the fastest answers arrive first, but only after the burst."""
         answers: list[tuple[Gateway, Answer]] = []
         for gateway in gateways:
             gateway.attempt += 1
@@ -191,7 +191,7 @@ class GatewayTable:
 
     def _take_answers(self, answers: list[tuple[Gateway, Answer]], attempts: list[int]) -> None:
         for (gateway, answer), attempt in zip(answers, attempts, strict=True):
-            # An answer for a gateway that is being deleted finds nobody.
+            # An answer for a gateway that is being deleted is ignored.
             if gateway.attempt == attempt and gateway.state == "TRYING" and not gateway.is_deleted:
                 self._take_answer(gateway, answer)
 
@@ -212,7 +212,7 @@ class GatewayTable:
 
     def _send_unregister(self, gateway: Gateway) -> None:
         if gateway.is_bound:
-            # It drops the binding of whatever gateway has this name by now: see Registrar.unregister.
+            # This drops the binding of the gateway that has this name by now; see Registrar.unregister.
             self._registrar.unregister(gateway.definition)
             gateway.is_bound = False
 

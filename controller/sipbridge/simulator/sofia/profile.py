@@ -1,4 +1,4 @@
-"""A sofia profile: its gateways, its timer, and the file with its new gateways. Reads that file, uses timers."""
+"""Simulates a sofia profile: its gateways, its timer and its spool file. Reads that file, uses timers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Profile:
 
     @property
     def has_gateways(self) -> bool:
-        """Whether it is the one that faces the providers."""
+        """Whether it is the providers' profile."""
         return self._spool is not None
 
     @property
@@ -44,14 +44,14 @@ class Profile:
         return f"sip:mod_sofia@127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Load the gateways, say that it runs, and begin to tick."""
+        """Load the gateways, announce the start, and start the timer."""
         self.rescan()
         fields = {"module_name": "mod_sofia", "profile_name": self.name, "profile_uri": self.url}
         self._bus.fire("CUSTOM", _START, fields, "sofia::profile_start")
         self._timer = self._clock.after_real(self.tick_s, self._tick)
 
     def stop(self) -> None:
-        """Unregister, lose the gateways, and stop to tick."""
+        """Unregister and drop the gateways, and stop the timer."""
         if self._timer is not None:
             self._timer.cancel()
         self.gateways.close()

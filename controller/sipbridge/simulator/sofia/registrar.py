@@ -1,4 +1,4 @@
-"""A scripted registrar: what it answers to the REGISTERs of a gateway, and which bindings it holds. Pure."""
+"""A scripted registrar: answers the REGISTERs of gateways, and keeps their bindings. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Accept:
     """200, after a digest challenge if there is a password.
 
     Attributes:
-        password: the right one; None accepts anybody.
+        password: the correct password; None accepts any.
     """
 
     password: str | None = field(default=None, repr=False)
@@ -30,12 +30,12 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class NobodyThere:
-    """Nothing listens: the SIP stack answers 503 itself, at once."""
+    """No listener: the SIP stack answers 503 itself, at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """No answer ever comes: the gateway gives up after its ``timeout-seconds``."""
+    """Never answers: the gateway gives up after its ``timeout-seconds``."""
 
 
 Behaviour = Accept | Refuse | NobodyThere | Silent
@@ -47,7 +47,7 @@ def _every_gateway(_: GatewayDefinition) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RegistrarRule:
-    """How the registrar treats the gateways that `matches` picks."""
+    """How the registrar treats gateways selected by `matches`."""
 
     behaviour: Behaviour
     matches: Callable[[GatewayDefinition], bool] = _every_gateway
@@ -58,8 +58,8 @@ class Answer:
     """A final response to REGISTER.
 
     Attributes:
-        round_trips: how many messages it took, which is what orders the answers to REGISTERs sent together.
-        from_network: False for one that the SIP stack made up itself.
+        round_trips: the number of messages, which determines the order of answers to REGISTERs sent together.
+        from_network: False if the SIP stack generated it.
     """
 
     status: int
@@ -68,19 +68,19 @@ class Answer:
     from_network: bool = True
 
 
-# What the edge answers for a gateway that it was not told of.
+# The edge's answer for a gateway without an entry.
 _NOT_LOADED = Answer(503, "Account Not Loaded", 1)
 _NO_SUCH_CHALLENGE = Answer(904, "Operation has no matching challenge ", 3, from_network=False)
 
 
 class Registrar:
-    """Answers by the first rule that matches; without one it accepts.
+    """Answers by the first matching rule; by default it accepts.
 
     Attributes:
-        rules: in order; change them at any time.
-        edge: what answers challenges for the gateways that register through it.
+        rules: in order; may be changed at any time.
+        edge: the edge that answers challenges for gateways that register through it.
         bindings: the gateways that calls can reach now.
-        register_count: REGISTERs that arrived, unregistering ones not counted.
+        register_count: REGISTERs that arrived, excluding unregistrations.
     """
 
     def __init__(self, rules: Sequence[RegistrarRule] = ()) -> None:
@@ -90,7 +90,7 @@ class Registrar:
         self.register_count = 0
 
     def register(self, gateway: GatewayDefinition) -> Answer | None:
-        """Answer a REGISTER; None is silence."""
+        """Answer a REGISTER; None means no answer."""
         self.register_count += 1
         edge = self._edge_of(gateway)
         if edge is not None and not edge.knows(gateway):
@@ -116,9 +116,9 @@ class Registrar:
         return password == gateway.password if edge is None else edge.answers_right(gateway, password)
 
     def unregister(self, gateway: GatewayDefinition) -> None:
-        """Drop the binding of a gateway, whichever of two of that name made it."""
+        """Drop the binding of a gateway, even if another gateway of the same name created it."""
         self.bindings.discard(gateway.name)
 
     def behaviour_for(self, gateway: GatewayDefinition) -> Behaviour:
-        """What the rules say about a gateway."""
+        """Return the behaviour for a gateway."""
         return next((rule.behaviour for rule in self.rules if rule.matches(gateway)), Accept())

@@ -1,4 +1,4 @@
-"""The file with the new gateways becomes gateway definitions, or FreeSWITCH's error about it. Reads the file."""
+"""Parses the spool file into gateway definitions, or returns FreeSWITCH's error about it. Reads the file."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _NAME = re.compile(r"[\w.\-]+")
 
 @dataclass(frozen=True, slots=True)
 class GatewayDefinition:
-    """One ``<gateway>`` element: its name and its parameters, as they are."""
+    """A ``<gateway>`` element: its name and its parameters, unchanged."""
 
     name: str
     parameters: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def registers(self) -> bool:
-        """Whether it sends REGISTER; FreeSWITCH does unless told not to."""
+        """Whether it sends REGISTER; FreeSWITCH's default is yes."""
         return self.parameters.get("register", "true") == "true"
 
     @property
@@ -29,7 +29,7 @@ class GatewayDefinition:
 
     @property
     def password(self) -> str:
-        """In clear text: FreeSWITCH knows no other."""
+        """The password in clear text; FreeSWITCH supports nothing else."""
         return self.parameters.get("password", "")
 
     @property
@@ -59,7 +59,7 @@ class GatewayDefinition:
 
     @property
     def expire_s(self) -> int:
-        """Lifetime of a registration, as it asks for it."""
+        """The requested lifetime of a registration."""
         return self._seconds("expire-seconds", 3600, least=1)
 
     @property
@@ -69,18 +69,18 @@ class GatewayDefinition:
 
     @property
     def timeout_s(self) -> int:
-        """How long it waits for an answer to REGISTER."""
+        """The time it waits for an answer to REGISTER."""
         return self._seconds("timeout-seconds", 60, least=5)
 
     def _seconds(self, parameter: str, default: int, least: int) -> int:
-        """A parameter that is a number; FreeSWITCH takes the default for one that is too small."""
+        """Return a numeric parameter; FreeSWITCH uses the default if it is too small."""
         value = self.parameters.get(parameter, "")
         return int(value) if value.isdigit() and int(value) >= least else default
 
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """What a rescan found.
+    """The result of a rescan.
 
     Attributes:
         outcome: ``Success``, or ``[error near line 3]: …``; with an error the old configuration stays.
@@ -91,15 +91,15 @@ class Spool:
 
 
 def load_spool(path: Path) -> Spool:
-    """Read the gateways that a profile's ``<gateways>`` would include now; a file that is not there includes none."""
+    """Read the gateways that a profile would include now; none if the file does not exist."""
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
         return Spool("Success")
-    # The preprocessor looks for these line by line, and drops whatever else is on the line.
+    # The preprocessor searches for these line by line, and drops the rest of the line.
     lines = ["" if re.search(r"</?include\s*>", line) else line for line in text.split("\n")]
     try:
-        # The file is our own controller's.
+        # The file is written by the controller.
         root = ET.fromstring("<gateways>" + "\n".join(lines) + "</gateways>")  # noqa: S314
     except ET.ParseError as error:
         return Spool(f"[error near line {error.position[0]}]: {error.msg.partition(':')[0]}")
@@ -107,7 +107,7 @@ def load_spool(path: Path) -> Spool:
 
 
 def _read(element: ET.Element) -> GatewayDefinition | None:
-    """The gateway, or None for one that FreeSWITCH would refuse."""
+    """Return the gateway, or None if FreeSWITCH would reject it."""
     parameters = {param.get("name", ""): param.get("value", "") for param in element.iter("param")}
     definition = GatewayDefinition(element.get("name", ""), parameters)
     if not _NAME.fullmatch(definition.name):

@@ -1,4 +1,4 @@
-"""What happens in the simulated FreeSWITCH becomes events, handed to every listener that wants them. Uses the clock."""
+"""Sends events of the simulated FreeSWITCH to the listeners that want them. Uses the clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HOSTNAME = "simulator"
 
 
 class Origin(NamedTuple):
-    """Where in its source FreeSWITCH fires an event; it says so in every one."""
+    """The place in FreeSWITCH's source that fires an event; part of every event."""
 
     file: str
     function: str
@@ -21,25 +21,25 @@ class Origin(NamedTuple):
 
 
 class Listener(Protocol):
-    """Somebody who may want events."""
+    """A receiver of events."""
 
     def hears_of(self, name: str) -> bool:
-        """Whether an event of this name could be wanted."""
+        """Return whether an event of this name could be wanted."""
 
     def deliver(self, event: Event) -> None:
-        """Take the event, or not."""
+        """Deliver an event; the listener may ignore it."""
 
 
 def now_us() -> int:
-    """Microseconds since the epoch, as FreeSWITCH stamps everything."""
+    """Return microseconds since the epoch, FreeSWITCH's unit for timestamps."""
     return time.time_ns() // 1000
 
 
 class EventBus:
-    """Numbers and dates events, and hands them to the listeners.
+    """Numbers and timestamps events, and sends them to the listeners.
 
     Args:
-        core_uuid: of this run of the switch.
+        core_uuid: the Core-UUID of this run of the switch.
     """
 
     def __init__(self, core_uuid: str) -> None:
@@ -60,20 +60,20 @@ class EventBus:
         self._listeners.append(listener)
 
     def remove(self, listener: Listener) -> None:
-        """Deliver to `listener` no more."""
+        """Stop delivering to `listener`."""
         if listener in self._listeners:
             self._listeners.remove(listener)
 
     def is_heard(self, name: str) -> bool:
-        """Whether it is worth building an event of this name."""
+        """Return whether any listener could want an event of this name."""
         return any(listener.hears_of(name) for listener in self._listeners)
 
     def fire(self, name: str, origin: Origin, fields: Mapping[str, EventValue], subclass: str = "") -> None:
-        """Tell the listeners.
+        """Send an event to the listeners.
 
         Args:
-            fields: what follows the headers that every event has.
-            subclass: of a CUSTOM event.
+            fields: the headers after those that every event has.
+            subclass: the subclass of a CUSTOM event.
         """
         self._sequence += 1
         if not self.is_heard(name):

@@ -1,4 +1,4 @@
-"""What can be wrong with a connection to FreeSWITCH, turned on and off by a test. Holds state only."""
+"""The faults of connections to FreeSWITCH that tests can switch on and off. Holds state only."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class Breakable(Protocol):
     """A connection, as faults see it."""
 
     def close(self) -> None:
-        """Close the socket at once, with whatever was still to be sent."""
+        """Close the socket at once; unsent data is lost."""
 
     def send(self, sent: bytes) -> None:
-        """Send bytes, whatever they are."""
+        """Send arbitrary bytes."""
 
 
 @dataclass(slots=True, eq=False)
@@ -25,9 +25,9 @@ class Faults:
 
     Attributes:
         reply_delay_s: real seconds from a command to its reply.
-        bytes_per_s: how fast bytes leave; None is as fast as they are read.
-        lost_replies: so many replies from now on are never sent, though their commands run.
-        truncated_bodies: so many frames with a body lose half of it, and the connection with them.
+        bytes_per_s: the rate at which bytes are sent; None is unlimited.
+        lost_replies: how many of the next replies are not sent, although their commands run.
+        truncated_bodies: how many of the next frames with a body are cut in half, which also ends the connection.
         refuses_connections: whether a new connection is closed without a greeting.
     """
 
@@ -58,31 +58,31 @@ class Faults:
         self.flowing.set()
 
     def become_half_open(self) -> None:
-        """As if the other host had vanished: what arrives is swallowed, nothing is sent, and nothing closes."""
+        """Behave as if the other host had vanished: swallow input, send nothing, close nothing."""
         self.half_open = True
 
     def send_garbage(self, garbage: bytes = b"\x00\xff\xfe not a frame \xc3\n\n") -> None:
-        """Send bytes that are no frame on every connection."""
+        """Send bytes that are not a frame on every connection."""
         for connection in tuple(self.connections()):
             connection.send(garbage)
 
     def lose_replies(self, count: int = 1) -> None:
-        """Run the next commands without telling."""
+        """Run the next commands without replying."""
         self.lost_replies += count
 
     def truncate_bodies(self, count: int = 1) -> None:
-        """Break off in the middle of the next frame that has a body."""
+        """Cut off the next frame that has a body in the middle."""
         self.truncated_bodies += count
 
     def take_lost_reply(self) -> bool:
-        """Whether this reply is lost."""
+        """Return whether this reply is lost."""
         if self.lost_replies:
             self.lost_replies -= 1
             return True
         return False
 
     def take_truncation(self) -> bool:
-        """Whether this frame breaks off."""
+        """Return whether this frame is cut off."""
         if self.truncated_bodies:
             self.truncated_bodies -= 1
             return True

@@ -1,4 +1,4 @@
-"""Event Socket bytes become commands; replies and events become Event Socket bytes. Pure.
+"""Parses Event Socket bytes into commands, and formats replies and events. Pure.
 
 Source: mod_event_socket.c, and the recordings in tests/recordings.
 """
@@ -27,7 +27,7 @@ Event = dict[str, EventValue]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a client sent up to one blank line.
+    """A command: what a client sent up to a blank line.
 
     Attributes:
         line: ``sendmsg 3f2c…``
@@ -46,18 +46,18 @@ class Command:
 
     @property
     def argument(self) -> str:
-        """What follows the first word."""
+        """The text after the first word."""
         return self.line.partition(" ")[2].strip(" ")
 
 
 class CommandReader:
-    """Cuts what arrives on one connection into commands."""
+    """Splits the data of one connection into commands."""
 
     def __init__(self) -> None:
         self._buffer = b""
 
     def feed(self, received: bytes) -> Iterator[Command]:
-        """The commands that `received` completes."""
+        """Yield the commands that `received` completes."""
         self._buffer = (self._buffer + received).replace(b"\r\n", b"\n")
         while command := self._next():
             yield command
@@ -71,7 +71,7 @@ class CommandReader:
         headers = {
             name.lower(): value.lstrip(" ") for name, colon, value in (text.partition(":") for text in lines) if colon
         }
-        # atoi() reads what is not a number as 0.
+        # atoi() returns 0 for text that is not a number.
         length = headers.get("content-length", "0").strip()
         size = int(length) if length.isdigit() else 0
         if len(rest) < size:
@@ -81,25 +81,25 @@ class CommandReader:
 
 
 def format_command_reply(text: str, job_uuid: str = "") -> bytes:
-    """The answer to a command that is not ``api``."""
+    """Format the answer to a command other than ``api``."""
     job = f"Job-UUID: {job_uuid}\n" if job_uuid else ""
     return f"Content-Type: command/reply\nReply-Text: {text}\n{job}\n".encode("utf-8", "surrogateescape")
 
 
 def format_api_response(text: str) -> bytes:
-    """The answer to ``api``; in place of an empty one FreeSWITCH says so."""
+    """Format the answer to ``api``; FreeSWITCH replaces an empty answer by an error."""
     body = (text or "-ERR no reply\n").encode("utf-8", "surrogateescape")
     return b"Content-Type: api/response\nContent-Length: %d\n\n%s" % (len(body), body)
 
 
 def format_json_event(event: Event) -> bytes:
-    """An event as ``event json`` delivers it: real arrays, no percent-encoding."""
+    """Format an event for ``event json``: real arrays, no percent-encoding."""
     body = format_json(event)
     return b"Content-Length: %d\nContent-Type: text/event-json\n\n%s" % (len(body), body)
 
 
 def format_json(value: object) -> bytes:
-    """JSON; a byte that a caller sent and that is not UTF-8 goes out as it came in, as FreeSWITCH does it."""
+    """Format JSON; bytes from callers that are not UTF-8 pass unchanged, as in FreeSWITCH."""
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:
@@ -107,7 +107,7 @@ def format_json(value: object) -> bytes:
 
 
 def format_plain_event(event: Event) -> bytes:
-    """An event as ``event plain`` delivers it: percent-encoded values, arrays behind ``ARRAY::``."""
+    """Format an event for ``event plain``: percent-encoded values, arrays after ``ARRAY::``."""
     lines = [f"{name}: {_plain_value(value)}\n" for name, value in event.items() if name != "_body"]
     text = "".join(lines) + "\n"
     if isinstance(content := event.get("_body"), str):

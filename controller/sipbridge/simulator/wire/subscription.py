@@ -1,4 +1,4 @@
-"""What one Event Socket listener asked to hear, and whether an event is that. Pure.
+"""Tracks the subscriptions and filters of one Event Socket listener. Pure.
 
 Source: mod_event_socket.c, event_handler.
 """
@@ -29,22 +29,22 @@ EVENT_NAMES = frozenset((
     "CALL_SETUP_RESULT", "CALL_DETAIL", "DEVICE_STATE", "TEXT",
 ))
 # fmt: on
-"""The events that can be asked for; other words are ignored."""
+"""The events that can be subscribed to; other words are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One ``filter NAME VALUE``: a positive one lets events through, a negative one keeps them out.
+    """A ``filter NAME VALUE``: a positive filter passes events, a negative one blocks them.
 
     Attributes:
-        expected: the value as it was given, signs included.
+        expected: the value as given, including signs.
     """
 
     name: str
     expected: str
 
     def is_match(self, value: str) -> bool:
-        """Whether a header's value is the expected one, or matches the expected ``/regular expression/``."""
+        """Return whether a header's value equals the expected one, or matches the expected ``/regular expression/``."""
         text = self.expected.lstrip("+- ")
         if self.expected.startswith("/"):
             return re.search(text.strip("/"), value) is not None
@@ -52,7 +52,7 @@ class Filter:
 
     @property
     def is_negative(self) -> bool:
-        """Whether a match keeps the event out."""
+        """Whether a match blocks the event."""
         signs = self.expected[: len(self.expected) - len(self.expected.lstrip("+- "))]
         return signs.rstrip(" ").endswith("-")
 
@@ -70,7 +70,7 @@ class Subscription:
         """Subscribe to ``CHANNEL_PARK CUSTOM sofia::gateway_state``: all words after CUSTOM are subclasses.
 
         Returns:
-            Whether there was an event among them.
+            Whether any of them was an event.
         """
         names, subclasses = _split_at_custom(words)
         self.names |= names
@@ -78,7 +78,7 @@ class Subscription:
         return bool(names)
 
     def remove(self, words: Sequence[str]) -> None:
-        """Take events, or the subclasses after CUSTOM, off the list."""
+        """Unsubscribe from events, or from the subclasses after CUSTOM."""
         names, subclasses = _split_at_custom(words)
         self.names -= names if not subclasses else names - {"CUSTOM"}
         self.subclasses -= subclasses
@@ -89,18 +89,18 @@ class Subscription:
         self.subclasses.clear()
 
     def remove_filters(self, name: str, value: str = "") -> None:
-        """Remove the filters on one header, on one value of it, or all of them."""
+        """Remove all filters, those on a header, or one on a value of it."""
         if name.lower() == "all":
             self.filters.clear()
         else:
             self.filters = [f for f in self.filters if f.name != name or (value and f.expected != value)]
 
     def hears_of(self, name: str) -> bool:
-        """Whether events of this name could be delivered at all."""
+        """Return whether events of this name could be delivered."""
         return name in self.names or "ALL" in self.names
 
     def wants(self, event: Event) -> bool:
-        """Whether this event is delivered."""
+        """Return whether this event is delivered."""
         name = event["Event-Name"]
         if "ALL" not in self.names:
             if name not in self.names:
@@ -130,7 +130,7 @@ def _split_at_custom(words: Sequence[str]) -> tuple[Set[str], Set[str]]:
 
 
 def _header(event: Event, name: str) -> str | None:
-    """A header's value, the first one of an array; names compare without case."""
+    """Return a header's value, or the first value of an array; names are case-insensitive."""
     value = event.get(name)
     if value is None:
         lower = name.lower()
