@@ -32,7 +32,7 @@ from sipbridge.viewer.print import print_folded
 from sipbridge.viewer.words import printable
 
 _UNKNOWN = 3
-"""The exit status where the answer depends on what was not looked up."""
+"""The exit status if the answer depends on something that was not looked up."""
 _STYLES = {"bridge": "bold green", "decline": "bold red", "unknown": "bold yellow"}
 _FACTS = ("side", "provider", "account", "request_uri", "to", "from", "next_hop", "path", "sip_status", "dial_string")
 
@@ -60,10 +60,10 @@ def explain(
 ) -> None:
     """Show how a call would be routed, and why.
 
-    Without FILE the running bridge is asked: its accounts, registrations, free lines, drains and media count as they
-    are now. With FILE the call is decided by that file, as if every account was registered and free. A decision that
-    depends on a database which is not read, or on the side that the call comes from, is "unknown": the exit status is
-    3, and the answer says what would tell.
+    Without FILE, ask the running bridge: its accounts, registrations, free lines, drains and media are used as they are
+    now. With FILE, decide by that file, as if every account were registered and free. If the decision depends on a
+    database that is not read, or on the side from which the call arrives, it is "unknown": the exit status is 3, and
+    the answer says what is needed.
     """
     if file is None:
         if connect or no_edge:
@@ -99,7 +99,7 @@ def _by_file(file: Path, settings: Settings, connect: bool) -> ByFile:
 
 
 def _read_pool(name: str, loader: SqlLoader) -> Iterator[Account]:
-    # Not above: it brings SQLAlchemy, which a file with accounts of its own is explained without.
+    # Imported here because it imports SQLAlchemy, which a file with accounts of its own does not need.
     from sipbridge.adapters.sql.sql_accounts import SqlAccounts
 
     with contextlib.closing(SqlAccounts(name, loader)) as source:

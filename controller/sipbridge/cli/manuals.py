@@ -47,7 +47,7 @@ MANUALS: Mapping[str, Manual] = {
         summary="Show how a call would be routed, and why.",
         examples=(
             (
-                "A call to a phone number, by the running bridge as it is now",
+                "A call to a phone number, decided by the running bridge",
                 "sipbridge explain --request-uri sip:+33612345678@example.org "
                 "--from sip:alice@example.org --to sip:+33612345678@example.org",
             ),

@@ -1,4 +1,4 @@
-"""Patterns that also match the addresses under which providers call the accounts of a pool. Pure."""
+"""Finds patterns that also match the addresses at which providers call accounts. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from sipbridge.core.providers.provider import Always, FindInPool, MatchRegex, Pr
 from sipbridge.core.sip.call import Side
 
 _HOST = "192.0.2.1:5080"
-"""Stands for this host, which a file does not name: a call arrives at the contact that was registered."""
+"""Placeholder for this host, which a file does not name: a call arrives at the registered contact."""
 
 
 class Caught(NamedTuple):
-    """A provider that takes calls which arrive for an account.
+    """A provider that matches calls arriving for an account.
 
     Attributes:
-        provider: its place in the file.
-        account: the first that was found.
-        pool: the account's.
+        provider: its index in the file.
+        account: the first such account.
+        pool: the pool of the account.
     """
 
     provider: int
@@ -33,14 +33,14 @@ class Caught(NamedTuple):
 
 
 def caught_calls(config: BridgeConfig, loaded: Mapping[str, Iterable[Account]] | None = None) -> Iterator[Caught]:
-    """Find each pattern that takes calls from a provider to an account, before a provider that looks for the account.
+    """Find each pattern that matches calls from a provider to an account before the provider that looks up the account.
 
     Args:
-        loaded: the accounts of pools that are in databases; what is not there is passed over.
+        loaded: the accounts of pools with databases; missing pools are skipped.
     """
     for name, pool in config.pools.items():
         if not pool.policy.registration_required:
-            continue  # nobody knows a contact of these
+            continue  # these have no contact that could be called
         accounts = pool.loader if not isinstance(pool.loader, SqlLoader) else (loaded or {}).get(name, ())
         yield from _of_pool(config.providers, name, [account for account in accounts if account.uri.user])
 
@@ -56,10 +56,10 @@ def _of_pool(providers: Sequence[Provider], pool: str, accounts: Sequence[Accoun
             if account is not None and not _looks_for(provider, pool):
                 yield Caught(index, account, pool)
         elif isinstance(trigger, Always) and _looks_for(provider, pool):
-            return  # calls to accounts of this pool come no further
+            return  # calls to accounts of this pool stop here
 
 
 def _looks_for(provider: Provider, pool: str) -> bool:
-    """Whether a provider finds the account that is called."""
+    """Return whether a provider looks up the called account."""
     chooser = provider.account_to_use
     return isinstance(chooser, FindInPool) and chooser.by.is_account_uri and provider.account_pool == pool

@@ -77,7 +77,7 @@ class App:
 
     @property
     def table(self) -> RoutingTable:
-        """What calls are decided by now."""
+        """The routing table in use."""
         return self._services.table
 
     @property
@@ -128,7 +128,7 @@ class App:
         self._control.start()
         try:
             self._telemetry.start()
-            # A daemon that was killed may have left secrets there.
+            # A killed daemon may have left secrets there.
             self._parts.spool.clear()
         except BaseException:
             self._telemetry.stop()
@@ -137,7 +137,7 @@ class App:
         services, supervisor = self._services, self._supervisor
         supervisor.spawn(self._run_switch)
         supervisor.spawn_steps(services.session.step, _STEP_S)
-        # Apart, both: they wait for FreeSWITCH while it reads gateways or starts a profile, and the lease must not.
+        # In separate greenlets: they wait while FreeSWITCH reads gateways or starts a profile, and the lease must not.
         supervisor.spawn_steps(services.gateways.step, _STEP_S)
         if _follows_network(self._settings):
             supervisor.spawn(watch_network, services.network)

@@ -22,7 +22,7 @@ class EdgeLink:
     def start(self) -> None:
         """Keep in step from now on."""
         if self._sync is not None:
-            # In a greenlet of its own: it waits for Kamailio, and the lease of FreeSWITCH must not.
+            # In its own greenlet: it waits for Kamailio, and FreeSWITCH's lease must not.
             self._greenlet = self._supervisor.spawn_steps(self._sync.step, _STEP_S)
 
     def stop(self, *, gives_way: bool = False) -> None:
@@ -33,7 +33,7 @@ class EdgeLink:
         """
         if self._greenlet is not None and self._sync is not None:
             self._supervisor.stop(self._greenlet)
-            # It may have been waiting for answers, which are nobody's now.
+            # It may have been waiting for answers, which must not be mistaken for others.
             self._kamailio.close()
             if not gives_way:
                 self._sync.step()

@@ -115,7 +115,7 @@ class Telemetry:
         self._manager.stopping(within_s + _STOP_MARGIN_S)
 
     def stop(self) -> None:
-        """Look on no longer."""
+        """Stop observing."""
         if self._hub is not None:
             self._supervisor.stop(self._hub)
         if self._http is not None:
@@ -125,7 +125,7 @@ class Telemetry:
         self._manager.close()
 
     def readiness(self) -> Readiness:
-        """Whether calls can be taken, and why not."""
+        """Return whether calls can be accepted, and if not, why."""
         session = self._services.session
         loading = [name for name, state in self._syncs.states().items() if state.status is SourceStatus.LOADING]
         return Readiness(

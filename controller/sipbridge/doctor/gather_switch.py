@@ -48,7 +48,7 @@ def _connected(settings: Settings) -> Iterator[Api]:
     """Connect to the Event Socket.
 
     Raises:
-        SwitchLost: there is none, or it does not take our password.
+        SwitchLost: FreeSWITCH does not answer, or rejects the password.
     """
     link = settings.event_socket
     connection = EventSocketConnection(

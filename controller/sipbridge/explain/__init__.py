@@ -1,1 +1,1 @@
-"""What would become of a call that nobody makes: by a providers file, or by the running bridge."""
+"""Explains the decision on a hypothetical call, by a providers file or by the running bridge."""

@@ -1,7 +1,7 @@
-"""A call is decided by a providers file and, where they may be read, its databases. Pure but for reading these.
+"""Explains how a call would be decided by a providers file and, optionally, its databases. Reads these; else pure.
 
-Nothing runs, so every account counts as registered and free: what is explained is the file, not the moment. What would
-have to be looked up and was not, is unknown.
+Nothing is running, so every account counts as registered and free: the explanation is about the file, not about the
+current state. Anything that was not looked up is unknown.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _BY_DATABASES = "the file and its databases, with every account registered and f
 _REGISTERED = Registration(RegistrationStatus.REGISTERED)
 
 ReadPool = Callable[[str, SqlLoader], Iterable[Account]]
-"""Reads the accounts of a pool, by its name, from its database."""
+"""Reads the accounts of a pool from its database; takes the pool's name."""
 
 
 class ByFile:
     """Explains calls by a providers file.
 
     Args:
-        sides: the sofia profiles of our side and of the providers' side, by name.
-        read_pool: None when no database is to be read.
+        sides: the names of the inside and the providers' sofia profiles.
+        read_pool: reads a database; None if databases are not to be read.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class ByFile:
         """Decide a call.
 
         Args:
-            side: where it comes from; None when that is not known, and then both have to come to the same.
+            side: the side from which it arrives; None if unknown, then both sides must lead to the same decision.
 
         Raises:
-            SourceUnavailable, SourceError: a database that is to be read does not answer.
+            SourceUnavailable, SourceError: a database cannot be read.
         """
         wanted = [side] if side else list(Side)
         told = [self._explain(CallRequest(request_uri, from_, to, one), secrets.randbelow) for one in wanted]
@@ -95,7 +95,7 @@ class ByFile:
         return tell(decision, self._dial_string(decision, call.side), self._status_lines, basis, call.side)
 
     def _as_far_as_known(self, call: CallRequest) -> RoutingTable:
-        """The providers before the first that would look into a pool of which nobody has read the accounts."""
+        """Return the providers before the first one that needs a pool whose accounts were not read."""
         for index, provider in enumerate(self._table.providers):
             name = provider.account_pool
             if name in self._unread and looks_in_pool(provider, call):
@@ -115,7 +115,7 @@ class ByFile:
 
 
 def _agree(told: list[Told]) -> bool:
-    """Whether both sides come to the same, but for an account at random."""
+    """Return whether both sides lead to the same decision, apart from a random account."""
     return len({(one["decision"], one["provider"], one["to"], one["next_hop"]) for one in told}) == 1
 
 

@@ -1,4 +1,4 @@
-"""A call is decided by the running bridge as it is now, and not made."""
+"""Explains how the running bridge would decide a call now, without placing it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MEMBERS = {"request_uri", "from", "to"}
 
 
 class BadQuestion(SipBridgeError):
-    """Somebody asks about something that is no call."""
+    """The arguments do not describe a call."""
 
 
 class ByRunningBridge:
@@ -36,7 +36,7 @@ class ByRunningBridge:
                 ``"providers"``.
 
         Raises:
-            BadQuestion: that is no call.
+            BadQuestion: the arguments do not describe a call.
         """
         side = _side(arguments)
         wanted = [side] if side else list(Side)

@@ -15,7 +15,7 @@ OWN_MEDIA = "the provider needs media that FreeSWITCH alone cannot offer"
 
 
 def explain_edge(config: BridgeConfig, media: MediaDefaults) -> Iterator[str]:
-    """What of a providers file goes through the edge, and why; nothing where all of it goes the direct way."""
+    """Yield which accounts and calls of a providers file go through the edge, and why; nothing if none do."""
     for name, pool in config.pools.items():
         if pool.policy.edge is not None:
             for what, why in _through_edge(pool, pool.policy.edge):
@@ -29,7 +29,7 @@ def explain_edge(config: BridgeConfig, media: MediaDefaults) -> Iterator[str]:
 
 
 def _through_edge(pool: PoolConfig, edge: Edge) -> Iterator[tuple[str, str]]:
-    """Which accounts, and why, where that is not in the first."""
+    """Yield which accounts of a pool go through the edge, and why, if that is not obvious."""
     if isinstance(pool.loader, SqlLoader):
         yield ("accounts go", edge.takes_all.value) if edge.takes_all else ("accounts with a digest hash go", "")
         return

@@ -1,4 +1,4 @@
-"""A decision becomes what is told of it: values for JSON, with the addresses as they are on the wire. Pure."""
+"""Formats a decision as JSON-able values, with the addresses as on the wire. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sipbridge.core.sip.call import Side
 from sipbridge.explain.paths import OWN_MEDIA
 
 Told = dict[str, Any]
-"""``decision`` (``bridge``, ``decline`` or ``unknown``), ``basis`` (what it was decided by), ``side``, ``provider``,
+"""``decision`` (``bridge``, ``decline`` or ``unknown``), ``basis`` (the basis of the decision), ``side``, ``provider``,
 ``account``, ``request_uri``, ``to``, ``from``, ``next_hop``, ``path`` (``direct`` or ``edge``), ``path_reason``,
 ``dial_string``, ``sip_status`` (of a decline), ``needs`` (what would tell the unknown) and ``trace``; what does not
 apply is None."""
@@ -37,13 +37,13 @@ _NOTHING: Told = dict.fromkeys(
 def tell(
     decision: Decision, dial_string: str, status_lines: Mapping[DeclineReason, str], basis: str, side: Side | None
 ) -> Told:
-    """What is told of a decision.
+    """Format a decision.
 
     Args:
-        dial_string: of a bridge.
-        status_lines: what each reason to decline is answered with.
-        basis: what was looked at, for a person.
-        side: where the call comes from; None when that makes no difference.
+        dial_string: the dial string of a bridge.
+        status_lines: the response for each decline reason.
+        basis: what the decision is based on, for people.
+        side: the side from which the call arrives; None if it makes no difference.
     """
     told: Told = {"decision": "bridge" if isinstance(decision, Bridge) else "decline", "basis": basis}
     told |= {"side": side.value if side else None} | _NOTHING
@@ -65,17 +65,17 @@ def tell(
 
 
 def tell_unknown(needs: str, basis: str, trace: list[dict[str, Any]], side: Side | None = None) -> Told:
-    """What is told where something was not looked up.
+    """Format an unknown decision, because something was not looked up.
 
     Args:
-        needs: what would tell.
+        needs: what would be needed to decide.
     """
     told: Told = {"decision": "unknown", "basis": basis, "side": side.value if side else None} | _NOTHING
     return told | {"needs": needs, "trace": trace}
 
 
 def trace_of(trace: tuple[TraceStep, ...]) -> list[dict[str, Any]]:
-    """The way to a decision, a provider at a time."""
+    """Format the steps of a decision, one per provider."""
     return [_step(step) for step in trace]
 
 

@@ -198,7 +198,7 @@ class SwitchSession:
     def _decide(self, call: CallParked) -> None:
         try:
             self._calls.on_call_parked(call, is_admitted=self._admission.let_in())
-        except Exception:  # noqa: BLE001 - one call that we fail at must not cost the others; FreeSWITCH ends it
+        except Exception:  # noqa: BLE001 - one call that cannot be decided must not affect the others; FreeSWITCH ends it
             _log.exception("deciding call %s (%s) failed", call.channel_uuid, call.call_id)
 
     def _audit(self) -> bool:

@@ -1,4 +1,4 @@
-"""Lines go to a file or a stream from a native thread: whoever writes them never waits for a disk or a reader.
+"""Writes lines to a file or a stream from a native thread, so that callers never wait for a disk or a reader.
 
 A file may be moved away at any time, as logrotate does: the next line goes to a new one of the same name.
 

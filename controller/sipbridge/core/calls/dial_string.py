@@ -124,10 +124,10 @@ def format_dial_string(
 
 
 def sent_name(display_name: str) -> str:
-    """A display name as it is sent: what FreeSWITCH cannot carry is a space instead.
+    """Return a display name as it is sent: text that FreeSWITCH cannot carry is replaced by spaces.
 
-    That is control characters, ``{``, ``}``, the underscore of ``:_:``, and in a name with a comma the colons. A name
-    of more than 1,024 characters is cut: an escape takes up to 16 for one.
+    Replaced are control characters, ``{``, ``}``, the underscore of ``:_:``, and the colons of a name with a comma. A
+    name of more than 1,024 characters is cut: an escaped character takes up to 16.
     """
     if _PLAIN_NAME.fullmatch(display_name):
         return display_name.strip(" ")
@@ -150,11 +150,11 @@ def _exact_ends(bridge: Bridge, to: str) -> tuple[tuple[str, str], ...]:
 
 
 def _recoverable_ends(bridge: Bridge, to: str, sofia_profile: str) -> tuple[tuple[str, str], ...]:
-    """What is forced would be forced on the INVITE that takes the call up as well, which then had no tags.
+    """Return the ends of a recoverable call. Forced addresses would also apply to the recovery INVITE, without tags.
 
-    FreeSWITCH keeps the variables of both legs, but for the account, which the A leg has only while ``bridge`` runs.
-    Where it would not take an address or a name as it is, it is forced to, and the call is written down under no
-    profile, so that it is not taken up.
+    FreeSWITCH keeps the variables of both legs, except the account, which the A leg has only while ``bridge`` runs. If
+    FreeSWITCH would change an address or a name, it is forced, and the call is recorded under no profile, so that it is
+    not recovered.
     """
     from_, name = _format_uri(bridge.from_.uri), sent_name(bridge.from_.display_name)
     is_plain = _PLAIN_URI.fullmatch(to) and _PLAIN_URI.fullmatch(from_) and _PLAIN_NAME.fullmatch(name)

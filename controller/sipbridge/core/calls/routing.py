@@ -189,7 +189,7 @@ def looks_in_pool(provider: Provider, call: CallRequest) -> bool:
 
 
 def _passed_over(provider: Provider, call: CallRequest) -> TraceStep | None:
-    """Why a call is none of a provider's business; None when it is."""
+    """Return why a provider does not match a call; None if it does."""
     if provider.side is not None and provider.side is not call.side:
         return TraceStep(provider.name, Verdict.OTHER_SIDE, f"the call comes from side {call.side.value}")
     trigger = provider.trigger

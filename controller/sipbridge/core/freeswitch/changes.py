@@ -31,7 +31,7 @@ class ChangeNotes:
 
 
 class Change(Enum):
-    """A change of FreeSWITCH. `is_in` tells whether a version has it."""
+    """A change of FreeSWITCH. `is_in` returns whether a version has it."""
 
     CHECKS_SDES_KEYS = ChangeNotes(
         _V1_11_2,
@@ -112,5 +112,5 @@ class Change(Enum):
 
 
 def verifies_dtls(version: FreeSwitchVersion) -> bool:
-    """Whether a version can hold the far side's certificate against a=fingerprint, in both DTLS roles."""
+    """Return whether a version can verify the far side's certificate against a=fingerprint, in both DTLS roles."""
     return Change.CHECKS_DTLS_SERVERS.is_in(version) and Change.CHECKS_DTLS_CLIENTS.is_in(version)

@@ -16,7 +16,7 @@ class KnownHole:
     """A hole of all versions before the one that has `closed_by`; of all that we know if no version has.
 
     Attributes:
-        name: ``sdes-key``; stays the same whatever the words become.
+        name: such as ``sdes-key``; stable, even when the wording changes.
         closed_by: the change that closed it.
         what: who can do what.
         until_then: what limits it until FreeSWITCH is upgraded; empty where nothing does.
@@ -80,7 +80,7 @@ _HOLES = (
 
 
 def known_holes(version: FreeSwitchVersion | None) -> tuple[KnownHole, ...]:
-    """The holes of a version; none for one that is not known."""
+    """Return the holes of a version; none if the version is unknown."""
     if version is None:
         return ()
     return tuple(hole for hole in _HOLES if hole.closed_by is None or not hole.closed_by.is_in(version))

@@ -30,7 +30,7 @@ TESTED = (FreeSwitchVersion(1, 10, 12), RECOMMENDED)
 
 
 def parse_freeswitch_version(text: str) -> FreeSwitchVersion | None:
-    """``1.10.12-release+git~…`` or ``1.10.12`` becomes a version; None for a text that does not begin with one.
+    """Parse ``1.10.12-release+git~…`` or ``1.10.12``; None if the text does not begin with a version.
 
     Source: the header ``FreeSWITCH-Version`` of HEARTBEAT, and the answer to ``version short``.
     """

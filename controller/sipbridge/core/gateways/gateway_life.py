@@ -1,9 +1,9 @@
-"""The life of a gateway as tables: where it is in FreeSWITCH, whether it is wanted, and what is to be done. Pure.
+"""The life of a gateway as tables: its place in FreeSWITCH, whether it is wanted, and which action is due. Pure.
 
-Two machines run side by side. `Place` follows FreeSWITCH: what was asked of it and what it confirmed. `Wish` follows
-the account. An event moves one of them and leaves the other alone, so nothing has to be kept in step: what is due
-follows from the pair. Rule: whatever moves a gateway stands in `TRANSITIONS`, and every pair of state and event has a
-line there, so that a new state or event leaves a hole that the tests point at.
+Two state machines run side by side. `Place` follows FreeSWITCH: what was requested and what was confirmed. `Wish`
+follows the account. Each event moves only one of them, so they need no synchronization; the due action follows from the
+pair. Rule: every transition is in `TRANSITIONS`, which has a line for every pair of state and event, so that the tests
+find the gap that a new state or event leaves.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from sipbridge.core.gateways.gateway import GatewayName
 
 
 class Place(Enum):
-    """Where a gateway is in FreeSWITCH, as far as is known."""
+    """The place of a gateway in FreeSWITCH, as far as known."""
 
     ABSENT = "absent"
     ADDING = "adding"
-    """Asked for, and not confirmed yet."""
+    """Requested, but not confirmed yet."""
     PRESENT = "present"
     REMOVING = "removing"
-    """Its removal was asked for; it is still registered."""
+    """Its removal was requested; it is still registered."""
     UNREGISTERED = "unregistered"
-    """Its unREGISTER is sent; FreeSWITCH deletes it a second later."""
+    """Its unREGISTER was sent; FreeSWITCH deletes it a second later."""
 
 
 class Wish(Enum):
@@ -34,11 +34,11 @@ class Wish(Enum):
     UNWANTED = "unwanted"
     WANTED = "wanted"
     BACKING_OFF = "backing off"
-    """Its credentials were refused: it has to go, and comes back when its account may try again."""
+    """Its credentials were rejected: it must be removed, and returns when its account may retry."""
 
 
 class GatewayEvent(Enum):
-    """What happens to a gateway."""
+    """An event of a gateway."""
 
     WANT = "an account needs it"
     WITHDRAW = "its account changed or is gone"
@@ -54,7 +54,7 @@ class GatewayEvent(Enum):
 
 
 class Due(Enum):
-    """What is to be done about a gateway."""
+    """The action that is due for a gateway."""
 
     NOTHING = "nothing"
     ADD = "add"
@@ -64,7 +64,7 @@ class Due(Enum):
 
 
 ILLEGAL = None
-"""A pair that only a defect of ours can bring about."""
+"""A pair that can only result from a bug."""
 
 TRANSITIONS: Mapping[Place | Wish, Mapping[GatewayEvent, Place | Wish | None]] = {
     Place.ABSENT: {
@@ -88,7 +88,7 @@ TRANSITIONS: Mapping[Place | Wish, Mapping[GatewayEvent, Place | Wish | None]] =
     },
     Place.PRESENT: {
         GatewayEvent.ASK_TO_ADD: ILLEGAL,
-        # The answer to asking for it was lost, and it came all the same.
+        # The answer to the request was lost, but the gateway was added.
         GatewayEvent.NOT_ADDED: Place.PRESENT,
         GatewayEvent.ADDED: Place.PRESENT,
         GatewayEvent.LISTED: Place.PRESENT,
@@ -100,7 +100,7 @@ TRANSITIONS: Mapping[Place | Wish, Mapping[GatewayEvent, Place | Wish | None]] =
         GatewayEvent.ASK_TO_ADD: ILLEGAL,
         GatewayEvent.NOT_ADDED: Place.REMOVING,
         GatewayEvent.ADDED: Place.REMOVING,
-        # Asked after a while, or after a reconnect: the command was lost.
+        # Queried after a timeout or a reconnect: the command was lost.
         GatewayEvent.LISTED: Place.PRESENT,
         GatewayEvent.ASK_TO_REMOVE: ILLEGAL,
         GatewayEvent.SENT_UNREGISTER: Place.UNREGISTERED,
@@ -128,7 +128,7 @@ TRANSITIONS: Mapping[Place | Wish, Mapping[GatewayEvent, Place | Wish | None]] =
         GatewayEvent.RETRY: Wish.WANTED,
     },
     Wish.BACKING_OFF: {
-        # Other credentials under the same name cannot be: the name is a hash of them.
+        # The same name cannot have other credentials: the name is a hash of them.
         GatewayEvent.WANT: ILLEGAL,
         GatewayEvent.WITHDRAW: Wish.UNWANTED,
         GatewayEvent.REFUSE: Wish.BACKING_OFF,
@@ -148,7 +148,7 @@ DUE: Mapping[tuple[Place, Wish], Due] = {
     (Place.PRESENT, Wish.WANTED): Due.NOTHING,
     (Place.PRESENT, Wish.BACKING_OFF): Due.REMOVE,
     (Place.REMOVING, Wish.UNWANTED): Due.CONFIRM_REMOVED,
-    # Wanted again too late: it is added once more when it is gone.
+    # Wanted again too late: it is added again after its removal.
     (Place.REMOVING, Wish.WANTED): Due.CONFIRM_REMOVED,
     (Place.REMOVING, Wish.BACKING_OFF): Due.CONFIRM_REMOVED,
     (Place.UNREGISTERED, Wish.UNWANTED): Due.CONFIRM_REMOVED,
@@ -159,13 +159,13 @@ DUE: Mapping[tuple[Place, Wish], Due] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GatewayState:
-    """Where one gateway stands: one of the fifteen values in `STATES`, compared by identity.
+    """The state of a gateway: one of the fifteen values in `STATES`, compared by identity.
 
     Attributes:
         is_in_switch: whether FreeSWITCH has it.
-        holds_back: whether its successor has to wait: FreeSWITCH sends the unREGISTER up to a second after it was told
-            to remove a gateway, which would take the new binding away.
-        is_to_go: whether it should not be in FreeSWITCH, and is, or is about to be.
+        holds_back: whether its successor must wait: FreeSWITCH sends the unREGISTER up to a second after the command to
+            remove a gateway, which would remove the new binding.
+        is_to_go: whether it is, or soon will be, in FreeSWITCH but should not be.
     """
 
     place: Place
@@ -193,18 +193,18 @@ STATES: Mapping[tuple[Place, Wish], GatewayState] = {
     (place, wish): _state(place, wish) for place in Place for wish in Wish
 }
 FORGOTTEN = STATES[Place.ABSENT, Wish.UNWANTED]
-"""The state of every gateway that nobody knows of."""
+"""The state of every unknown gateway."""
 
 
 class IllegalGatewayEventError(AssertionError):
-    """An event came that cannot be in this state: a defect of ours."""
+    """An event that is impossible in this state: a bug."""
 
 
 def next_state(state: GatewayState, event: GatewayEvent) -> GatewayState:
-    """The state after an event.
+    """Return the state after an event.
 
     Raises:
-        IllegalGatewayEventError: `TRANSITIONS` says that it cannot come.
+        IllegalGatewayEventError: the event is impossible by `TRANSITIONS`.
     """
     try:
         return _NEXT[state, event]
@@ -215,7 +215,7 @@ def next_state(state: GatewayState, event: GatewayEvent) -> GatewayState:
 
 
 def _next_states() -> dict[tuple[GatewayState, GatewayEvent], GatewayState]:
-    """Both machines as one, without the illegal pairs: one look-up for each event."""
+    """Combine both machines, without illegal pairs, so that an event takes one look-up."""
     found = {}
     for state in STATES.values():
         for machine in (state.place, state.wish):
@@ -231,5 +231,5 @@ _NEXT = _next_states()
 
 
 def stem_of(name: GatewayName) -> str:
-    """What the gateways of one account have in common, before and after it was changed: ``sipbridge.alice``."""
+    """Return the part of a name that all gateways of an account share, across changes: ``sipbridge.alice``."""
     return name.rpartition(".")[0]

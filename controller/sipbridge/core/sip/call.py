@@ -1,4 +1,4 @@
-"""What a call asks for: the addresses of an incoming INVITE, parsed when somebody looks. Pure."""
+"""The addresses of an incoming INVITE, parsed on first use. Pure."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Side(Enum):
 class CallRequest:
     """The addresses of an incoming INVITE.
 
-    Headers are parsed on first use: a provider whose trigger does not match costs no parsing, and a header that nothing
-    asks for may hold anything.
+    Headers are parsed on first use: a provider whose trigger does not match costs no parsing, and a header that is not
+    used may contain anything.
 
     Args:
         request_uri: as text, escaped: ``sip:+33612345678@bridge.example.org;user=phone``.

@@ -1,11 +1,11 @@
-"""The value of an ``a=crypto`` attribute (RFC 4568) becomes a `CryptoAttribute`. Pure.
+"""Parses the value of an ``a=crypto`` attribute (RFC 4568) to a `CryptoAttribute`. Pure.
 
-The keys are checked and forgotten: no value here, and no message of an error, ever holds one.
+Keys are checked and forgotten: no value here, and no error message, ever contains one.
 
-FreeSWITCH 1.10 writes past its stack where the key is empty, and both 1.10.12 and 1.11.2 copy as many octets of an MKI
-as the line claims into a place for four. FreeSWITCH also reads more from a line than RFC 4568 has there: what follows
-a space may be another key to it, and a suite is found by a part of its name. So a line is read here with one key, as
-all telephones send it, and with nothing in it that FreeSWITCH could take for something else.
+FreeSWITCH 1.10 writes past its stack if the key is empty, and both 1.10.12 and 1.11.2 copy as many octets of an MKI as
+the line claims into room for four. FreeSWITCH also accepts more than RFC 4568: text after a space may be another key,
+and a suite is found by a part of its name. So this accepts only one key, as all telephones send it, and nothing that
+FreeSWITCH could misread.
 """
 
 from __future__ import annotations
@@ -49,16 +49,16 @@ _MOST_SESSION_PARAMETERS = 8
 _MOST_KEY_BYTES = 64
 _MOST_LIFETIME_BITS = 48
 _MOST_MKI_BYTES = 4
-"""RFC 4568 has 128; FreeSWITCH has room for four."""
+"""RFC 4568 allows 128; FreeSWITCH has room for four."""
 
 
 class CryptoAttribute(NamedTuple):
     """One offered suite.
 
     Attributes:
-        tag: what an answer refers to it by.
-        suite: as it was written: ``AES_CM_128_HMAC_SHA1_80``.
-        key_bytes: how long its master key and salt are.
+        tag: the tag by which an answer refers to it.
+        suite: as written: ``AES_CM_128_HMAC_SHA1_80``.
+        key_bytes: the length of its master key and salt.
     """
 
     tag: int
@@ -67,14 +67,14 @@ class CryptoAttribute(NamedTuple):
 
 
 def parse_crypto(value: str, line: int) -> CryptoAttribute:
-    """Read what stands after ``a=crypto:``.
+    """Parse the text after ``a=crypto:``.
 
     Args:
         value: ``1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj|2^20|1:4``.
-        line: its number, for the message of an error.
+        line: the line number, for error messages.
 
     Raises:
-        SdpError: it is malformed, or FreeSWITCH could read it otherwise.
+        SdpError: the text is malformed, or FreeSWITCH could misread it.
 
     Source: RFC 4568 §9; switch_core_media.c, switch_core_media_add_crypto.
     """
@@ -96,7 +96,7 @@ def _check_session_parameters(text: str, line: int) -> None:
 
 
 def _check_key(suite: str, text: str, line: int) -> int:
-    """The octets of the key; the text is what stands after ``inline:``."""
+    """Return the number of octets of the key; `text` is the part after ``inline:``."""
     match = _KEY.fullmatch(text)
     if match is None:
         raise SdpError(line, "a=crypto: the key is not base64, or has more than a lifetime and an MKI")
@@ -117,7 +117,7 @@ def _check_key(suite: str, text: str, line: int) -> int:
 
 
 def _check_lifetime(text: str, line: int) -> None:
-    """``2^20``, or a number of packets."""
+    """Check a lifetime: ``2^20``, or a number of packets."""
     power = text.removeprefix("2^")
     most = _MOST_LIFETIME_BITS if power is not text and text.startswith("2^") else 1 << _MOST_LIFETIME_BITS
     if not (power.isascii() and power.isdigit() and len(power) <= 15 and 1 <= int(power) <= most):
@@ -125,7 +125,7 @@ def _check_lifetime(text: str, line: int) -> None:
 
 
 def _check_mki(mki: str, length: str, line: int) -> None:
-    """``1:4``: a number, and in how many octets it is sent."""
+    """Check an MKI such as ``1:4``: a number, and the number of octets in which it is sent."""
     if not (length.isascii() and length.isdigit() and len(length) == 1 and 1 <= int(length) <= _MOST_MKI_BYTES):
         raise SdpError(line, f"a=crypto: the length of the MKI is not from 1 to {_MOST_MKI_BYTES}")
     if not (mki.isascii() and mki.isdigit() and len(mki) <= 10 and int(mki) < 1 << 8 * int(length)):

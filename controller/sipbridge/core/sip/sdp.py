@@ -1,11 +1,10 @@
-"""The text of an SDP offer becomes an `SdpOffer`; what is malformed is an `SdpError`. Pure, in linear time.
+"""Parses an SDP offer to an `SdpOffer`; malformed text is an `SdpError`. Pure, in linear time.
 
-FreeSWITCH reads an offer when media starts, and some that are malformed end its process. So this is stricter than RFC
-8866 where a telephone never goes, and never reads a line otherwise than FreeSWITCH does (sofia-sip's sdp_parse.c, which
-takes blanks before a line, skips what it does not expect and stops at an empty line): such a line is refused here.
+FreeSWITCH parses an offer when media starts, and some malformed offers crash it. So this is stricter than RFC 8866
+where telephones never go, and refuses any line that it would read differently from FreeSWITCH (sofia-sip's sdp_parse.c
+accepts blanks before a line, skips unexpected lines and stops at an empty line).
 
-What later decisions need is kept as values: connection, media, protocol, formats and attributes of each section. Keys
-are not kept.
+Connection, media, protocol, formats and attributes of each section are kept for later decisions. Keys are not kept.
 """
 
 from __future__ import annotations
@@ -49,11 +48,11 @@ class MediaSection:
 
     Attributes:
         media: ``audio``, in lower case.
-        port: 0 for one that is not used.
+        port: 0 if the section is not used.
         protocol: ``RTP/AVP``, in upper case.
-        formats: payload types of RTP, in the order of preference, or what the protocol has in their place.
-        connection: its own, or that of the session; None for neither.
-        attributes: its own, those for ``crypto`` left out.
+        formats: payload types of RTP in order of preference, or the protocol's equivalent.
+        connection: its own, or that of the session; None if neither exists.
+        attributes: its own, without ``crypto``.
     """
 
     media: str
@@ -97,14 +96,14 @@ _GRAMMAR: Mapping[str, re.Pattern[str]] = {
         f"m=({_TCHAR}{{1,32}}) ([0-9]{{1,5}})(?:/[0-9]{{1,3}})? ((?:{_TCHAR}|/){{1,64}})((?: [!-~]{{1,64}})+)"
     ),
 }
-"""Type of a line → the line, for those whose grammar matters."""
+"""Line type → grammar of the line, for types whose grammar matters."""
 _FREE_TEXT = frozenset("siuep")
 _IN_MEDIA = frozenset("icbkam")
 _WITHOUT_RULES: Mapping[str, Callable[[str], str | None]] = {}
 
 
 class _Section:
-    """A section while it is read; the session itself likewise, with no media."""
+    """A section, or the session itself, while it is parsed."""
 
     __slots__ = ("attributes", "connection", "crypto", "formats", "media", "port", "protocol", "rules")
 
@@ -125,7 +124,7 @@ def parse_sdp_offer(text: str) -> SdpOffer:
         text: ``v=0\r\no=…``, as it was sent; lines may end with CR, LF or both.
 
     Raises:
-        SdpError: it is malformed, or has more of something than any call needs.
+        SdpError: the text is malformed, or larger than any call needs.
 
     Source: RFC 8866 §9, RFC 4568, RFC 8839, RFC 8122.
     """
@@ -160,7 +159,7 @@ def parse_sdp_offer(text: str) -> SdpOffer:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Number and text of each line after the first, blanks at its end left out."""
+    """Yield number and text of each line after the first, without trailing blanks."""
     lines = enumerate(filter(None, text.replace("\r", "\n").split("\n")), 1)
     if next(lines, (1, ""))[1].rstrip(" ") != "v=0":
         raise SdpError(1, 'not "v=0"')
@@ -175,7 +174,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _fields(kind: str, line: str, number: int) -> tuple[str, ...]:
-    """What the grammar of this type of line finds in it."""
+    """Return the fields of a line, by the grammar of its type."""
     if kind in _FREE_TEXT:
         return ()
     grammar = _GRAMMAR.get(kind)
@@ -199,7 +198,7 @@ def _read_media(fields: tuple[str, ...], number: int) -> _Section:
         if not _PAYLOAD_TYPES.issuperset(section.formats):
             raise SdpError(number, "payload types are numbers from 0 to 127")
     elif section.protocol.endswith("MSRP") and section.port:
-        # FreeSWITCH would connect to wherever the path in it leads.
+        # FreeSWITCH would connect to any address in its path.
         raise SdpError(number, "MSRP is not carried")
     return section
 

@@ -1,7 +1,7 @@
-"""Which values the attributes of an SDP may have that FreeSWITCH looks into. Pure.
+"""Checks the values of SDP attributes that FreeSWITCH reads. Pure.
 
-An attribute that FreeSWITCH does not read may have any value, or none. Of those that it reads, some may not be without
-one (it would read the value at address 0), and some are copied to where only so many octets fit.
+An attribute that FreeSWITCH does not read may have any value, or none. Some of the others must have a value (FreeSWITCH
+would dereference a null pointer), and some are copied into buffers of limited size.
 
 Source: switch_core_media.c, check_ice and switch_core_media_negotiate_sdp; switch_rtp.c, ice_out (1.10.12 and 1.11.2).
 """
@@ -14,18 +14,18 @@ from typing import NamedTuple
 
 
 class _Rule(NamedTuple):
-    """What a value has to match, and what to call that."""
+    """A pattern for a value, and its description."""
 
     pattern: re.Pattern[str]
     expected: str
 
     def complaint(self, value: str) -> str | None:
-        """None for a value that matches."""
+        """Return what is wrong with a value; None if it matches."""
         return None if self.pattern.fullmatch(value) else f"should be {self.expected}"
 
 
 _FINGERPRINT_BYTES = {"md5": 16, "sha-1": 20, "sha-256": 32}
-"""Hash functions that FreeSWITCH knows. It knows sha-512 as well, but writes an octet too many for it."""
+"""Hash functions that FreeSWITCH supports. It supports sha-512 too, but writes one octet too many for it."""
 _FINGERPRINT = re.compile(r"([A-Za-z0-9-]{1,16}) +([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){0,63})")
 
 
@@ -52,7 +52,7 @@ RULES: Mapping[str, Callable[[str], str | None]] = {
     "ptime": _milliseconds,
     "maxptime": _milliseconds,
     "setup": _rule("(?i:active|passive|actpass|holdconn)", "active, passive, actpass or holdconn"),
-    # STUN messages are built in 256 octets, with both sides' ufrag and FreeSWITCH's name and version in them.
+    # STUN messages are built in 256 octets, including both ufrags and FreeSWITCH's name and version.
     "ice-ufrag": _rule("[!-~]{1,32}", "1 to 32 characters"),
     "ice-pwd": _rule("[!-~]{1,256}", "1 to 256 characters"),
     "ice-options": _rule("[ -~]{1,256}", "1 to 256 characters"),
@@ -61,10 +61,10 @@ RULES: Mapping[str, Callable[[str], str | None]] = {
     "rtcp": _rule(r"[0-9]{1,5}(?: +IN +IP[46] +[!-~]{1,255})?", "a port, and an address"),
     "ssrc": _rule("[0-9]{1,10}(?: .*)?", "a number"),
 }
-"""Attribute, in lower case, to what is wrong with a value of it; None for nothing."""
+"""Attribute in lower case → check that returns what is wrong with a value, or None."""
 
 RTP_RULES: Mapping[str, Callable[[str], str | None]] = {
     "rtpmap": _rule(_RTPMAP, "a payload type, a name and a clock rate"),
     "fmtp": _rule("(?:[0-9]|[1-9][0-9]|1[01][0-9]|12[0-7])(?: .*)?", "a payload type and parameters"),
 }
-"""Likewise, in a section whose media is RTP."""
+"""The same, for sections whose media is RTP."""

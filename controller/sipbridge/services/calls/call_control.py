@@ -245,7 +245,7 @@ class CallControl:
     def _decide(self, request: CallRequest) -> Decision:
         decision = route(request, self.table, self._random_below)
         if isinstance(decision, Bridge) and decision.uses_gateway and self._gateways.gateway_of(decision.line) is None:
-            # FreeSWITCH has lost it, with its profile as a rule, and not all lines have been told yet.
+            # FreeSWITCH lost the gateway, usually with its profile, and not all lines have been updated yet.
             detail = "its gateway is not in FreeSWITCH"
             return Decline(DeclineReason.NOT_REGISTERED, detail, decision.provider, decision.line, decision.trace)
         if isinstance(decision, Bridge) and (fault := self.table.media.dtls_fault(decision.media, self.dtls)):

@@ -95,14 +95,14 @@ class EdgeSync:
         self._poll_at = now + _POLL_S
 
     def _reset(self, now: float) -> None:
-        # First: should the edge be started again meanwhile, this is missing, and all is told once more.
+        # Set the epoch first: if the edge restarts in the meantime, it is missing, and everything is resent.
         self._edge.set_epoch(self._epoch)
         self._table.reset()
         self._loading_since = now
         self._audit_at = now + _AUDIT_S
 
     def _put_due(self) -> bool:
-        """Tell of the next gateways; whether there were any."""
+        """Send the next entries; return whether there were any."""
         names = self._table.due(_BATCH)
         entries = [(name, entry) for name in names if (entry := self._gateways.edge_entry_of(name)) is not None]
         self._edge.put(entries)
@@ -110,7 +110,7 @@ class EdgeSync:
         return bool(entries)
 
     def _delete_gone(self) -> bool:
-        """Have the next ones forgotten that are gone; whether there were any."""
+        """Delete the next obsolete entries; return whether there were any."""
         names = self._table.gone(self._gateways.may_have_gateway, _BATCH)
         self._edge.delete(names)
         self._table.note_deleted(names)

@@ -61,7 +61,7 @@ class EdgeTable:
         self._held, self._due = {}, {}
 
     def reset(self) -> None:
-        """The edge has none of them."""
+        """Mark all desired gateways as due, because the edge has none of them."""
         self._due = self._held | self._due
         self._held = {}
 

@@ -107,7 +107,7 @@ class GatewayKeeper:
         return self._wanted.edge_table
 
     def edge_entry_of(self, name: GatewayName) -> str | None:
-        """What the edge has to know of a gateway; None where its account has changed, which is about to be noted."""
+        """Return the edge's entry for a gateway; None if its account has just changed."""
         made = self._wanted.gateway(name)
         return made.edge_entry if made is not None else None
 
@@ -137,16 +137,16 @@ class GatewayKeeper:
     # Changes of accounts.
 
     def use_pool(self, pool: AccountPool) -> None:
-        """Make gateways for the accounts of a pool that is new, or keep to a pace that is another than it was."""
+        """Create gateways for the accounts of a new pool, or apply a changed pace."""
         self._wanted.pools[pool.policy.name] = pool
         self._planner.use_pool(pool.policy)
 
     def forget_pool(self, name: str) -> None:
-        """Forget a pool whose accounts are all removed. Its pace stays: that is how their gateways go."""
+        """Forget a pool whose accounts are all removed. Its pace stays, for the removal of its gateways."""
         del self._wanted.pools[name]
 
     def on_account_changed(self, line: Line) -> None:
-        """Give an account that is new, or another than it was, the gateway that it needs now."""
+        """Replace the gateway of a new or changed account by the one it needs now."""
         before, now = line.gateway, self._wanted.name_of(line)
         if before == now:
             return
@@ -154,7 +154,7 @@ class GatewayKeeper:
         line.set_registration(NOT_REGISTERED)
         self._wanted.withdraw(line)
         if now is not None and self._wanted.want(line, now).due is Due.REMOVE:
-            # Changed back before the old gateway was touched: only the switch knows how it is.
+            # The account changed back before its old gateway was touched: only the switch knows that gateway's state.
             self._reconcile_due = True
 
     def on_account_removed(self, line: Line) -> None:
@@ -163,7 +163,7 @@ class GatewayKeeper:
         self._wanted.withdraw(line)
 
     def register_again(self) -> int:
-        """Have every account register once more: bindings may be worth nothing. Returns the number of gateways."""
+        """Make every account register again, because bindings may be stale. Returns the number of gateways."""
         self._planner.register_again(self._wanted.pools.values())
         return self._roster.in_switch
 
@@ -278,6 +278,6 @@ class GatewayKeeper:
                 self.on_gateway_event(GatewayDeleted(name))
 
     def _adds_without_pace(self) -> bool:
-        """Whether gateways wait to be added that do not register."""
+        """Return whether gateways that do not register are waiting to be added."""
         pools = (self._wanted.pools[name] for name in self._roster.queues(Due.ADD))
         return any(not pool.policy.registration_required for pool in pools)

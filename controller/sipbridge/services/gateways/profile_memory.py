@@ -78,7 +78,7 @@ class ProfileMemory:
             self._warn_at *= 2
         _log.warning(
             "FreeSWITCH holds some %d MB for %d gateways that are gone: restart its profile in a quiet hour, with "
-            "fs_cli -x 'sofia profile %s restart'; that ends the calls of the profile, and all accounts register anew",
+            "fs_cli -x 'sofia profile %s restart'; that ends the calls of the profile, and all accounts register again",
             self.lost_bytes // _MB,
             self.lost_gateways,
             self._profile,

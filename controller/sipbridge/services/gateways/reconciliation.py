@@ -37,7 +37,7 @@ class Reconciliation:
         self._roster = roster
         self._registrations = registrations
         self._wanted = wanted
-        # The events since it began; None while none is under way.
+        # The events since it began; None while no reconciliation is running.
         self._meanwhile: list[SwitchGatewayEvent] | None = None
 
     def note(self, event: SwitchGatewayEvent) -> None:

@@ -99,7 +99,7 @@ def _once(first: Iterable[Line], then: Iterable[Line], others: Iterable[Line]) -
 
 
 def _by_address(lines: Iterator[Line], slices: Slices) -> Iterator[Line]:
-    """Sorted in slices, which are then merged: no sort holds up anybody for long."""
+    """Sort in slices and merge them, so that no single sort takes long."""
     ordered = []
     while some := sorted(islice(lines, _SLICE), key=_address):
         ordered.append(some)

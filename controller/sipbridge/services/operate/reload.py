@@ -34,7 +34,7 @@ from sipbridge.services.slices import Slices
 _log = logging.getLogger(__name__)
 
 _SLICE = 100
-"""Accounts that are changed in one go: some 5 ms, in which no call is decided."""
+"""Accounts changed without yielding: about 5 ms, in which no call is decided."""
 
 Follow = Callable[[BridgeConfig, Mapping[str, AccountPool]], None]
 """Synchronizes exactly the given pools with their databases. After it returns, pools that no longer have one are left

@@ -150,12 +150,12 @@ Read = Mapping[str, Sequence[Account]]
 def plan_reload(
     providers: Sequence[Provider], pools: Mapping[str, PoolInUse], config: BridgeConfig, read: Read
 ) -> ReloadPlan:
-    """Compare what is in use with what should be.
+    """Compare the configuration in use with a new one.
 
     Args:
-        providers: those in use.
-        pools: those in use, by name.
-        config: what should be.
+        providers: the providers in use.
+        pools: the pools in use, by name.
+        config: the new configuration.
         read: the accounts of pools that are in a database; of what is not there nothing is known yet.
     """
     before, after = _by_name_and_number(providers), _by_name_and_number(config.providers)

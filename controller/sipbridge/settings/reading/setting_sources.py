@@ -43,7 +43,7 @@ class SettingSources:
         self._read_table(toml, toml.value, (), file)
 
     def read_environment(self, environ: Mapping[str, str], ignored: str) -> None:
-        """Take the settings from the environment; the variable `ignored` is none, though its name begins like one."""
+        """Read settings from the environment; the variable `ignored` is not a setting, despite its prefix."""
         names = {self.variable(path): path for path in self._kinds}
         for name, text in environ.items():
             if not name.startswith(self._prefix) or name == ignored:
