@@ -328,7 +328,7 @@ def test_one_bad_row(accounts: Database, source: Source) -> None:
 
     with pytest.raises(RowError, match="'b b'"):
         asking.load_one("b b")
-    with pytest.raises(RowError, match="half a character"):
+    with pytest.raises(RowError, match="half of a surrogate pair"):
         asking.load_one("\ud800")
     assert asking.load_one("alice") == account("alice")
 
@@ -343,8 +343,8 @@ def test_missing_columns_are_named_at_start(accounts: Database, source: Source, 
         all_of(asking)
 
     assert str(caught.value) == (
-        f"{wrong}: lacks secret, alias_hostport or alias_domain; "
-        "it returns username, domain, user_id, secret_type, alias_username, outbound_proxy"
+        f"{wrong}: missing column secret, alias_hostport or alias_domain; "
+        "the query returns username, domain, user_id, secret_type, alias_username, outbound_proxy"
     )
 
 
@@ -354,7 +354,7 @@ def test_a_column_that_has_gone_missing(accounts: Database, source: Source) -> N
 
     accounts.execute("ALTER TABLE accounts DROP COLUMN alias_username")
 
-    with pytest.raises(SourceError, match="updateQuery: lacks alias_username"):
+    with pytest.raises(SourceError, match="updateQuery: missing column alias_username"):
         asking.load_one("alice")
 
 
@@ -408,7 +408,7 @@ def test_a_probe_tells_what_is_there_and_what_is_wrong(accounts: Database, sourc
 
     found = source("SELECT username FROM accounts").probe(POLICY)
     assert found.accounts == 0
-    assert [problem[:16] for problem in found.problems] == ["initQuery: lacks"]
+    assert [problem[:16] for problem in found.problems] == ["initQuery: missi"]
 
 
 # What is not there, or slow.

@@ -195,7 +195,7 @@ class Odd:
 def test_silence_has_an_end(tmp_path: Path) -> None:
     odd = Odd(tmp_path / "rpc.sock")
     started = time.monotonic()
-    with pytest.raises(EdgeLost, match=r"does not answer on .* within 0.2 s"):
+    with pytest.raises(EdgeLost, match=r"no answer from Kamailio on .* within 0.2 s"):
         Kamailio(tmp_path / "rpc.sock", timeout_s=0.2).put([(ALICE, SECRET)] * 20)
     assert time.monotonic() - started < 20
     odd.close()
@@ -204,14 +204,17 @@ def test_silence_has_an_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (b"nonsense", "does not answer in JSON-RPC"),
-        (b"[]", "does not answer in JSON-RPC"),
-        (b'{"jsonrpc": "2.0", "error": {"code": -32700, "message": "Invalid"}}', "does not answer in JSON-RPC"),
+        (b"nonsense", "invalid answer on the RPC socket: not JSON-RPC"),
+        (b"[]", "invalid answer on the RPC socket: not JSON-RPC"),
+        (
+            b'{"jsonrpc": "2.0", "error": {"code": -32700, "message": "Invalid"}}',
+            "invalid answer on the RPC socket: not JSON-RPC",
+        ),
         (
             b'{"jsonrpc": "2.0", "id": 1, "error": {"code": 500, "message": "No such htable"}}',
-            "refuses htable.sets: No",
+            "rejected htable.sets: No",
         ),
-        (b'{"jsonrpc": "2.0", "id": 1, "error": {}}', "refuses htable.sets: no reason given"),
+        (b'{"jsonrpc": "2.0", "id": 1, "error": {}}', "rejected htable.sets: no reason given"),
     ],
 )
 def test_refusals_say_why_and_hold_no_secret(tmp_path: Path, answer: bytes, said: str) -> None:

@@ -11,6 +11,8 @@ from services_examples import STATUS_LINES, Services, outbound, parked
 from sipbridge.core.sip.call import Side
 from sipbridge.explain.by_running_bridge import BadQuestion, ByRunningBridge
 
+OFFER = "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n"
+
 
 def ask(services: Services, user: str, **more: str) -> dict[str, Any]:
     """About the call that `Services.park` makes."""
@@ -31,7 +33,7 @@ def test_a_bridged_call_is_told_as_it_is_made(services: Services) -> None:
     said = ask(services, "alice")
     assert (said["decision"], said["account"], said["side"]) == ("bridge", "sip:alice@provider.example.net", None)
     assert services.line("alice").calls == 0, "no line is taken"
-    services.park("call-1", "alice")
+    services.park("call-1", "alice", offer=OFFER)
     assert services.switch.bridged[0].dial_string == said["dial_string"]
 
 
