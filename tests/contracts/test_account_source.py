@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import ipaddress
 import json
 import logging
 import os
@@ -320,6 +322,28 @@ def test_bad_rows_are_skipped_counted_and_told_of_once(
         "pool people: skipped a row: account 'carol' of 'jabiru.example.org': "
         "secret_type must be one of ha1, md5, sha256, sha-256, clrtxt",
     ]
+
+
+def test_a_probe_tells_of_rows_whose_next_hop_is_refused(accounts: Database, source: Source) -> None:
+    insert(
+        accounts,
+        row("alice"),
+        row("bob", outbound_proxy="127.0.0.2:5080"),
+        row("mallory", outbound_proxy="192.0.2.10"),
+        row("mallet", outbound_proxy="sip:192.0.2.10:5080;transport=tcp"),
+        row("eve", outbound_proxy="sip:proxy.example.org;maddr=10.0.0.7"),
+    )
+    refused = (ipaddress.ip_network("192.0.2.10"), ipaddress.ip_network("10.0.0.0/24"))
+
+    assert source().probe(POLICY).accounts == 5
+    probe = source().probe(dataclasses.replace(POLICY, refused_next_hops=refused))
+    assert probe.accounts == 2
+    said = "refused_next_hops ([gateways] in the settings)"
+    assert probe.problems == (
+        "account sip:mallory@jabiru.example.org (and 1 more): "
+        f"its outbound proxy 192.0.2.10 is in 192.0.2.10/32 of {said}",
+        f"account sip:eve@jabiru.example.org: its outbound proxy 10.0.0.7 is in 10.0.0.0/24 of {said}",
+    )
 
 
 def test_one_bad_row(accounts: Database, source: Source) -> None:

@@ -9,6 +9,8 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
 import dns.message
@@ -273,6 +275,21 @@ def test_databases_are_read_when_asked_to(tmp_path: Path) -> None:
     (source,) = read.sources
     assert (source.told, source.problems) == ("2 accounts in its database", ("1 rows are not valid accounts",))
     assert [(pool, account.uri.user) for pool, account in read.own_hops] == [("One", "alice")]
+
+    refusing = replace(given.pools["One"].policy, refused_next_hops=(ip_network("192.0.2.10"),))
+    database = sqlite3.connect(tmp_path / "accounts.db")
+    with database:
+        database.execute("INSERT INTO accounts VALUES ('mallory', 'sip:192.0.2.10:5060')")
+    database.close()
+    refused = replace(given, pools={"One": replace(given.pools["One"], policy=refusing)})
+    read = gather_accounts(refused, RedisSettings(), connect=True)
+    (source,) = read.sources
+    assert source.told == "3 accounts in its database"
+    assert source.problems[1] == (
+        "1 accounts are not used; the first is sip:mallory@a.example: its outbound proxy 192.0.2.10 is in "
+        "192.0.2.10/32 of refused_next_hops ([gateways] in the settings)"
+    )
+    assert [account.uri.user for _, account in read.own_hops] == ["alice"]
 
     (tmp_path / "accounts.db").unlink()
     (source,) = gather_accounts(given, RedisSettings(), connect=True).sources

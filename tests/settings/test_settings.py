@@ -203,6 +203,17 @@ def test_every_reason_to_decline_has_a_status() -> None:
         pytest.param("[edge]\naddress = '127.0.0.1'", "must be an IP address and a port", id="no port"),
         pytest.param("[edge]\naddress = '127.0.0.1:65536'", "must be an IP address and a port", id="no such port"),
         pytest.param("[edge]\naddress = '::1:5090'", "must be an IP address and a port", id="no brackets"),
+        pytest.param(
+            "[gateways]\nrefused_next_hops = '10.0.0.1, proxy'",
+            '2:21: error: "refused_next_hops" must be IP',
+            id="hops",
+        ),
+        pytest.param("[gateways]\nrefused_next_hops = '10.0.0.1,'", "must be IP addresses and networks", id="comma"),
+        pytest.param("[gateways]\nrefused_next_hops = '[::1]'", "must be IP addresses and networks", id="brackets"),
+        pytest.param(
+            "[gateways]\nrefused_next_hops = '10.0.0.1/8'", "write 10.0.0.0/8 instead of 10.0.0.1/8", id="host bits"
+        ),
+        pytest.param("[gateways]\nrefused_next_hops = ['10.0.0.1']", "must be a string", id="array"),
         pytest.param("[edge]\naccounts = 'some'", "must be one of needed, all", id="accounts of the edge"),
         pytest.param(
             "[event_socket]\nbackoff_min_s = 40", "2:17: error: must not be more than backoff_max_s", id="backoff"

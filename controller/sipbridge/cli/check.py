@@ -77,7 +77,13 @@ def check(files: tuple[Path, ...], as_json: bool, connect: bool, no_edge: bool, 
 
 def _load(file: Path, settings: Settings, version: FreeSwitchVersion | None) -> LoadResult:
     """A providers file, with what is to be said of it beside this FreeSWITCH."""
-    result = load_providers(file, settings.media_defaults, settings.edge.edge, settings.unknown_fields.severity)
+    result = load_providers(
+        file,
+        settings.media_defaults,
+        settings.edge.edge,
+        settings.unknown_fields.severity,
+        settings.gateways.refused_networks,
+    )
     if result.config is None:
         return result
     of_version = _check_dtls(file, result.config, settings, version)

@@ -91,7 +91,13 @@ def _ask(settings_file: Path | None, request_uri: str, from_: str, to: str, side
 
 def _by_file(file: Path, settings: Settings, connect: bool) -> ByFile:
     config = config_or_exit(
-        load_providers(file, settings.media_defaults, settings.edge.edge, settings.unknown_fields.severity)
+        load_providers(
+            file,
+            settings.media_defaults,
+            settings.edge.edge,
+            settings.unknown_fields.severity,
+            settings.gateways.refused_networks,
+        )
     )
     sides = settings.sofia.inside_profile, settings.sofia.provider_profile
     lines = settings.calls.status_lines

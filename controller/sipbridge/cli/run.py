@@ -38,7 +38,11 @@ def run(settings_file: Path | None, *, take_over: bool) -> None:
         raise AssertionError("settings for run without a providers file")
     config = config_or_exit(
         load_providers(
-            settings.providers_file, settings.media_defaults, settings.edge.edge, settings.unknown_fields.severity
+            settings.providers_file,
+            settings.media_defaults,
+            settings.edge.edge,
+            settings.unknown_fields.severity,
+            settings.gateways.refused_networks,
         )
     )
     log = LogOutput(settings.logging.level.name, settings.logging.as_json, secrets_of_settings(settings))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import PurePath
 from typing import Any
 
 from sipbridge.config.credentials import AccountChecks, is_of_use
 from sipbridge.config.keyword_values import ConnectionStringError
+from sipbridge.config.next_hops import ITS_CALLS, warn_of_next_hop
 from sipbridge.config.text.diagnostic import Report, Severity
 from sipbridge.config.text.source_text import Path
 from sipbridge.config.uris import NO_MESSAGE_WAITING, read_uri
 from sipbridge.core.accounts.account import PROTOCOLS, SECRET_TYPES, Account, SecretType
 from sipbridge.core.accounts.credentials import DIGEST_HASH
+from sipbridge.core.accounts.next_hops import Networks, next_hop_fault
 from sipbridge.core.bridge_config import PoolConfig
 from sipbridge.core.providers.edge import Edge
 from sipbridge.core.providers.provider import PoolPolicy, SqlLoader
@@ -22,26 +24,33 @@ _DEFAULT_SECRET_TYPE = "ha1"  # noqa: S105 - not a secret
 _NO_SECRET = "no secret: registration works only if the registrar does not ask for one"  # noqa: S105 - a message
 
 
-def read_pools(root: Mapping[str, Any], edge_of: Callable[[str], Edge | None], report: Report) -> dict[str, PoolConfig]:
+def read_pools(
+    root: Mapping[str, Any], edge_of: Callable[[str], Edge | None], report: Report, refused: Networks = ()
+) -> dict[str, PoolConfig]:
     """Read the account pools of a file.
 
     Args:
         root: a file of version 2, checked against the schema; invalid values are missing or None.
         edge_of: returns the edge of a pool, by the pool's name.
+        refused: where no account of a database may send its calls.
 
     Returns:
         The complete pools by name, in the order of the file.
     """
     pools = {}
     for name, value in root.get("accountPools", {}).items():
-        if pool := _pool(name, value or {}, ("accountPools", name), edge_of(name), report):
+        if pool := _pool(name, value or {}, ("accountPools", name), edge_of(name), report, refused):
             pools[name] = pool
     return pools
 
 
-def _pool(name: str, value: Mapping[str, Any], path: Path, edge: Edge | None, report: Report) -> PoolConfig | None:
+def _pool(
+    name: str, value: Mapping[str, Any], path: Path, edge: Edge | None, report: Report, refused: Networks
+) -> PoolConfig | None:
     proxy = read_uri(value, path, "outboundProxy", report, protocol=PROTOCOLS[0])
     registrar = read_uri(value, path, "registrar", report, protocol=PROTOCOLS[0])
+    warn_of_next_hop(proxy, (*path, "outboundProxy"), refused, report)
+    warn_of_next_hop(registrar, (*path, "registrar"), refused, report)
     if read_uri(value, path, "mwiServerUri", report, protocol=PROTOCOLS[0]) is not None:
         report.warning((*path, "mwiServerUri"), NO_MESSAGE_WAITING)
     max_calls = value.get("maxCallsPerLine")
@@ -62,9 +71,25 @@ def _pool(name: str, value: Mapping[str, Any], path: Path, edge: Edge | None, re
         registrar=registrar,
         edge=edge,
         refresh_s=_refresh_s(value, loader, path, report),
+        refused_next_hops=refused if isinstance(loader, SqlLoader) else (),
     )
+    if not isinstance(loader, SqlLoader):
+        _warn_of_refused(loader, refused, pool_has_proxy=proxy is not None, path=(*path, "loader"), report=report)
     skipped = 0 if isinstance(loader, SqlLoader) else len(value["loader"]) - len(loader)
     return PoolConfig(policy, loader, skipped)
+
+
+def _warn_of_refused(
+    accounts: tuple[Account, ...], refused: Networks, *, pool_has_proxy: bool, path: Path, report: Report
+) -> None:
+    faults = [
+        (account, fault)
+        for account in accounts
+        if (fault := next_hop_fault(account, refused, pool_has_proxy=pool_has_proxy)) is not None
+    ]
+    if faults:
+        account, fault = faults[0]
+        report.warning(path, f"account {account.uri}{_and_others(faults)}: {fault.message}: {ITS_CALLS}")
 
 
 def _refresh_s(
@@ -157,9 +182,9 @@ def _accounts(values: list[Any], path: Path, checks: AccountChecks, report: Repo
     return tuple(accounts)
 
 
-def _and_others(indexes: list[int]) -> str:
+def _and_others(found: Sequence[object]) -> str:
     """Shorten a message about thousands of accounts to one about the first."""
-    more = len(indexes) - 1
+    more = len(found) - 1
     return f" (and {more} more account{'s' if more > 1 else ''} of the pool)" if more else ""
 
 

@@ -13,11 +13,13 @@ from sipbridge.config.absent import leave_out_absent
 from sipbridge.config.accounts import read_pools
 from sipbridge.config.arriving_calls import caught_calls
 from sipbridge.config.collector import without_collector
+from sipbridge.config.next_hops import warn_of_next_hops
 from sipbridge.config.providers import edge_of_pool, read_providers
 from sipbridge.config.schema import check_schema
 from sipbridge.config.text.diagnostic import Diagnostic, Report, Severity
 from sipbridge.config.text.json_reader import parse_json
 from sipbridge.config.version1 import to_version1_path, to_version2
+from sipbridge.core.accounts.next_hops import Networks
 from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.core.providers.edge import Edge
@@ -60,6 +62,7 @@ def load_providers(
     defaults: MediaDefaults = _NO_DEFAULTS,
     edge: Edge | None = None,
     unknown_fields: Severity = Severity.ERROR,
+    refused_next_hops: Networks = (),
 ) -> LoadResult:
     """Read and check a providers file; a file that cannot be read is reported as a diagnostic too.
 
@@ -67,13 +70,14 @@ def load_providers(
         defaults: the media protection of providers that do not set their own.
         edge: serves accounts and media that FreeSWITCH alone cannot; without an edge, these are errors.
         unknown_fields: the severity of fields that are not in the schema.
+        refused_next_hops: where no account of a database may send its calls; in the file, a warning.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         return _unreadable(str(path), 1, 1, f"cannot be read: {error.strerror or error}")
     with without_collector():
-        return parse_providers(content, str(path), defaults, edge, unknown_fields)
+        return parse_providers(content, str(path), defaults, edge, unknown_fields, refused_next_hops)
 
 
 def parse_providers(
@@ -82,6 +86,7 @@ def parse_providers(
     defaults: MediaDefaults = _NO_DEFAULTS,
     edge: Edge | None = None,
     unknown_fields: Severity = Severity.ERROR,
+    refused_next_hops: Networks = (),
 ) -> LoadResult:
     """Check the content of a providers file and convert it to core types.
 
@@ -92,6 +97,7 @@ def parse_providers(
         defaults: the media protection of providers that do not set their own.
         edge: as in `load_providers`.
         unknown_fields: as in `load_providers`.
+        refused_next_hops: as in `load_providers`.
     """
     try:
         # A string is checked too: half of a surrogate pair cannot be printed or used in a regular expression.
@@ -99,13 +105,15 @@ def parse_providers(
     except UnicodeDecodeError as error:
         return _not_utf8(file, error)
     report = Report(file, parse_json(text.removeprefix("\ufeff")))
-    config = _read(report, defaults, edge, unknown_fields)
+    config = _read(report, defaults, edge, unknown_fields, refused_next_hops)
     diagnostics = report.diagnostics
     is_usable = not any(diagnostic.is_error for diagnostic in diagnostics)
     return LoadResult(config if is_usable else None, diagnostics)
 
 
-def _read(report: Report, defaults: MediaDefaults, edge: Edge | None, unknown_fields: Severity) -> BridgeConfig | None:
+def _read(
+    report: Report, defaults: MediaDefaults, edge: Edge | None, unknown_fields: Severity, refused: Networks
+) -> BridgeConfig | None:
     source = report.source
     if source.first_no_break_space is not None:
         message = "no-break space (U+00A0) between values: treated as a space, but other JSON parsers reject it"
@@ -121,7 +129,8 @@ def _read(report: Report, defaults: MediaDefaults, edge: Edge | None, unknown_fi
     if not isinstance(root, dict):
         return None
     providers = read_providers(root, defaults, edge, report)
-    pools = read_pools(root, partial(edge_of_pool, edge, providers, defaults), report)
+    warn_of_next_hops(providers, refused, report)
+    pools = read_pools(root, partial(edge_of_pool, edge, providers, defaults), report, refused)
     _warn_of_unused_pools(root, report)
     config = BridgeConfig(providers, MappingProxyType(pools))
     if not any(diagnostic.is_error for diagnostic in report.diagnostics):

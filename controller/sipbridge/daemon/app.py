@@ -214,7 +214,11 @@ class App:
         if settings.providers_file is None:
             raise AssertionError("reloading without a providers file")
         result = load_providers(
-            settings.providers_file, settings.media_defaults, settings.edge.edge, settings.unknown_fields.severity
+            settings.providers_file,
+            settings.media_defaults,
+            settings.edge.edge,
+            settings.unknown_fields.severity,
+            settings.gateways.refused_networks,
         )
         if result.config is not None:
             self._learn_secrets(result.config)

@@ -32,7 +32,13 @@ def examine(settings: Settings, settings_file: Path | None, *, connect: bool) ->
     yield _check_settings_file(settings_file)
     file = settings.providers_file
     loaded = (
-        load_providers(file, settings.media_defaults, settings.edge.edge, settings.unknown_fields.severity)
+        load_providers(
+            file,
+            settings.media_defaults,
+            settings.edge.edge,
+            settings.unknown_fields.severity,
+            settings.gateways.refused_networks,
+        )
         if file
         else None
     )

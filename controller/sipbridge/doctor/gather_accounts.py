@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sipbridge.adapters.redis.redis_connection import RedisLost
 from sipbridge.adapters.redis.redis_subscription import RedisSubscription
 from sipbridge.adapters.sql.sql_accounts import SqlAccounts
-from sipbridge.core.accounts.account import Account
+from sipbridge.core.accounts.account import Account, AccountFault
 from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.providers.edge import Edge, edge_reason
 from sipbridge.core.providers.provider import PoolPolicy, SqlLoader
@@ -63,12 +63,17 @@ class _Pool:
     def __init__(self, policy: PoolPolicy) -> None:
         self.name = policy.name
         self.own_hops: list[Account] = []
+        self.unusable: list[tuple[Account, AccountFault]] = []
+        self._policy = policy
         self._edge = policy.edge
         self._has_proxy = policy.outbound_proxy is not None
         self._exits: set[Exit] = set()
 
     def add(self, accounts: Iterable[Account]) -> None:
         for account in accounts:
+            if fault := self._policy.fault_of(account):
+                self.unusable.append((account, fault))
+                continue
             self._exits.add(exit_of(account, self._edge))
             if account.outbound_proxy is not None or account.registrar is not None or not self._has_proxy:
                 self.own_hops.append(account)
@@ -93,6 +98,9 @@ def _read_database(pool: _Pool, loader: SqlLoader) -> SourceFacts:
             problems.append(str(error))
     if skipped:
         problems.append(f"{skipped} rows are not valid accounts")
+    if pool.unusable:
+        account, fault = pool.unusable[0]
+        problems.append(f"{len(pool.unusable)} accounts are not used; the first is {account.uri}: {fault.message}")
     return SourceFacts(f"pool {pool.name}", f"{read} accounts in its database", tuple(problems))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+from sipbridge.core.accounts.next_hops import Networks
 from sipbridge.settings.kinds import Host
-from sipbridge.settings.reading.setting_values import Between, Matches, Password
+from sipbridge.settings.reading.setting_values import AreNetworks, Between, Matches, Password
 
 _Profile = Annotated[str, Matches(r"[A-Za-z0-9_.\-]+", "the name of a sofia profile: letters, digits and _ . -")]
 
@@ -107,3 +109,19 @@ class GatewaySettings:
     unregister_timeout_s: Annotated[float, Between(0, 600)] = 10.0
     """How long a stop waits for accounts to unregister, at most. The remaining ones expire at the far side. Keep
     this below the stop timeout of systemd, which is 90 s."""
+
+    refused_next_hops: Annotated[str, AreNetworks()] = ""
+    """Addresses and networks, separated by commas, to which no account of a database may send its calls and REGISTERs,
+    such as ``192.0.2.10,10.0.0.0/24``. Name FreeSWITCH's own addresses, your proxy, and the network inside: a call that
+    an account sends there may come back as a call of another user, with that user's line and digest. Rows whose
+    outbound proxy, registrar, or domain (if it is the next hop) is such an address are skipped, with a warning. If any
+    is named, rows with 0.0.0.0, ``::`` or an unusual form of an address (``127.1``) are skipped too. In the providers
+    file, such addresses are used, and ``sipbridge check`` warns. Names are not resolved: FreeSWITCH's access list
+    alone (``sipbridge_inside_refused``) stops those. Leave out a proxy that your accounts really use, even on loopback.
+    The way through the edge is not affected."""
+
+    @property
+    def refused_networks(self) -> Networks:
+        """`refused_next_hops` as networks."""
+        texts = self.refused_next_hops.split(",") if self.refused_next_hops.strip() else ()
+        return tuple(ipaddress.ip_network(text.strip()) for text in texts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import logging
 from collections.abc import Callable, Iterator, Sequence
 
@@ -346,6 +347,28 @@ def test_a_row_that_freeswitch_cannot_register_is_skipped_where_it_has_to(
     assert world.sync.state.skipped == int(registers)
     assert ("digest hash" in caplog.text) == registers
     assert "5f4dcc" not in caplog.text
+
+
+def test_a_row_whose_next_hop_is_refused_is_skipped_at_a_load_and_at_a_notification(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    back_to_us = dataclasses.replace(account("mallory"), outbound_proxy=parse_sip_uri("sip:192.0.2.10:5060"))
+    world = World(MemorySource(a=account("alice"), m=back_to_us))
+    refused = (ipaddress.ip_network("192.0.2.10"),)
+    world.pool.use_policy(dataclasses.replace(world.pool.policy, refused_next_hops=refused))
+    world.sync.step()
+    assert list(world.accounts()) == ["alice"]
+    assert world.sync.state.skipped == 1
+    assert "skipped account sip:mallory@" in caplog.text
+    assert "its outbound proxy 192.0.2.10 is in 192.0.2.10/32 of refused_next_hops" in caplog.text
+
+    world.notify("mallory", "m")
+    world.sync.step()
+    assert list(world.accounts()) == ["alice"]
+    world.source.rows["m"] = account("mallory")
+    world.notify("mallory", "m")
+    world.sync.step()
+    assert list(world.accounts()) == ["alice", "mallory"]
 
 
 USERS = st.sampled_from(["alice", "bob", "carol", "dave"])

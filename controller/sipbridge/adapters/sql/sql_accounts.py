@@ -27,7 +27,6 @@ from sipbridge.config.connection_string import parse_connection
 from sipbridge.config.uris import NO_MESSAGE_WAITING
 from sipbridge.core.accounts.account import Account
 from sipbridge.core.accounts.account_row import RowError
-from sipbridge.core.accounts.credentials import credential_fault
 from sipbridge.core.providers.edge import edge_reason
 from sipbridge.core.providers.provider import PoolPolicy, SqlLoader
 from sipbridge.ports import LoadedAccounts, SourceError, SourceUnavailable
@@ -147,14 +146,13 @@ class SqlAccounts:
         accounts = through_edge = 0
         problems: list[str] = []
         useless: dict[str, list[Account]] = {}
-        has_edge = policy.edge is not None
         has_mwi = False
         try:
             for batch in self._batches():
                 problems += batch.faults
                 has_mwi = has_mwi or _have_mwi(batch.accounts)
                 for account in batch.accounts:
-                    fault = credential_fault(account, has_edge=has_edge) if policy.registration_required else None
+                    fault = policy.fault_of(account)
                     if fault is not None:
                         useless.setdefault(fault.message, []).append(account)
                     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from sipbridge.core.sip.uri import SipUri
 
@@ -32,6 +32,18 @@ SECRET_TYPES = {
     "clrtxt": SecretType.CLEAR_TEXT,
 }
 """Every accepted spelling of a secret type in a file or database, in lower case."""
+
+
+class AccountFault(NamedTuple):
+    """Why an account cannot be used.
+
+    Attributes:
+        field: the field of the account at fault, by its name in the providers file.
+        message: never contains the secret.
+    """
+
+    field: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

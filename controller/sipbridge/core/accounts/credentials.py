@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
-from sipbridge.core.accounts.account import Account, SecretType
+from sipbridge.core.accounts.account import Account, AccountFault, SecretType
 
 DIGEST_HASH = (
     'FreeSWITCH cannot authenticate with a digest hash: put the password in "secret" and set "secretType": "clrtxt",'
@@ -19,18 +18,7 @@ _HASHES = {
 }
 
 
-class CredentialFault(NamedTuple):
-    """Why a challenge cannot be answered.
-
-    Attributes:
-        field: the field of the account at fault, by its name in the providers file.
-    """
-
-    field: str
-    message: str
-
-
-def credential_fault(account: Account, *, has_edge: bool) -> CredentialFault | None:
+def credential_fault(account: Account, *, has_edge: bool) -> AccountFault | None:
     """Return why sipbridge cannot authenticate as this account; None if it can, or if there is no secret.
 
     The message never contains the secret.
@@ -41,16 +29,14 @@ def credential_fault(account: Account, *, has_edge: bool) -> CredentialFault | N
     if account.secret is None:
         return None
     if account.secret_type is not SecretType.CLEAR_TEXT and not has_edge:
-        return CredentialFault("secretType", DIGEST_HASH)
+        return AccountFault("secretType", DIGEST_HASH)
     user_id = account.user_id or ""
     # A file of version 1 calls the secret "password".
     for name, called, text in (("userid", '"userid"', user_id), ("secret", "the secret", account.secret)):
         if _CONTROL.search(text):
-            return CredentialFault(name, f"{called} contains a control character, which cannot be passed to FreeSWITCH")
+            return AccountFault(name, f"{called} contains a control character, which cannot be passed to FreeSWITCH")
     if ":" in user_id:
-        return CredentialFault(
-            "userid", 'FreeSWITCH cannot authenticate with a colon in "userid": it cuts the text there'
-        )
+        return AccountFault("userid", 'FreeSWITCH cannot authenticate with a colon in "userid": it cuts the text there')
     if account.secret_type is not SecretType.CLEAR_TEXT:
         return _hash_fault(account.secret_type, account.secret)
     return None if has_edge else _password_fault(account, account.secret)
@@ -63,25 +49,25 @@ def fits_freeswitch(account: Account) -> bool:
     return account.secret_type is SecretType.CLEAR_TEXT and _password_fault(account, account.secret) is None
 
 
-def _password_fault(account: Account, password: str) -> CredentialFault | None:
+def _password_fault(account: Account, password: str) -> AccountFault | None:
     """Check a password. FreeSWITCH passes ``scheme:realm:user:password`` in 256 bytes; sofia-sip splits at the colons.
 
     Source: mod_sofia sofia_reg.c; sofia-sip iptsec auth_client.c.
     """
     if ":" in password:
-        return CredentialFault(
+        return AccountFault(
             "secret", "FreeSWITCH cannot authenticate with a colon in a password: it cuts the text there"
         )
     realm, user = account.realm or account.uri.host, account.user_id or account.uri.user
     if len(f'Digest:"{realm}":{user}:{password}'.encode()) > _LONGEST:
         message = f"FreeSWITCH cannot authenticate with more than {_LONGEST} bytes of realm, name and password together"
-        return CredentialFault("secret", message)
+        return AccountFault("secret", message)
     return None
 
 
-def _hash_fault(secret_type: SecretType, secret: str) -> CredentialFault | None:
+def _hash_fault(secret_type: SecretType, secret: str) -> AccountFault | None:
     pattern, what = _HASHES[secret_type]
     if pattern.fullmatch(secret):
         return None
     message = f'a secret of type "{secret_type.value}" must be {what}; the password itself is of type "clrtxt"'
-    return CredentialFault("secret", message)
+    return AccountFault("secret", message)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import PurePath
 
-from sipbridge.core.accounts.account import Account
-from sipbridge.core.accounts.credentials import CredentialFault, credential_fault
+from sipbridge.core.accounts.account import Account, AccountFault
+from sipbridge.core.accounts.credentials import credential_fault
+from sipbridge.core.accounts.next_hops import Networks, next_hop_fault
 from sipbridge.core.providers.edge import Edge
 from sipbridge.core.providers.media import MediaEncryption
 from sipbridge.core.providers.template import Template
@@ -106,6 +107,7 @@ class PoolPolicy:
         registrar: next hop of REGISTER, instead of `outbound_proxy`.
         edge: the edge for accounts that FreeSWITCH alone cannot serve; None if there is no edge.
         refresh_s: how often the database is read again, without a notification; None for never.
+        refused_next_hops: where no account may send its calls or REGISTERs; empty for accounts in the file.
     """
 
     name: str
@@ -117,9 +119,13 @@ class PoolPolicy:
     registrar: SipUri | None = None
     edge: Edge | None = None
     refresh_s: float | None = None
+    refused_next_hops: Networks = ()
 
-    def fault_of(self, account: Account) -> CredentialFault | None:
-        """Why an account cannot do what the pool asks of it; None for one that can."""
+    def fault_of(self, account: Account) -> AccountFault | None:
+        """Why an account cannot do, or may not do, what the pool asks of it; None for one that can and may."""
+        has_proxy = self.outbound_proxy is not None
+        if fault := next_hop_fault(account, self.refused_next_hops, pool_has_proxy=has_proxy):
+            return fault
         has_edge = self.edge is not None
         return credential_fault(account, has_edge=has_edge) if self.registration_required else None
 

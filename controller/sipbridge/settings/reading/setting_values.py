@@ -71,6 +71,25 @@ class IsAddressAndPort(NamedTuple):
             raise ValueError('must be an IP address and a port, such as "127.0.0.1:5090" or "[::1]:5090"')
 
 
+class AreNetworks(NamedTuple):
+    """IP addresses and networks, separated by commas: ``192.0.2.10,2001:db8::/32``; ``""`` for none."""
+
+    def check(self, value: Any) -> None:
+        """See `Check`."""
+        for text in value.split(",") if value.strip() else ():
+            _check_network(text.strip())
+
+
+def _check_network(text: str) -> None:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        message = 'must be IP addresses and networks, separated by commas, such as "192.0.2.10,10.0.0.0/24"'
+        raise ValueError(message) from None
+    if str(network.network_address) != str(ipaddress.ip_interface(text).ip):
+        raise ValueError(f"must have networks that begin with their first address: write {network} instead of {text}")
+
+
 Password = typing.Annotated[str, Matches(r"[^\x00-\x1f\x7f]+", "a non-empty string without control characters")]
 """A password, wherever one is a setting."""
 
