@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 
 from fuzz.target import SEPARATOR, Target, as_text, texts_of_file
-from sipbridge.config.connection_string import BackendError, parse_connection
-from sipbridge.config.keyword_values import ConnectionStringError
+from sipbridge.config.connection.connection_string import BackendError, parse_connection
+from sipbridge.config.connection.keyword_values import ConnectionStringError
 from sipbridge.config.load import LoadResult, parse_providers
-from sipbridge.config.patterns import PatternError, compile_pattern
+from sipbridge.config.regex.patterns import PatternError, compile_pattern
 from sipbridge.settings import PREFIX, SettingsError, load_settings
 
 

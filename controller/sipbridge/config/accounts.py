@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import PurePath
 from typing import Any
 
+from sipbridge.config.connection.keyword_values import ConnectionStringError
 from sipbridge.config.credentials import AccountChecks, is_of_use
-from sipbridge.config.keyword_values import ConnectionStringError
 from sipbridge.config.next_hops import ITS_CALLS, warn_of_next_hop
 from sipbridge.config.text.diagnostic import Report, Severity
 from sipbridge.config.text.source_text import Path
@@ -121,7 +121,7 @@ def _loader(value: Any, path: Path, checks: AccountChecks, report: Report) -> tu
 
 def _check_connection(backend: str, connection: str, path: Path, report: Report) -> None:
     # Imported here because it imports SQLAlchemy; without it, a file that lists its accounts loads in half the time.
-    from sipbridge.config.connection_string import BackendError, parse_connection
+    from sipbridge.config.connection.connection_string import BackendError, parse_connection
 
     try:
         ignored = parse_connection(backend, connection).ignored

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sipbridge.config.patterns import PatternError, compile_pattern, is_never_a_request_uri, suggestion
+from sipbridge.config.regex.patterns import PatternError, compile_pattern, is_never_a_request_uri, suggestion
 from sipbridge.config.schema import unknown_name
 from sipbridge.config.text.diagnostic import Report
 from sipbridge.config.text.source_text import Path

@@ -35,7 +35,7 @@ def secrets_of_providers(config: BridgeConfig) -> Iterator[str]:
 
 def _password_of_loader(loader: SqlLoader) -> str | None:
     # Imported here because it imports SQLAlchemy; without it, the daemon starts a quarter of a second faster.
-    from sipbridge.config.connection_string import parse_connection
+    from sipbridge.config.connection.connection_string import parse_connection
 
     try:
         return parse_connection(loader.backend, loader.connection).url.password

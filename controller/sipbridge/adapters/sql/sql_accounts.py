@@ -23,7 +23,7 @@ from sqlalchemy.engine import URL
 from sipbridge.adapters.native_thread import NativeThread, Pending
 from sipbridge.adapters.sql.sql_engine import SqlLimits
 from sipbridge.adapters.sql.sql_reader import AccountReader, Batch
-from sipbridge.config.connection_string import parse_connection
+from sipbridge.config.connection.connection_string import parse_connection
 from sipbridge.config.uris import NO_MESSAGE_WAITING
 from sipbridge.core.accounts.account import Account
 from sipbridge.core.accounts.account_row import RowError

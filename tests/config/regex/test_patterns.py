@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sipbridge.config.patterns import PatternError, compile_pattern, is_never_a_request_uri
+from sipbridge.config.regex.patterns import PatternError, compile_pattern, is_never_a_request_uri
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from sipbridge.config.keyword_values import ConnectionStringError, Pair, parse_pairs
+from sipbridge.config.connection.keyword_values import ConnectionStringError, Pair, parse_pairs
 from sipbridge.core.errors import SipBridgeError
 
 # The databases with an installed driver: the specification's name → SQLAlchemy's name.

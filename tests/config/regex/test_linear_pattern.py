@@ -7,8 +7,8 @@ import regress
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sipbridge.config.linear_pattern import compile_linear, is_linear
-from sipbridge.config.patterns import compile_pattern
+from sipbridge.config.regex.linear_pattern import compile_linear, is_linear
+from sipbridge.config.regex.patterns import compile_pattern
 
 _CHARACTERS = "ab1@:.^$-/\u00e9"
 _CLASSES = ["[ab]", "[^a]", "[a-c1]", r"[\d-]", "[.+*]"]

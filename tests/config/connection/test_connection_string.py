@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.engine import URL
 
-from sipbridge.config.connection_string import BackendError, driver_name, parse_connection
-from sipbridge.config.keyword_values import ConnectionStringError, parse_pairs
+from sipbridge.config.connection.connection_string import BackendError, driver_name, parse_connection
+from sipbridge.config.connection.keyword_values import ConnectionStringError, parse_pairs
 
 JABIRU = "db=sip_accounts user='flexisip-b2bua' password='Mellon' host=db.jabiru.example.org"
 MARK = "▲"

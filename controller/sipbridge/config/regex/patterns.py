@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import regress
 
-from sipbridge.config.linear_pattern import compile_linear, is_linear
+from sipbridge.config.regex.linear_pattern import compile_linear, is_linear
 from sipbridge.core.errors import SipBridgeError
 
 _POSIX_CLASSES = {
