@@ -122,6 +122,7 @@ def agree(told: dict[str, Any], call: Call, callee: SipPeer, *, at_random: bool 
     call.hang_up()
 
 
+@pytest.mark.timeout(300)
 def test_fifty_calls_come_to_what_was_told(domains: TwoDomains) -> None:
     far, decisions = domains.jabiru, []
 
