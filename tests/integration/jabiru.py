@@ -56,8 +56,8 @@ def providers_file(registrar: str, proxy: str, transport: str, *, max_calls_per_
 
 
 def without_warning(providers: Providers) -> Providers:
-    """The file with a pattern, however wide, in the place of the trigger that the check warns of."""
-    wide = {"strategy": "MatchRegex", "source": "{incoming.requestUri}", "pattern": "sip:.*"}
+    """The file with a pattern, however wide, and a side in the place of the trigger that the check warns of."""
+    wide = {"strategy": "MatchRegex", "source": "{incoming.requestUri}", "pattern": "sip:.*", "side": "inside"}
     providers["providers"][0]["triggerCondition"] = wide
     return providers
 

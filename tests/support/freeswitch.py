@@ -185,11 +185,15 @@ class FreeSwitch:
         """Its log file, which has warnings and worse."""
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
-    def complaints(self) -> list[str]:
-        """What it said when it started, but for what it always says."""
+    def complaints(self, log: str | None = None) -> list[str]:
+        """What it said when it started, or in this log, but for what it always says."""
         # It advises a variable that a held call would not survive: freeswitch/sip_profiles/common.inc.
         usual = ("MSG Thread 0 Started", "timeout-sec deprecated use media_")
-        return [line for line in self.startup_log.splitlines() if not any(each in line for each in usual)]
+        return [
+            line
+            for line in (self.startup_log if log is None else log).splitlines()
+            if not any(each in line for each in usual)
+        ]
 
     def channels(self) -> list[dict[str, Any]]:
         """The rows of ``show channels as json``."""

@@ -44,7 +44,12 @@ def providers_file(callee: SipPeer, bridge: str) -> Providers:
 
 @pytest.fixture(scope="module")
 def freeswitch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreeSwitch]:
-    freeswitch = FreeSwitch(tmp_path_factory.mktemp("fs"), sipbridge_user_agent=USER_AGENT)
+    # By default its own addresses may not call the proxy's side, which would end the loop at once.
+    freeswitch = FreeSwitch(
+        tmp_path_factory.mktemp("fs"),
+        sipbridge_user_agent=USER_AGENT,
+        sipbridge_inside_refused="255.255.255.255/32",
+    )
     yield freeswitch
     freeswitch.kill()
 

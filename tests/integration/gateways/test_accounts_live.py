@@ -159,7 +159,9 @@ def test_a_database_that_is_down_loses_nobody_and_is_asked_again(installation: I
     installation.database.kill()
     try:
         installation.notify("bob", 2)
-        wait_until("it is noticed", lambda: "accounts stay as they are" in installation.bridge.log())
+        wait_until(
+            "it is noticed", lambda: "cannot load accounts, keeping the current ones" in installation.bridge.log()
+        )
         assert installation.is_registered("alice")
         assert installation.is_registered("bob")
     finally:
@@ -199,7 +201,7 @@ def test_a_daemon_that_is_killed_and_starts_without_its_database_leaves_registra
             "it has looked at the gateways, and for the database",
             lambda: all(
                 text in installation.bridge.log()[before:]
-                for text in ("gateways are in FreeSWITCH", "accounts stay as they are")
+                for text in ("gateways are in FreeSWITCH", "cannot load accounts, keeping the current ones")
             ),
         )
         assert installation.bridge.accounts() == {}

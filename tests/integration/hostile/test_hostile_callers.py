@@ -138,11 +138,25 @@ def test_payload_arrives_as_text(target: Target, user: str, from_: str, headers:
 
 
 @pytest.mark.parametrize(
+    "from_",
+    [
+        pytest.param(f'"{RUN}" {ALICE}', id="expansion"),
+        pytest.param(f'"\\{RUN}" {ALICE}', id="escaped expansion"),
+        pytest.param(f'"$\\{RUN[1:]}" {ALICE}', id="expansion put together by unescaping"),
+    ],
+)
+def test_a_name_that_freeswitch_hides_from_the_controller_is_nobodys(target: Target, from_: str) -> None:
+    """FreeSWITCH does not even tell the controller a value with an expansion in it: the caller cannot be named."""
+    status, arrived = target.attack("bob", from_, [])
+    assert status == 486
+    assert arrived is not None
+    assert without_tag(arrived["From"]) == '"Anonymous" <sip:anonymous@anonymous.invalid>'
+    assert_unharmed(target)
+
+
+@pytest.mark.parametrize(
     ("user", "from_"),
     [
-        pytest.param("bob", f'"{RUN}" {ALICE}', id="expansion in the name"),
-        pytest.param("bob", f'"\\{RUN}" {ALICE}', id="escaped expansion in the name"),
-        pytest.param("bob", f'"$\\{RUN[1:]}" {ALICE}', id="expansion put together by unescaping"),
         pytest.param("%24%7Bsystem(touch%20TRAP)%7D", ALICE, id="expansion in the user"),
         pytest.param("bob;x=%24%7Bsystem(touch%20TRAP)%7D", ALICE, id="expansion in a user's parameter"),
         pytest.param("%00bob", ALICE, id="NUL in the user"),

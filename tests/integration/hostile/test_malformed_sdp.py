@@ -88,7 +88,11 @@ def test_the_reason_is_in_the_log_and_the_metrics(domains: TwoDomains, side: str
     assert 'reason="malformed-offer"' in domains.bridge.get("/metrics")[1]
 
 
-@pytest.mark.parametrize("body", SOUND.values(), ids=SOUND)
+# One for IPv6 alone is well-formed, and of no use on IPv4: tests/integration/calls/test_offers.py.
+REACHABLE = {name: body for name, body in SOUND.items() if name != "ipv6"}
+
+
+@pytest.mark.parametrize("body", REACHABLE.values(), ids=REACHABLE)
 def test_a_sound_offer_reaches_the_callee(domains: TwoDomains, another_call: Call, body: str) -> None:
     heard = len(domains.jabiru.received)
     call = domains.call_out(body=body)

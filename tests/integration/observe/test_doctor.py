@@ -136,7 +136,7 @@ def test_proxies_that_cannot_be_reached_are_found(bridge: Bridge) -> None:
         bridge.providers_file.write_text(before)
     assert status == 1
     assert "nowhere.invalid has no address" in findings["proxy.sip:nowhere.invalid"][1]
-    assert "wants TLS" in findings["proxy.sip:127.0.0.1:5061;transport=tls"][1]
+    assert "requires TLS" in findings["proxy.sip:127.0.0.1:5061;transport=tls"][1]
 
 
 def test_without_freeswitch_the_rest_is_looked_at(bridge: Bridge, bridged_freeswitch: FreeSwitch) -> None:

@@ -138,7 +138,7 @@ def test_an_account_that_is_refused(observed: Observed) -> None:
     status, conditions = observed.conditions()
     assert (status, conditions) == (
         503,
-        {"event_socket": True, "accounts_loaded": True, "lease": True, "registered": False},
+        {"event_socket": True, "accounts_loaded": True, "lease": True, "sip": True, "registered": False},
     )
     observed.check_alerts(SipbridgeAccountsFailed=True, SipbridgePoolFailed=True, SipbridgeNotReady=True)
 

@@ -137,7 +137,7 @@ def test_a_bad_file_is_refused_and_a_good_one_taken_by_signal_as_well(start: Sta
     with start("alice") as domains:
         bridge = domains.bridge
         good = bridge.providers_file.read_text()
-        bridge.providers_file.write_text(good.replace(f'"{ALICE}"', '"alice"'))
+        bridge.providers_file.write_text(good.replace('"sip:.*"', '"sip:(.*"'))
         refused = bridge.command("reload")
         assert refused.returncode == 1
         assert refused.stdout == ""
@@ -200,8 +200,8 @@ def test_provider_account_and_bridge_are_drained_and_take_calls_again(start: Sta
 def test_what_cannot_be_drained_is_told(start: Start) -> None:
     with start("alice") as domains:
         for arguments, status, message in (
-            (["--account", f"sip:alcie@{DOMAIN}"], 1, f'no account "sip:alcie@{DOMAIN}"; did you mean "{ALICE}"?'),
-            (["--provider", "Jabiru"], 1, 'no provider "Jabiru"'),
+            (["--account", f"sip:alcie@{DOMAIN}"], 1, f'unknown account "sip:alcie@{DOMAIN}"; did you mean "{ALICE}"?'),
+            (["--provider", "Jabiru"], 1, 'unknown provider "Jabiru"'),
             (["--provider", "a", "--account", "b"], 2, "--provider and --account cannot be used together"),
         ):
             refused = domains.bridge.command("drain", *arguments)
