@@ -12,15 +12,22 @@ LINES = 100
 ACCOUNT = "sip:account@jabiru.example.org"
 _SWITCH_CONF = "autoload_configs/switch.conf.xml"
 _EXPANSION = 'name="api-expansion" value="false"'
+_SYSTEM = '<allow name="mod_commands.system"/>'
 
 
-def freeswitch_that_expands(tmp_path_factory: pytest.TempPathFactory) -> FreeSwitch:
-    """A FreeSWITCH with `api-expansion`, which the shipped configuration turns off."""
+def freeswitch_that_expands(tmp_path_factory: pytest.TempPathFactory, *, allowed: str = _SYSTEM) -> FreeSwitch:
+    """A FreeSWITCH with `api-expansion`, which the shipped configuration turns off.
+
+    Args:
+        allowed: what it may execute beyond the shipped list; by default `system`, so that an attack can work.
+    """
     additions = tmp_path_factory.mktemp("additions")
     switch_conf = CONFIGURATION.joinpath(_SWITCH_CONF).read_text()
     assert _EXPANSION in switch_conf
     (additions / _SWITCH_CONF).parent.mkdir()
     (additions / _SWITCH_CONF).write_text(switch_conf.replace(_EXPANSION, _EXPANSION.replace("false", "true")))
+    (additions / "local/modules").mkdir(parents=True)
+    (additions / "local/modules/test.xml").write_text(f"<include>\n{allowed}\n</include>\n")
     return FreeSwitch(tmp_path_factory.mktemp("fs"), additions)
 
 

@@ -93,7 +93,7 @@ class FreeSwitch:
             shutil.copytree(additions, conf, dirs_exist_ok=True)
         self._profile_count = len(list(conf.glob("sip_profiles/*.xml")))
         for name in ("log", "db", "run", "spool", "conf/local/modules"):
-            (self.directory / name).mkdir(parents=True)
+            (self.directory / name).mkdir(parents=True, exist_ok=True)
         everything = {
             "sipbridge_inside_ip": self.ip,
             "sipbridge_providers_ip": self.ip,
@@ -188,7 +188,8 @@ class FreeSwitch:
     def complaints(self, log: str | None = None) -> list[str]:
         """What it said when it started, or in this log, but for what it always says."""
         # It advises a variable that a held call would not survive: freeswitch/sip_profiles/common.inc.
-        usual = ("MSG Thread 0 Started", "timeout-sec deprecated use media_")
+        # FreeSWITCH 1.11 warns of each interface that it leaves out.
+        usual = ("MSG Thread 0 Started", "timeout-sec deprecated use media_", "nterface allowlist")
         return [
             line
             for line in (self.startup_log if log is None else log).splitlines()

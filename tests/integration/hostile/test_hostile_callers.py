@@ -1,7 +1,7 @@
 """What a caller writes into names, users and headers stays text: nothing runs, is forged, or breaks.
 
-FreeSWITCH runs here with `api-expansion`, which the shipped configuration turns off: this shows that the bridge does
-not lean on that.
+FreeSWITCH runs here with `api-expansion` and with `system`, both of which the shipped configuration turns off: this
+shows that the bridge does not lean on that.
 """
 
 from __future__ import annotations
