@@ -452,6 +452,36 @@ class TestWhatChangesNothing:
         world.clock.advance(10.0)
         assert not world.sync.has_work
 
+    @pytest.mark.parametrize("learned_by", ["notification", "full load"])
+    def test_does_not_take_away_what_was_made_in_its_place(self, world: World, learned_by: str) -> None:
+        """An account is deleted and made again with another identifier, and the deletion was known already."""
+        world.notify("carol", "deleted")
+        world.sync.step()
+        world.source.rows["c"] = account("carol")
+        if learned_by == "notification":
+            world.notify("carol", "c")
+        else:
+            world.sync.load_again()
+        world.sync.step()
+        for _ in range(10):
+            world.clock.advance(1.0)
+            world.sync.step()
+        assert world.take_told() == [("changed", "carol")]
+
+    def test_does_not_when_both_were_told_while_the_first_was_read(self, world: World) -> None:
+        def makes_it_again() -> None:
+            world.source.during_load = lambda: None
+            world.source.rows["c"] = account("carol")
+            world.notify("carol", "c")
+
+        world.source.during_load = makes_it_again
+        world.notify("nobody", "n")
+        world.notify("carol", "deleted")
+        for _ in range(10):
+            world.sync.step()
+            world.clock.advance(1.0)
+        assert "carol" in world.accounts()
+
     def test_of_very_many_everything_is_read(self, world: World) -> None:
         for round_ in range(3):
             for number in range(500):

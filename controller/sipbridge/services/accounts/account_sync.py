@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import islice
 from typing import Protocol
@@ -57,6 +57,18 @@ class SyncState:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """An account to be read because of a notification.
+
+    Attributes:
+        times_read: how often it was read already, and nothing had changed.
+    """
+
+    notification: AccountNotification
+    times_read: int = 0
+
+
 class AccountSources(Protocol):
     """How it is with the databases of all pools, and with what reports changes of theirs."""
 
@@ -93,11 +105,10 @@ class AccountSync:
         self._members = members
         self._unread = unread
         self._full_load_due = True
-        # The newest notification per account, in the order in which the accounts were first named.
-        self._pending: dict[tuple[str, str], AccountNotification] = {}
-        # Those that changed nothing: when to read them again, and how often they have been read.
-        self._later: list[tuple[float, int, AccountNotification]] = []
-        self._times_read: dict[tuple[str, str], int] = {}
+        # The newest notification per account, in one of the two: to be read now, or again at a time. An older one would
+        # be of an account that was deleted, and take away the one that was made in its place under the same URI.
+        self._pending: dict[tuple[str, str], _Named] = {}
+        self._later: dict[tuple[str, str], tuple[float, _Named]] = {}
         self._retry = Backoff(_RETRY_MIN_S, _RETRY_MAX_S)
         self._loaded_at = clock.monotonic()
 
@@ -109,25 +120,29 @@ class AccountSync:
 
     def notify(self, notification: AccountNotification) -> None:
         """Ask for one account at the next step; two notifications of it before that are one."""
-        key = _key(notification)
+        key = notification.username, notification.domain
         self._pending.pop(key, None)
-        self._times_read.pop(key, None)
-        self._pending[key] = notification
+        self._later.pop(key, None)
+        self._pending[key] = _Named(notification)
         if len(self._pending) > _MANY_NOTIFICATIONS:
-            self._forget_named()
+            self._pending.clear()
             self._full_load_due = True
 
     @property
     def has_work(self) -> bool:
         """Whether a step would ask the database."""
         now = self._clock.monotonic()
-        return (self._full_load_due or bool(self._pending) or self._is_due(now)) and self._retry.is_due(now)
+        is_due = self._full_load_due or bool(self._pending) or self._is_stale(now) or bool(self._due_again(now))
+        return is_due and self._retry.is_due(now)
 
-    def _is_due(self, now: float) -> bool:
-        """Whether a notification is to be read again, or, in a pool that has no other way to learn, everything."""
+    def _is_stale(self, now: float) -> bool:
+        """Whether everything is to be read, in a pool that has no other way to learn of changes."""
         refresh_s = self.pool.policy.refresh_s
-        is_stale = refresh_s is not None and now >= self._loaded_at + refresh_s
-        return is_stale or any(due <= now for due, _, _ in self._later)
+        return refresh_s is not None and now >= self._loaded_at + refresh_s
+
+    def _due_again(self, now: float) -> list[tuple[str, str]]:
+        """The accounts that are to be read again."""
+        return [key for key, (due, _) in self._later.items() if due <= now]
 
     @property
     def pending_notifications(self) -> int:
@@ -150,35 +165,24 @@ class AccountSync:
             self._note_success()
 
     def _take_due(self, now: float) -> None:
-        refresh_s = self.pool.policy.refresh_s
-        if refresh_s is not None and now >= self._loaded_at + refresh_s:
-            self._full_load_due = True
-        due = [one for one in self._later if one[0] <= now]
-        self._later = [one for one in self._later if one[0] > now]
-        for _, times, notification in due:
-            # A newer one of the same account may be waiting.
-            if _key(notification) not in self._pending:
-                self._pending[_key(notification)] = notification
-                self._times_read[_key(notification)] = times
+        self._full_load_due = self._full_load_due or self._is_stale(now)
+        for key in self._due_again(now):
+            self._pending[key] = self._later.pop(key)[1]
 
-    def _read_later(self, notification: AccountNotification) -> None:
-        times = self._times_read.pop(_key(notification), 0)
-        if times >= len(_READ_AGAIN_S):
+    def _read_later(self, key: tuple[str, str], named: _Named) -> None:
+        if named.times_read >= len(_READ_AGAIN_S):
             return
         if len(self._later) >= _MANY_NOTIFICATIONS:
-            self._later.clear()
             self._full_load_due = True
             return
-        due = self._clock.monotonic() + _READ_AGAIN_S[times] - sum(_READ_AGAIN_S[:times])
-        self._later.append((due, times + 1, notification))
-
-    def _forget_named(self) -> None:
-        self._pending.clear()
-        self._times_read.clear()
+        due = self._clock.monotonic() + _READ_AGAIN_S[named.times_read] - sum(_READ_AGAIN_S[: named.times_read])
+        self._later[key] = due, replace(named, times_read=named.times_read + 1)
 
     def _load_all(self) -> None:
         """Load all accounts; only after the last one, remove accounts that were not among them."""
         self._full_load_due = False
+        # What they were about is read now.
+        self._later.clear()
         try:
             seen, skipped = self._stream()
         except BaseException:
@@ -230,15 +234,15 @@ class AccountSync:
         return fault is None
 
     def _load_named(self) -> None:
-        named = list(islice(self._pending.items(), _AT_ONCE))
-        found = self._source.load_each([notification.identifier for _, notification in named])
-        for (key, notification), account in zip(named, found, strict=True):
-            if not self._apply(notification, account):
-                self._read_later(notification)
-            self._times_read.pop(key, None)
+        together = list(islice(self._pending.items(), _AT_ONCE))
+        found = self._source.load_each([named.notification.identifier for _, named in together])
+        for (key, named), account in zip(together, found, strict=True):
+            did_something = self._apply(named.notification, account)
             # Another one of the same account may have come meanwhile: that one is still to be asked for.
-            if self._pending.get(key) is notification:
+            if self._pending.get(key) is named:
                 del self._pending[key]
+                if not did_something:
+                    self._read_later(key, named)
 
     def _apply(self, notification: AccountNotification, found: Account | RowError | None) -> bool:
         """Do what a notification is about; whether that was anything, or something that stays wrong."""
@@ -290,10 +294,6 @@ class AccountSync:
             _log.info("pool %s: the database answers again", self.pool.policy.name)
         self._retry.succeeded()
         self.state = SyncState(SourceStatus.CURRENT, self.state.skipped)
-
-
-def _key(notification: AccountNotification) -> tuple[str, str]:
-    return notification.username, notification.domain
 
 
 def _uri_of(notification: AccountNotification) -> SipUri:
