@@ -23,7 +23,7 @@ from sipbridge.cli.common import (
     settings_option,
     settings_to_check_with,
 )
-from sipbridge.config.load import LoadResult, load_providers
+from sipbridge.config.load import LoadResult
 from sipbridge.config.text.diagnostic import Diagnostic, Severity
 from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.freeswitch.version import RECOMMENDED, FreeSwitchVersion
@@ -33,6 +33,7 @@ from sipbridge.core.providers.provider import SqlLoader
 from sipbridge.doctor.gather_switch import ask_version
 from sipbridge.explain.paths import explain_edge
 from sipbridge.settings import Settings
+from sipbridge.settings.providers import load_providers_with
 
 NOT_VERIFYING = FreeSwitchVersion(0, 0, 0)
 """Stands for a version that is not known, which may be an old one."""
@@ -77,13 +78,7 @@ def check(files: tuple[Path, ...], as_json: bool, connect: bool, no_edge: bool, 
 
 def _load(file: Path, settings: Settings, version: FreeSwitchVersion | None) -> LoadResult:
     """A providers file, with what is to be said of it beside this FreeSWITCH."""
-    result = load_providers(
-        file,
-        settings.media_defaults,
-        settings.edge.edge,
-        settings.unknown_fields.severity,
-        settings.gateways.refused_networks,
-    )
+    result = load_providers_with(settings, file)
     if result.config is None:
         return result
     of_version = _check_dtls(file, result.config, settings, version)

@@ -20,7 +20,6 @@ from sipbridge.cli.common import (
     settings_option,
     settings_to_check_with,
 )
-from sipbridge.config.load import load_providers
 from sipbridge.core.accounts.account import Account
 from sipbridge.core.providers.provider import SqlLoader
 from sipbridge.core.sip.call import Side
@@ -28,6 +27,7 @@ from sipbridge.explain.by_file import ByFile
 from sipbridge.explain.told import Told
 from sipbridge.ports import SourceError, SourceUnavailable
 from sipbridge.settings import Settings
+from sipbridge.settings.providers import load_providers_with
 from sipbridge.viewer.print import print_folded
 from sipbridge.viewer.words import printable
 
@@ -90,15 +90,7 @@ def _ask(settings_file: Path | None, request_uri: str, from_: str, to: str, side
 
 
 def _by_file(file: Path, settings: Settings, connect: bool) -> ByFile:
-    config = config_or_exit(
-        load_providers(
-            file,
-            settings.media_defaults,
-            settings.edge.edge,
-            settings.unknown_fields.severity,
-            settings.gateways.refused_networks,
-        )
-    )
+    config = config_or_exit(load_providers_with(settings, file))
     sides = settings.sofia.inside_profile, settings.sofia.provider_profile
     lines = settings.calls.status_lines
     return ByFile(config, settings.media_defaults, lines, sides, _read_pool if connect else None)

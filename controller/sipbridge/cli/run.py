@@ -12,10 +12,10 @@ from sipbridge.adapters.control.control_socket import ControlError
 from sipbridge.adapters.observe.http_server import HttpServerError
 from sipbridge.adapters.observe.log_output import LogOutput
 from sipbridge.cli.common import Failed, config_or_exit, print_diagnostic, settings_from, settings_option
-from sipbridge.config.load import load_providers
 from sipbridge.config.secrets_in_use import secrets_of_settings
 from sipbridge.daemon.app import App
 from sipbridge.ports import SwitchTaken
+from sipbridge.settings.providers import load_providers_with
 
 _log = logging.getLogger(__name__)
 
@@ -36,15 +36,7 @@ def run(settings_file: Path | None, *, take_over: bool) -> None:
         print_diagnostic(warning)
     if settings.providers_file is None:
         raise AssertionError("settings for run without a providers file")
-    config = config_or_exit(
-        load_providers(
-            settings.providers_file,
-            settings.media_defaults,
-            settings.edge.edge,
-            settings.unknown_fields.severity,
-            settings.gateways.refused_networks,
-        )
-    )
+    config = config_or_exit(load_providers_with(settings, settings.providers_file))
     log = LogOutput(settings.logging.level.name, settings.logging.as_json, secrets_of_settings(settings))
     log.start()
     try:

@@ -18,7 +18,7 @@ from sipbridge.adapters.control.control_socket import ControlServer
 from sipbridge.adapters.netlink import watch_network
 from sipbridge.adapters.observe.log_output import LogOutput
 from sipbridge.config.collector import pass_over_what_stays, without_collector
-from sipbridge.config.load import LoadResult, load_providers
+from sipbridge.config.load import LoadResult
 from sipbridge.config.secrets_in_use import secrets_of_providers
 from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.calls.routing import RoutingTable
@@ -33,6 +33,7 @@ from sipbridge.services.observe.info import bridge_info
 from sipbridge.services.operate.operator_commands import CommandError, OperatorCommands
 from sipbridge.services.operate.reload import ReloadResult
 from sipbridge.settings import Settings
+from sipbridge.settings.providers import load_providers_with
 
 _log = logging.getLogger(__name__)
 
@@ -213,13 +214,7 @@ class App:
         settings = self._settings
         if settings.providers_file is None:
             raise AssertionError("reloading without a providers file")
-        result = load_providers(
-            settings.providers_file,
-            settings.media_defaults,
-            settings.edge.edge,
-            settings.unknown_fields.severity,
-            settings.gateways.refused_networks,
-        )
+        result = load_providers_with(settings, settings.providers_file)
         if result.config is not None:
             self._learn_secrets(result.config)
         return result

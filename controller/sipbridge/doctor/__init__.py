@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from sipbridge.config.load import load_providers
 from sipbridge.doctor.check_accounts import check_providers_file, check_sources
 from sipbridge.doctor.check_edge import check_edge
 from sipbridge.doctor.check_host import check_host
@@ -19,6 +18,7 @@ from sipbridge.doctor.gather_host import controller_user, gather_host
 from sipbridge.doctor.gather_network import look_at, next_hops
 from sipbridge.doctor.gather_switch import gather_switch, profiles_of
 from sipbridge.settings import Settings
+from sipbridge.settings.providers import load_providers_with
 
 __all__ = ["Finding", "Section", "Verdict", "examine"]
 
@@ -31,17 +31,7 @@ def examine(settings: Settings, settings_file: Path | None, *, connect: bool) ->
     """
     yield _check_settings_file(settings_file)
     file = settings.providers_file
-    loaded = (
-        load_providers(
-            file,
-            settings.media_defaults,
-            settings.edge.edge,
-            settings.unknown_fields.severity,
-            settings.gateways.refused_networks,
-        )
-        if file
-        else None
-    )
+    loaded = load_providers_with(settings, file) if file else None
     config = loaded.config if loaded else None
     yield check_providers_file(file, loaded)
 

@@ -10,7 +10,7 @@ import dataclasses
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 
-from sipbridge.core.accounts.account import Account, account_id
+from sipbridge.core.accounts.account import Account
 from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.calls.dial_string import format_dial_string
 from sipbridge.core.calls.routing import (
@@ -28,6 +28,7 @@ from sipbridge.core.gateways.registration import Registration, RegistrationStatu
 from sipbridge.core.pools.account_pool import AccountPool
 from sipbridge.core.providers.provider import SqlLoader
 from sipbridge.core.sip.call import CallRequest, Side
+from sipbridge.explain.sides import explain_side
 from sipbridge.explain.told import Told, tell, tell_unknown, trace_of
 
 _BY_FILE = "the file alone, with every account registered and free"
@@ -54,7 +55,6 @@ class ByFile:
         sides: tuple[str, str],
         read_pool: ReadPool | None = None,
     ) -> None:
-        self._config = config
         self._table = routing_table(config, media)
         self._status_lines = status_lines
         self._sides = sides
@@ -73,17 +73,14 @@ class ByFile:
         Raises:
             SourceUnavailable, SourceError: a database cannot be read.
         """
-        wanted = [side] if side else list(Side)
-        told = [self._explain(CallRequest(request_uri, from_, to, one), secrets.randbelow) for one in wanted]
-        if side or not any(provider.side for provider in self._config.providers) or _agree(told):
-            return told[0] | {"side": side.value if side else None}
-        needs = f"--side: {told[0]['decision']} from the inside, {told[1]['decision']} from providers"
-        return tell_unknown(needs, told[0]["basis"], told[0]["trace"])
+        return explain_side(
+            side, self._table.providers, lambda one: self._explain(CallRequest(request_uri, from_, to, one))
+        )
 
-    def _explain(self, call: CallRequest, random_below: Callable[[int], int]) -> Told:
+    def _explain(self, call: CallRequest) -> Told:
         basis = _BY_DATABASES if self._read_pool else _BY_FILE
         table = self._as_far_as_known(call)
-        decision = route(call, table, random_below)
+        decision = route(call, table, secrets.randbelow)
         unknown = decision.provider is None and len(table.providers) < len(self._table.providers)
         if unknown:
             provider = self._table.providers[len(table.providers)]
@@ -108,23 +105,15 @@ class ByFile:
         if not isinstance(decision, Bridge):
             return ""
         inside, outside = self._sides
-        leaves_by = inside if side is Side.PROVIDERS and decision.edge is None else outside
+        leaves_by = inside if decision.leaves_inside(side) else outside
         # In FreeSWITCH a keyed hash follows; the key is FreeSWITCH's.
         gateway = GatewayName(f"{gateway_stem(decision.line.account)}.*")
         return format_dial_string(decision, gateway, leaves_by)
 
 
-def _agree(told: list[Told]) -> bool:
-    """Return whether both sides lead to the same decision, apart from a random account."""
-    return len({(one["decision"], one["provider"], one["to"], one["next_hop"]) for one in told}) == 1
-
-
 def _fill(pool: AccountPool, accounts: Iterable[Account]) -> None:
-    policy = pool.policy
-    for account in accounts:
-        id_ = account_id(policy.name, account.uri)
-        if policy.fault_of(account) is None and pool.get(id_) is None:
-            pool.add(account, id_)
+    for account in pool.policy.usable(accounts):
+        pool.add(account)
     _be_registered(pool)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from sipbridge.core.calls.routing import Decline, DeclineReason
 from sipbridge.core.errors import SipBridgeError
 from sipbridge.core.sip.call import CallRequest, Side
-from sipbridge.explain.told import Told, tell, tell_unknown
+from sipbridge.explain.sides import explain_side
+from sipbridge.explain.told import Told, tell
 from sipbridge.services.calls.call_control import CallControl
 from sipbridge.services.switch_session import SwitchSession
 
@@ -39,13 +40,7 @@ class ByRunningBridge:
             BadQuestion: the arguments do not describe a call.
         """
         side = _side(arguments)
-        wanted = [side] if side else list(Side)
-        told = [self._explain(arguments, one) for one in wanted]
-        has_sides = any(provider.side for provider in self._calls.table.providers)
-        if side or not has_sides or _outcome(told[0]) == _outcome(told[1]):
-            return told[0] | {"side": side.value if side else None}
-        needs = f"--side: {told[0]['decision']} from the inside, {told[1]['decision']} from providers"
-        return tell_unknown(needs, _BASIS, told[0]["trace"])
+        return explain_side(side, self._calls.table.providers, lambda one: self._explain(arguments, one))
 
     def _explain(self, arguments: Mapping[str, Any], side: Side) -> Told:
         if not self._session.has_lease:
@@ -56,10 +51,6 @@ class ByRunningBridge:
         call = CallRequest(arguments["request_uri"], arguments["from"], arguments["to"], side)
         decision, dial_string = self._calls.preview(call)
         return tell(decision, dial_string, self._status_lines, _BASIS, side)
-
-
-def _outcome(told: Told) -> tuple[Any, ...]:
-    return told["decision"], told["provider"], told["to"], told["next_hop"]
 
 
 def _side(arguments: Mapping[str, Any]) -> Side | None:

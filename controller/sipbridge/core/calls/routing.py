@@ -23,7 +23,7 @@ from sipbridge.core.providers.provider import (
     RandomAccount,
 )
 from sipbridge.core.providers.template import NO_ACCOUNT, Template
-from sipbridge.core.sip.call import CallRequest
+from sipbridge.core.sip.call import CallRequest, Side
 from sipbridge.core.sip.uri import NameAddr, SipUri, parse_name_addr
 
 ANONYMOUS = NameAddr(SipUri("sip", "anonymous", "anonymous.invalid"), "Anonymous")
@@ -86,6 +86,10 @@ class Bridge(NamedTuple):
     media: MediaOffer
     trace: tuple[TraceStep, ...]
     edge: SipUri | None = None
+
+    def leaves_inside(self, side: Side) -> bool:
+        """Whether a call from `side` leaves by the inside profile: the edge takes calls from the providers' only."""
+        return side is Side.PROVIDERS and self.edge is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import PurePath
@@ -128,6 +128,14 @@ class PoolPolicy:
             return fault
         has_edge = self.edge is not None
         return credential_fault(account, has_edge=has_edge) if self.registration_required else None
+
+    def usable(self, accounts: Iterable[Account]) -> Iterator[Account]:
+        """Those of the accounts that the pool uses: each that has no fault, the first where several have one URI."""
+        seen: set[str] = set()
+        for account in accounts:
+            if account.uri.lookup_key not in seen and self.fault_of(account) is None:
+                seen.add(account.uri.lookup_key)
+                yield account
 
     def next_hop(self, account: Account) -> SipUri:
         """Return the next hop of an account's calls: its proxy, the pool's, or the host of its URI, without port."""

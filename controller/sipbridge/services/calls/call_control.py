@@ -260,9 +260,7 @@ class CallControl:
         self._switch.bridge(call.channel_uuid, dial_string, on_done, has_offer=has_offer)
 
     def _dial_string(self, bridge: Bridge, side: Side, *, has_offer: bool = True) -> str:
-        # The edge takes calls from the providers' side only.
-        to_inside = side is Side.PROVIDERS and bridge.edge is None
-        leaves_by = self._inside if to_inside else self._outside
+        leaves_by = self._inside if bridge.leaves_inside(side) else self._outside
         gateway = self._gateways.gateway_of(bridge.line)
         return format_dial_string(bridge, gateway, leaves_by, recoverable=self._recoverable, has_offer=has_offer)
 

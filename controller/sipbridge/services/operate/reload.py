@@ -136,14 +136,10 @@ class Reload:
         """The accounts that every pool in a database will have; one that does not answer ends the reload."""
         if self._databases is None:
             return {}
-        found = {}
-        for name, loader in _loaders(config).items():
-            usable: dict[str, Account] = {}
-            for account in self._databases.read(name, loader):
-                if config.pools[name].policy.fault_of(account) is None:
-                    usable.setdefault(account.uri.lookup_key, account)
-            found[name] = list(usable.values())
-        return found
+        return {
+            name: list(config.pools[name].policy.usable(self._databases.read(name, loader)))
+            for name, loader in _loaders(config).items()
+        }
 
     def _in_use(self, pool: AccountPool) -> PoolInUse:
         return PoolInUse(pool.policy, self._loaders.get(pool.policy.name), [line.account for line in pool])
