@@ -27,10 +27,10 @@ from sipbridge.adapters.system_clock import SystemClock  # noqa: E402
 from sipbridge.config.load import load_providers  # noqa: E402
 from sipbridge.core.accounts.account import AccountId  # noqa: E402
 from sipbridge.core.calls.events import GatewayAdded, GatewayDeleted  # noqa: E402
-from sipbridge.core.calls.routing import MediaDefaults  # noqa: E402
 from sipbridge.core.calls.routing_table import routing_table  # noqa: E402
 from sipbridge.core.gateways.gateway import Gateway, GatewayName  # noqa: E402
 from sipbridge.core.pools.account_pool import Line  # noqa: E402
+from sipbridge.core.providers.media_defaults import MediaDefaults  # noqa: E402
 from sipbridge.core.sip.call import ChannelUuid  # noqa: E402
 from sipbridge.daemon.account_syncs import AccountSyncs  # noqa: E402
 from sipbridge.daemon.supervisor import Supervisor  # noqa: E402

@@ -25,9 +25,10 @@ from sipbridge.adapters.observe.line_writer import FileTarget, LineWriter  # noq
 from sipbridge.adapters.observe.log_output import LogOutput  # noqa: E402
 from sipbridge.config.load import parse_providers  # noqa: E402
 from sipbridge.core.calls.events import CallEnded, CallParked, CallTimes  # noqa: E402
-from sipbridge.core.calls.routing import MediaDefaults, RoutingTable, route  # noqa: E402
+from sipbridge.core.calls.routing import RoutingTable, route  # noqa: E402
 from sipbridge.core.calls.routing_table import routing_table  # noqa: E402
 from sipbridge.core.gateways.registration import Registration, RegistrationStatus  # noqa: E402
+from sipbridge.core.providers.media_defaults import MediaDefaults  # noqa: E402
 from sipbridge.core.sip.call import CallRequest, ChannelUuid  # noqa: E402
 from sipbridge.daemon.app import App, SystemClock  # noqa: E402
 from sipbridge.ports import CallObserver  # noqa: E402

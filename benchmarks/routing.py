@@ -16,9 +16,10 @@ from benchmarks.figures import Figure, Report, at_least, at_most
 from benchmarks.machine import OtherLoad
 from sipbridge.config.load import parse_providers
 from sipbridge.core.accounts.account import Account
-from sipbridge.core.calls.routing import Bridge, MediaDefaults, RoutingTable, route
+from sipbridge.core.calls.routing import Bridge, RoutingTable, route
 from sipbridge.core.calls.routing_table import routing_table
 from sipbridge.core.gateways.registration import Registration, RegistrationStatus
+from sipbridge.core.providers.media_defaults import MediaDefaults
 from sipbridge.core.sip.call import CallRequest
 from sipbridge.core.sip.uri import SipUri
 

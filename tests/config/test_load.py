@@ -10,8 +10,8 @@ from config_examples import GOOD, edited
 from sipbridge.config.load import load_providers, parse_providers
 from sipbridge.core.accounts.account import Account, SecretType
 from sipbridge.core.bridge_config import BridgeConfig
-from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.core.providers.media import MediaEncryption
+from sipbridge.core.providers.media_defaults import MediaDefaults
 from sipbridge.core.providers.provider import (
     Always,
     FindInPool,

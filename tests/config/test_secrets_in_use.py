@@ -6,7 +6,7 @@ import json
 
 from sipbridge.config.load import parse_providers
 from sipbridge.config.secrets_in_use import secrets_of_providers, secrets_of_settings
-from sipbridge.core.calls.routing import MediaDefaults
+from sipbridge.core.providers.media_defaults import MediaDefaults
 from sipbridge.settings import EventSocketSettings, Settings
 from sipbridge.settings.redis import RedisSettings
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from sipbridge.config.load import parse_providers
-from sipbridge.core.calls.routing import Bridge, MediaDefaults, RoutingTable, Verdict, route
+from sipbridge.core.calls.routing import Bridge, RoutingTable, Verdict, route
 from sipbridge.core.calls.routing_table import routing_table
 from sipbridge.core.gateways.registration import Registration, RegistrationStatus
+from sipbridge.core.providers.media_defaults import MediaDefaults
 from sipbridge.core.sip.call import CallRequest, Side
 
 NUMBER = "+33170000001"

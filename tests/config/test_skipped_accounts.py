@@ -12,8 +12,8 @@ from config_examples import GOOD, edited
 from sipbridge.cli import cli, common
 from sipbridge.config.load import parse_providers
 from sipbridge.config.text.diagnostic import Severity
-from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.core.calls.routing_table import routing_table
+from sipbridge.core.providers.media_defaults import MediaDefaults
 
 SECOND = '{ "uri": "sip:line2@example.org", "secretType": "clrtxt", "secret": "Mellon2" }'
 BAD = {

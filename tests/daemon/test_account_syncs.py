@@ -8,9 +8,9 @@ from memory_switch import FakeClock
 
 from sipbridge.config.load import parse_providers
 from sipbridge.core.bridge_config import BridgeConfig
-from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.core.calls.routing_table import routing_table
 from sipbridge.core.pools.account_pool import AccountPool, Line
+from sipbridge.core.providers.media_defaults import MediaDefaults
 from sipbridge.daemon.account_syncs import AccountSyncs
 from sipbridge.daemon.supervisor import Supervisor
 from sipbridge.services.accounts.pool_members import PoolMembers

@@ -9,11 +9,12 @@ from fuzz.target import SEPARATOR, Target, as_text, texts
 from sipbridge.adapters.event_socket.framing import encode_command
 from sipbridge.core.accounts.account import Account
 from sipbridge.core.calls.dial_string import format_dial_string
-from sipbridge.core.calls.routing import ANONYMOUS, Bridge, MediaDefaults, RoutingTable, route
+from sipbridge.core.calls.routing import ANONYMOUS, Bridge, RoutingTable, route
 from sipbridge.core.errors import TemplateError, UriError
 from sipbridge.core.gateways.gateway import GatewayName
 from sipbridge.core.gateways.registration import Registration, RegistrationStatus
 from sipbridge.core.pools.account_pool import AccountPool
+from sipbridge.core.providers.media_defaults import MediaDefaults
 from sipbridge.core.providers.provider import (
     Always,
     OnAccountNotFound,

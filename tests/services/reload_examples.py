@@ -12,9 +12,9 @@ from sipbridge.config.text.diagnostic import Diagnostic
 from sipbridge.core.accounts.account import Account, account_id
 from sipbridge.core.bridge_config import BridgeConfig, PoolConfig
 from sipbridge.core.calls.events import GatewayStateChanged
-from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.core.calls.routing_table import routing_table
 from sipbridge.core.pools.account_pool import AccountPool
+from sipbridge.core.providers.media_defaults import MediaDefaults
 from sipbridge.core.providers.provider import PoolPolicy, Provider, SqlLoader
 from sipbridge.ports import SourceUnavailable
 from sipbridge.services.operate.reload import ReloadResult

@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from sipbridge.core.calls.routing import DeclineReason, MediaDefaults
+from sipbridge.core.calls.routing import DeclineReason
 from sipbridge.core.providers.edge import Edge, EdgeReason
 from sipbridge.core.providers.media import MediaEncryption
+from sipbridge.core.providers.media_defaults import MediaDefaults
 from sipbridge.core.sip.uri import parse_sip_uri
 from sipbridge.settings import (
     FILE_VARIABLE,

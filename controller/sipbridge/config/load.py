@@ -21,12 +21,10 @@ from sipbridge.config.text.json_reader import parse_json
 from sipbridge.config.version1 import to_version1_path, to_version2
 from sipbridge.core.accounts.next_hops import Networks
 from sipbridge.core.bridge_config import BridgeConfig
-from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.core.providers.edge import Edge
+from sipbridge.core.providers.media_defaults import NO_DEFAULTS, MediaDefaults
 from sipbridge.core.providers.provider import FindInPool, SqlLoader
 from sipbridge.core.providers.template import NO_CALL
-
-_NO_DEFAULTS = MediaDefaults()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ class LoadResult:
 
 def load_providers(
     path: Path,
-    defaults: MediaDefaults = _NO_DEFAULTS,
+    defaults: MediaDefaults = NO_DEFAULTS,
     edge: Edge | None = None,
     unknown_fields: Severity = Severity.ERROR,
     refused_next_hops: Networks = (),
@@ -83,7 +81,7 @@ def load_providers(
 def parse_providers(
     text: str | bytes,
     file: str,
-    defaults: MediaDefaults = _NO_DEFAULTS,
+    defaults: MediaDefaults = NO_DEFAULTS,
     edge: Edge | None = None,
     unknown_fields: Severity = Severity.ERROR,
     refused_next_hops: Networks = (),

@@ -13,10 +13,10 @@ from sipbridge.config.text.diagnostic import Report
 from sipbridge.config.text.source_text import Path
 from sipbridge.config.uris import NO_MESSAGE_WAITING, read_uri
 from sipbridge.core.accounts.account import PROTOCOLS, Account
-from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.core.errors import TemplateError, UriError
 from sipbridge.core.providers.edge import Edge, EdgeReason
 from sipbridge.core.providers.media import MediaEncryption, media_offer, why_not_offered
+from sipbridge.core.providers.media_defaults import MediaDefaults
 from sipbridge.core.providers.provider import (
     Always,
     FindInPool,
@@ -96,7 +96,7 @@ def edge_of_pool(edge: Edge | None, providers: Iterable[Provider], defaults: Med
         invite = provider.outgoing_invite
         if provider.account_pool != pool or invite.outbound_proxy is not None:
             continue
-        offer = media_offer(*defaults.fill_in(invite.media_encryption, invite.enable_avpf), has_edge=True)
+        offer = defaults.offer_of(invite, has_edge=True)
         if offer is not None and offer.edge is not None:
             return replace(edge, takes_all=EdgeReason.MEDIA)
     return edge

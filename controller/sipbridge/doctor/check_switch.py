@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 from sipbridge.core.bridge_config import BridgeConfig
-from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.core.freeswitch.known_holes import known_holes
 from sipbridge.core.freeswitch.version import RECOMMENDED, TESTED, parse_freeswitch_version
 from sipbridge.core.network import HostNetwork
 from sipbridge.core.providers.media import SwitchDtls
+from sipbridge.core.providers.media_defaults import MediaDefaults
 from sipbridge.doctor.facts import HostFacts, ProfileFacts, SwitchFacts
 from sipbridge.doctor.finding import Finding, Section
 

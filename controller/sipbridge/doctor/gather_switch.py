@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from sipbridge.adapters.event_socket.connection import EventSocketConnection
-from sipbridge.adapters.event_socket.freeswitch import DTLS_CERTIFICATE
+from sipbridge.adapters.event_socket.freeswitch import has_dtls_certificate
 from sipbridge.adapters.event_socket.lease import LEASE_VARIABLE
 from sipbridge.adapters.event_socket.profiles import profile_parameters
 from sipbridge.core.freeswitch.version import FreeSwitchVersion, parse_freeswitch_version
@@ -80,7 +80,7 @@ def _ask(api: Api, settings: Settings) -> SwitchFacts:
         api_expansion="on" in api("fsctl api_expansion").split(),
         lease=api(f"global_getvar {LEASE_VARIABLE}") == "true",
         spool=api("global_getvar sipbridge_spool"),
-        has_dtls_certificate=api(f"file_exists {api('global_getvar certs_dir')}/{DTLS_CERTIFICATE}") == "true",
+        has_dtls_certificate=has_dtls_certificate(api),
         sees_spool_folder=_is_plain(folder) and api(f"file_exists {folder}") == "true",
         max_sessions=int((re.findall(r"\d+", api("fsctl max_sessions")) or ["0"])[0]),
         profiles=tuple(

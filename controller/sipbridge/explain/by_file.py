@@ -13,19 +13,12 @@ from collections.abc import Callable, Iterable, Mapping
 from sipbridge.core.accounts.account import Account
 from sipbridge.core.bridge_config import BridgeConfig
 from sipbridge.core.calls.dial_string import format_dial_string
-from sipbridge.core.calls.routing import (
-    Bridge,
-    Decision,
-    DeclineReason,
-    MediaDefaults,
-    RoutingTable,
-    looks_in_pool,
-    route,
-)
+from sipbridge.core.calls.routing import Bridge, Decision, DeclineReason, RoutingTable, looks_in_pool, route
 from sipbridge.core.calls.routing_table import routing_table
 from sipbridge.core.gateways.gateway import GatewayName, gateway_stem
 from sipbridge.core.gateways.registration import Registration, RegistrationStatus
 from sipbridge.core.pools.account_pool import AccountPool
+from sipbridge.core.providers.media_defaults import MediaDefaults
 from sipbridge.core.providers.provider import SqlLoader
 from sipbridge.core.sip.call import CallRequest, Side
 from sipbridge.explain.sides import explain_side

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from sipbridge.core.bridge_config import BridgeConfig, PoolConfig
-from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.core.providers.edge import Edge, edge_reason
-from sipbridge.core.providers.media import media_offer
+from sipbridge.core.providers.media_defaults import MediaDefaults
 from sipbridge.core.providers.provider import SqlLoader
 
 OWN_MEDIA = "the provider needs media that FreeSWITCH alone cannot offer"
@@ -22,7 +21,7 @@ def explain_edge(config: BridgeConfig, media: MediaDefaults) -> Iterator[str]:
                 yield f"pool {name}: {what} through the edge{why and ': '}{why}"
     for provider in config.providers:
         invite = provider.outgoing_invite
-        offer = media_offer(*media.fill_in(invite.media_encryption, invite.enable_avpf), has_edge=True)
+        offer = media.offer_of(invite, has_edge=True)
         has_edge = config.pools[provider.account_pool].policy.edge is not None
         if has_edge and offer is not None and offer.edge and invite.outbound_proxy is not None:
             yield f"provider {provider.name}: calls through the edge: {OWN_MEDIA}"

@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 
 from sipbridge.config.text.diagnostic import Diagnostic, Severity
-from sipbridge.core.calls.routing import MediaDefaults
+from sipbridge.core.providers.media_defaults import MediaDefaults
 from sipbridge.settings.calls import CallSettings
 from sipbridge.settings.daemon import CdrSettings, ControlSettings, HttpSettings, LoggingSettings, NetworkSettings
 from sipbridge.settings.edge import EdgeSettings

@@ -81,7 +81,7 @@ class Simulator:
         # Both may be the same profile.
         self._profiles[provider_profile] = (5080, spool_file)
         self._roles = {"inside": inside_profile, "providers": provider_profile}
-        self._variables = {"originator_codec": "PCMA,PCMU", **(variables or {})}
+        self._variables = {"sipbridge_codecs": "PCMA,PCMU", **(variables or {})}
         self._admits_any_provider = admits_any_provider
         self.version = version
         self._tick_s = tick_s

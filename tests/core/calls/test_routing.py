@@ -16,7 +16,6 @@ from sipbridge.core.calls.routing import (
     Bridge,
     Decline,
     DeclineReason,
-    MediaDefaults,
     RoutingTable,
     TraceStep,
     Verdict,
@@ -27,6 +26,7 @@ from sipbridge.core.pools.account_pool import AccountPool, Line
 from sipbridge.core.pools.line_usage import ChannelUuid, LineUsage
 from sipbridge.core.providers.edge import Edge, EdgeReason
 from sipbridge.core.providers.media import MediaEncryption, MediaOffer
+from sipbridge.core.providers.media_defaults import MediaDefaults
 from sipbridge.core.providers.provider import (
     Always,
     FindInPool,

@@ -11,10 +11,10 @@ from services_examples import Services, account, outbound, parked, policy, pool
 
 from sipbridge.core.accounts.account import account_id
 from sipbridge.core.calls.events import Heartbeat
-from sipbridge.core.calls.routing import MediaDefaults
 from sipbridge.core.observe.problems import find_problems
 from sipbridge.core.observe.snapshot import AccountQuery
 from sipbridge.core.providers.media import MediaEncryption
+from sipbridge.core.providers.media_defaults import MediaDefaults
 from sipbridge.core.sip.call import ChannelUuid, Side
 from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchLost, Unconfirmed
 from support.sdp_offers import AUDIO, CRYPTO, HEAD, KEY

@@ -35,10 +35,10 @@ from sipbridge.ports import CommandRefused, NotSent, Outcome, SwitchListener, Sw
 _log = logging.getLogger(__name__)
 
 SALT_VARIABLE = "sipbridge_salt"
-DTLS_CERTIFICATE = "dtls-srtp.pem"
+_DTLS_CERTIFICATE = "dtls-srtp.pem"
 LOST_GATEWAYS_VARIABLE = "sipbridge_lost_gateways"
-_CODECS = "${sipbridge_codecs}"
-"""FreeSWITCH expands it: what its configuration says that calls may use."""
+_CODECS_VARIABLE = "sipbridge_codecs"
+"""The codecs that calls may use, by FreeSWITCH's configuration."""
 _COUNT = re.compile("[0-9]{1,12}")
 _SALT = re.compile("[0-9a-f]{64}")
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{16}")
@@ -176,7 +176,7 @@ class FreeSwitch:
         if not self._may_decide(on_done):
             return
         if has_offer:
-            self._post(_execute(channel, "filter_codecs"), _ignore, _CODECS)
+            self._post(_execute(channel, "filter_codecs"), _ignore, f"${{{_CODECS_VARIABLE}}}")
         self._post(_execute(channel, "bridge"), on_done, dial_string)
 
     def respond(
@@ -195,8 +195,8 @@ class FreeSwitch:
         self._post(_execute(channel, "respond"), on_done, status_line)
 
     def codecs(self) -> Sequence[str]:
-        """Ask for ``originator_codec``, which vars.xml sets for every call that comes in."""
-        answer = self.api("global_getvar originator_codec").strip()
+        """Ask for the variable by which `bridge` has FreeSWITCH read an offer."""
+        answer = self.api(f"global_getvar {_CODECS_VARIABLE}").strip()
         # An empty answer arrives as an error.
         return () if answer.startswith("-ERR") else parse_codec_list(answer)
 
@@ -251,9 +251,8 @@ class FreeSwitch:
         return bytes.fromhex(salt)
 
     def has_dtls_certificate(self) -> bool:
-        """Whether it sees the file that it makes for itself when it starts. Source: switch_rtp.c, switch_rtp_init."""
-        folder = self.api("global_getvar certs_dir").strip()
-        return self.api(f"file_exists {folder}/{DTLS_CERTIFICATE}").strip() == "true"
+        """See the function of this name."""
+        return has_dtls_certificate(self.api)
 
     def lost_gateways(self) -> int:
         """Read a global variable of FreeSWITCH, which is lost together with the memory that it counts."""
@@ -349,6 +348,16 @@ class FreeSwitch:
             on_done(NotSent("FreeSWITCH is not connected"))
         else:
             self._commands.post(command, on_reply, body=body)
+
+
+def has_dtls_certificate(api: Callable[[str], str]) -> bool:
+    """Whether FreeSWITCH sees the file that it makes for itself when it starts. Source: switch_rtp.c, switch_rtp_init.
+
+    Args:
+        api: runs an API command and returns its answer.
+    """
+    folder = api("global_getvar certs_dir").strip()
+    return api(f"file_exists {folder}/{_DTLS_CERTIFICATE}").strip() == "true"
 
 
 def _ignore(outcome: Outcome) -> None:

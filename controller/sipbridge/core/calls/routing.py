@@ -13,12 +13,12 @@ from typing import NamedTuple, assert_never
 from sipbridge.core.errors import UriError
 from sipbridge.core.pools.account_pool import AccountPool, Line
 from sipbridge.core.providers.edge import edge_reason
-from sipbridge.core.providers.media import MediaEncryption, MediaOffer, SwitchDtls, media_offer, why_not_offered
+from sipbridge.core.providers.media import MediaOffer, media_offer, why_not_offered
+from sipbridge.core.providers.media_defaults import NO_DEFAULTS, MediaDefaults
 from sipbridge.core.providers.provider import (
     FindInPool,
     MatchRegex,
     OnAccountNotFound,
-    OutgoingInvite,
     Provider,
     RandomAccount,
 )
@@ -113,36 +113,6 @@ Decision = Bridge | Decline
 
 
 @dataclass(frozen=True, slots=True)
-class MediaDefaults:
-    """What a provider that says nothing about media gets.
-
-    Attributes:
-        accept_unverified_dtls: whether DTLS-SRTP is good enough if FreeSWITCH does not verify the certificate.
-    """
-
-    encryption: MediaEncryption = MediaEncryption.NONE
-    enable_avpf: bool | None = None
-    accept_unverified_dtls: bool = False
-
-    def fill_in(
-        self, encryption: MediaEncryption | None, enable_avpf: bool | None
-    ) -> tuple[MediaEncryption, bool | None]:
-        """Fill in what a provider leaves out, and return the arguments of `media_offer`."""
-        return encryption or self.encryption, self.enable_avpf if enable_avpf is None else enable_avpf
-
-    def dtls_fault(self, offer: MediaOffer | None, switch: SwitchDtls) -> str:
-        """Why an offer must not go out of this FreeSWITCH; ``""`` if it may."""
-        if offer is None or not offer.is_dtls_of_freeswitch:
-            return ""
-        return switch.fault(accept_unverified=self.accept_unverified_dtls)
-
-    def dtls_fault_of(self, invite: OutgoingInvite, switch: SwitchDtls) -> str:
-        """The same for what a provider asks for."""
-        offer = media_offer(*self.fill_in(invite.media_encryption, invite.enable_avpf), has_edge=True)
-        return self.dtls_fault(offer, switch)
-
-
-@dataclass(frozen=True, slots=True)
 class RoutingTable:
     """The providers in order, and their pools.
 
@@ -152,7 +122,7 @@ class RoutingTable:
 
     providers: Sequence[Provider]
     pools: Mapping[str, AccountPool]
-    media: MediaDefaults = MediaDefaults()
+    media: MediaDefaults = NO_DEFAULTS
     drained: frozenset[str] = frozenset()
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sipbridge.core.bridge_config import BridgeConfig
-from sipbridge.core.calls.routing import MediaDefaults, RoutingTable
+from sipbridge.core.calls.routing import RoutingTable
 from sipbridge.core.pools.account_pool import AccountPool
+from sipbridge.core.providers.media_defaults import MediaDefaults
 from sipbridge.core.providers.provider import FindInPool, SqlLoader
 from sipbridge.core.providers.template import Template
 
