@@ -22,6 +22,7 @@ from sipbridge.core.errors import SdpError
 from sipbridge.core.sip.sdp import parse_sdp_offer
 from support.bridge import Bridge, Providers
 from support.freeswitch import FreeSwitch
+from support.providers_file import all_calls_out
 from support.sdp_offers import HEAD, OFFERS, mutated
 from support.sip_message import SipMessage, sdp
 from support.sip_peer import SipPeer
@@ -35,21 +36,13 @@ _SETTINGS = "[calls]\nmax_calls_per_s = 10000"
 
 
 def _providers(callee: SipPeer) -> Providers:
-    provider = {
-        "name": "All",
-        "triggerCondition": {"strategy": "Always"},
-        "accountToUse": {"strategy": "Random"},
-        "onAccountNotFound": "decline",
-        "outgoingInvite": {"to": "sip:bob@x.example.org", "from": "sip:alice@x.example.org"},
-        "accountPool": "Pool",
-    }
-    pool = {
-        "outboundProxy": f"<sip:{callee.hostport}>",
-        "registrationRequired": False,
-        "maxCallsPerLine": 10_000,
-        "loader": [{"uri": "sip:alice@x.example.org"}],
-    }
-    return {"schemaVersion": 2, "providers": [provider], "accountPools": {"Pool": pool}}
+    return all_calls_out(
+        callee.hostport,
+        to="sip:bob@x.example.org",
+        from_="sip:alice@x.example.org",
+        account="sip:alice@x.example.org",
+        lines=10_000,
+    )
 
 
 class Wire:

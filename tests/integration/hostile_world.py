@@ -6,6 +6,7 @@ import pytest
 
 from support.bridge import Providers
 from support.freeswitch import CONFIGURATION, FreeSwitch
+from support.providers_file import all_calls_out
 from support.sip_peer import SipPeer
 
 LINES = 100
@@ -33,21 +34,10 @@ def freeswitch_that_expands(tmp_path_factory: pytest.TempPathFactory, *, allowed
 
 def everything_goes_out(callee: SipPeer) -> Providers:
     """A providers file by which all that a caller can say goes into the outgoing INVITE."""
-    provider = {
-        "name": "All",
-        "triggerCondition": {"strategy": "Always"},
-        "accountToUse": {"strategy": "Random"},
-        "onAccountNotFound": "decline",
-        "outgoingInvite": {
-            "to": "sip:{incoming.requestUri.user}@{account.uri.hostport}{incoming.requestUri.uriParameters}",
-            "from": "{incoming.from.displayName} <sip:{incoming.from.user}@x.example.org{incoming.from.uriParameters}>",
-        },
-        "accountPool": "Pool",
-    }
-    pool = {
-        "outboundProxy": f"<sip:{callee.hostport}>",
-        "registrationRequired": False,
-        "maxCallsPerLine": LINES,
-        "loader": [{"uri": ACCOUNT}],
-    }
-    return {"schemaVersion": 2, "providers": [provider], "accountPools": {"Pool": pool}}
+    return all_calls_out(
+        callee.hostport,
+        to="sip:{incoming.requestUri.user}@{account.uri.hostport}{incoming.requestUri.uriParameters}",
+        from_="{incoming.from.displayName} <sip:{incoming.from.user}@x.example.org{incoming.from.uriParameters}>",
+        account=ACCOUNT,
+        lines=LINES,
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,3 +169,19 @@ class TwoDomains:
         call = Call(caller, called, self.transport, invite, caller.final_response(invite, timeout_s=20))
         call.acknowledge()
         return call
+
+
+@contextmanager
+def two_domains(
+    freeswitch: FreeSwitch, folder: Path, transport: str = "udp", *, far_ip: str = "127.0.0.1", lines: int = LINES
+) -> Iterator[TwoDomains]:
+    """The two domains with a bridge between them that runs and has registered Alice; it is killed in the end."""
+    provider = DigestProvider(DOMAIN, PASSWORDS)
+    with SipPeer(provider.rule, ip=far_ip) as far, SipPeer() as proxy:
+        file = providers_file(far.hostport, proxy.hostport, transport, max_calls_per_line=lines)
+        bridge = Bridge(folder, freeswitch, file)
+        try:
+            bridge.wait_for_status(ALICE, "OK")
+            yield TwoDomains(freeswitch, bridge, far, provider, proxy, transport)
+        finally:
+            bridge.kill()

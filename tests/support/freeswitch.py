@@ -10,6 +10,8 @@ import secrets
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -229,3 +231,15 @@ class FreeSwitch:
         answer = self.event_socket.api("sofia profile providers rescan")
         self.spool.write_text("<include>\n</include>\n")
         return answer
+
+
+@contextmanager
+def parking_freeswitch(directory: Path, additions: Path | None = None, **variables: str) -> Iterator[FreeSwitch]:
+    """A FreeSWITCH whose calls the test decides: it gets their events, and the lease is there without a controller."""
+    freeswitch = FreeSwitch(directory, additions, **variables)
+    try:
+        freeswitch.event_socket.command("event json CHANNEL_PARK CHANNEL_HANGUP_COMPLETE")
+        freeswitch.take_calls()
+        yield freeswitch
+    finally:
+        freeswitch.kill()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from support.freeswitch import FreeSwitch
+from support.freeswitch import FreeSwitch, parking_freeswitch
 from support.parked_call import ParkedCall, place_call
 from support.rtp import RtpPeer
 from support.sip_message import SipMessage, sdp, sdp_audio
@@ -65,11 +65,9 @@ def test_the_longest_call_ends(freeswitch: FreeSwitch, caller: SipPeer, callee: 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreeSwitch]:
     """A FreeSWITCH that ends calls after two seconds of silence."""
-    freeswitch = FreeSwitch(tmp_path_factory.mktemp("impatient"), sipbridge_media_timeout_s=str(SILENCE_S))
-    freeswitch.event_socket.command("event json CHANNEL_PARK CHANNEL_HANGUP_COMPLETE")
-    freeswitch.take_calls()
-    yield freeswitch
-    freeswitch.kill()
+    folder = tmp_path_factory.mktemp("impatient")
+    with parking_freeswitch(folder, sipbridge_media_timeout_s=str(SILENCE_S)) as freeswitch:
+        yield freeswitch
 
 
 def test_a_call_without_rtp_ends(impatient: FreeSwitch, caller: SipPeer, callee: SipPeer) -> None:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import jabiru
 import pytest
-from jabiru import TwoDomains
+from jabiru import TwoDomains, two_domains
 
-from support.bridge import Bridge
-from support.digest import DigestProvider
 from support.freeswitch import FreeSwitch
 from support.processes import free_tcp_port
 from support.rtp import RtpPeer
 from support.sip_message import sdp, sdp_audio
-from support.sip_peer import SipPeer
 from support.sip_rule import answers
 
 LOOPBACK = "::1"
@@ -38,15 +34,8 @@ def switch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreeSwitch]:
 def domains(
     request: pytest.FixtureRequest, switch: FreeSwitch, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TwoDomains]:
-    provider = DigestProvider(jabiru.DOMAIN, jabiru.PASSWORDS)
-    with SipPeer(provider.rule, ip=LOOPBACK) as far, SipPeer() as proxy:
-        file = jabiru.providers_file(far.hostport, proxy.hostport, request.param)
-        bridge = Bridge(tmp_path_factory.mktemp("bridge"), switch, file)
-        try:
-            bridge.wait_for_status(jabiru.ALICE, "OK")
-            yield TwoDomains(switch, bridge, far, provider, proxy, request.param)
-        finally:
-            bridge.kill()
+    with two_domains(switch, tmp_path_factory.mktemp("bridge"), request.param, far_ip=LOOPBACK) as domains:
+        yield domains
 
 
 def test_starts_without_complaint(switch: FreeSwitch) -> None:

@@ -7,10 +7,8 @@ from collections.abc import Iterable, Iterator
 
 import jabiru
 import pytest
-from jabiru import TwoDomains
+from jabiru import TwoDomains, two_domains
 
-from support.bridge import Bridge
-from support.digest import DigestProvider
 from support.freeswitch import FreeSwitch
 from support.processes import wait_until
 from support.rtp import RtpPeer
@@ -43,15 +41,9 @@ WAYS = ["out", "in"]
 def domains(
     request: pytest.FixtureRequest, bridged_freeswitch: FreeSwitch, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TwoDomains]:
-    provider = DigestProvider(jabiru.DOMAIN, jabiru.PASSWORDS)
-    with SipPeer(provider.rule) as far, SipPeer() as proxy:
-        file = jabiru.providers_file(far.hostport, proxy.hostport, request.param, max_calls_per_line=LINES)
-        bridge = Bridge(tmp_path_factory.mktemp("bridge"), bridged_freeswitch, file)
-        try:
-            bridge.wait_for_status(jabiru.ALICE, "OK")
-            yield TwoDomains(bridged_freeswitch, bridge, far, provider, proxy, request.param)
-        finally:
-            bridge.terminate()
+    folder = tmp_path_factory.mktemp("bridge")
+    with two_domains(bridged_freeswitch, folder, request.param, lines=LINES) as domains:
+        yield domains
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from support.freeswitch import FreeSwitch
+from support.freeswitch import FreeSwitch, parking_freeswitch
 from support.parked_call import ParkedCall, place_call
 from support.rtp import RtpPeer
 from support.sip_message import SipMessage, sdp, sdp_audio, sdp_direction
@@ -183,11 +183,9 @@ def test_callee_that_wants_longer_sessions_gets_them(freeswitch: FreeSwitch, cal
 @pytest.fixture(scope="module")
 def from_any_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreeSwitch]:
     """A FreeSWITCH that takes RTP of the providers' side from any address."""
-    freeswitch = FreeSwitch(tmp_path_factory.mktemp("any"), sipbridge_providers_rtp_as_advertised="false")
-    freeswitch.event_socket.command("event json CHANNEL_PARK CHANNEL_HANGUP_COMPLETE")
-    freeswitch.take_calls()
-    yield freeswitch
-    freeswitch.kill()
+    folder = tmp_path_factory.mktemp("any")
+    with parking_freeswitch(folder, sipbridge_providers_rtp_as_advertised="false") as freeswitch:
+        yield freeswitch
 
 
 def test_media_follows_whoever_answers_after_another_was_heard(

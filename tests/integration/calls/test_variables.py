@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.event_socket import Event
-from support.freeswitch import FreeSwitch
+from support.freeswitch import FreeSwitch, parking_freeswitch
 from support.parked_call import ParkedCall, place_call
 from support.processes import wait_until
 from support.sip_message import SipMessage, sdp, sdp_audio
@@ -19,13 +19,8 @@ LOGS_KEPT = 2
 
 
 def start(tmp_path_factory: pytest.TempPathFactory, **variables: str) -> Iterator[FreeSwitch]:
-    switch = FreeSwitch(tmp_path_factory.mktemp("fs"), **variables)
-    switch.event_socket.command("event json CHANNEL_PARK CHANNEL_HANGUP_COMPLETE")
-    switch.take_calls()
-    try:
+    with parking_freeswitch(tmp_path_factory.mktemp("fs"), **variables) as switch:
         yield switch
-    finally:
-        switch.kill()
 
 
 @pytest.fixture(scope="module")

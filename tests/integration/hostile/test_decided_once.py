@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jabiru
 import pytest
-from jabiru import TwoDomains
+from jabiru import TwoDomains, two_domains
 
 from support.bridge import Bridge
 from support.digest import DigestProvider
@@ -20,16 +20,9 @@ from support.sip_rule import Reply, answers, replies
 
 @pytest.fixture
 def domains(bridged_freeswitch: FreeSwitch, tmp_path: Path) -> Iterator[TwoDomains]:
-    provider = DigestProvider(jabiru.DOMAIN, jabiru.PASSWORDS)
-    with SipPeer(provider.rule) as far, SipPeer() as proxy:
-        file = jabiru.providers_file(far.hostport, proxy.hostport, "udp")
-        bridge = Bridge(tmp_path, bridged_freeswitch, file)
-        try:
-            bridge.wait_for_status(jabiru.ALICE, "OK")
-            yield TwoDomains(bridged_freeswitch, bridge, far, provider, proxy, "udp")
-        finally:
-            bridged_freeswitch.event_socket.api("hupall")
-            bridge.terminate()
+    with two_domains(bridged_freeswitch, tmp_path) as domains:
+        yield domains
+        bridged_freeswitch.event_socket.api("hupall")
 
 
 def calls_made(domains: TwoDomains) -> int:

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import jabiru
 import pytest
-from jabiru import Call, TwoDomains
+from jabiru import Call, TwoDomains, two_domains
 
 from sipbridge.core.freeswitch.changes import Change
 from support.bridge import Bridge
 from support.digest import DigestProvider
 from support.edge import PROGRAM as KAMAILIO
 from support.edge import Edge
-from support.freeswitch import CONFIGURATION, FreeSwitch, has
+from support.freeswitch import CONFIGURATION, FreeSwitch, has, parking_freeswitch
 from support.malformed_sdp import CARRIED, DEADLY, MALFORMED
 from support.parked_call import place_call
 from support.processes import wait_until
@@ -45,15 +45,8 @@ def switch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreeSwitch]:
 
 @pytest.fixture(scope="module")
 def domains(switch: FreeSwitch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoDomains]:
-    provider = DigestProvider(jabiru.DOMAIN, jabiru.PASSWORDS)
-    with SipPeer(provider.rule) as far, SipPeer() as proxy:
-        file = jabiru.providers_file(far.hostport, proxy.hostport, "udp")
-        bridge = Bridge(tmp_path_factory.mktemp("bridge"), switch, file)
-        try:
-            bridge.wait_for_status(jabiru.ALICE, "OK")
-            yield TwoDomains(switch, bridge, far, provider, proxy, "udp")
-        finally:
-            bridge.kill()
+    with two_domains(switch, tmp_path_factory.mktemp("bridge")) as domains:
+        yield domains
 
 
 @pytest.fixture
@@ -168,19 +161,13 @@ def test_a_malformed_offer_of_a_provider_within_a_call_is_refused_at_the_edge(
 @pytest.mark.skipif(not has(Change.CHECKS_SDES_KEYS), reason="ends FreeSWITCH before 1.11.2, whatever we do")
 def test_an_answer_with_a_malformed_key_ends_no_newer_freeswitch(tmp_path: Path, body: str) -> None:
     """Straight from a provider with SDES, where nothing is between it and FreeSWITCH."""
-    switch = FreeSwitch(tmp_path / "fs")
-    try:
-        switch.event_socket.command("event json CHANNEL_PARK CHANNEL_HANGUP_COMPLETE")
-        switch.take_calls()
-        with SipPeer() as caller, SipPeer(answers(body=body)) as callee:
-            call = place_call(switch, caller)
-            variables = f"sip_route_uri=sip:{callee.hostport}|rtp_secure_media=mandatory:AES_CM_128_HMAC_SHA1_80"
-            call.bridge(f"{{^^|{variables}}}sofia/providers/sip:bob@jabiru")
-            callee.request("ACK")
-            assert switch.is_running
-            assert switch.event_socket.api("status").startswith("UP")
-    finally:
-        switch.kill()
+    with parking_freeswitch(tmp_path / "fs") as switch, SipPeer() as caller, SipPeer(answers(body=body)) as callee:
+        call = place_call(switch, caller)
+        variables = f"sip_route_uri=sip:{callee.hostport}|rtp_secure_media=mandatory:AES_CM_128_HMAC_SHA1_80"
+        call.bridge(f"{{^^|{variables}}}sofia/providers/sip:bob@jabiru")
+        callee.request("ACK")
+        assert switch.is_running
+        assert switch.event_socket.api("status").startswith("UP")
 
 
 def test_what_is_tried_would_end_it(tmp_path: Path) -> None:
@@ -190,21 +177,16 @@ def test_what_is_tried_would_end_it(tmp_path: Path) -> None:
     text = (CONFIGURATION / "sip_profiles/common.inc").read_text()
     (add / "common.inc").write_text(text.replace("none-until-checked", "$${sipbridge_codecs}"))
     for number, (what, body) in enumerate(DEADLY.items()):
-        switch = FreeSwitch(tmp_path / str(number), add.parent, **SDES)
-        switch.event_socket.command("event json CHANNEL_PARK CHANNEL_HANGUP_COMPLETE")
-        switch.take_calls()
-        try:
-            with SipPeer() as caller, SipPeer() as callee:
-                if what in BEFORE_ANYBODY_DECIDES:
-                    invite = caller.new_request("INVITE", "sip:bob@x", from_="<sip:a@x>", to="<sip:b@x>", body=body)
-                    caller.send(invite, switch.providers)
-                else:
-                    place_call(switch, caller, body=body).bridge_to(callee)
-                ends = what not in OF_1_10 or not has(Change.CHECKS_SDES_KEYS)
-                if ends:
-                    wait_until(f"{what} ends it", lambda switch=switch: not switch.is_running)  # type: ignore[misc]
-                else:
-                    callee.request("INVITE")
-                    assert switch.is_running, what
-        finally:
-            switch.kill()
+        parking = parking_freeswitch(tmp_path / str(number), add.parent, **SDES)
+        with parking as switch, SipPeer() as caller, SipPeer() as callee:
+            if what in BEFORE_ANYBODY_DECIDES:
+                invite = caller.new_request("INVITE", "sip:bob@x", from_="<sip:a@x>", to="<sip:b@x>", body=body)
+                caller.send(invite, switch.providers)
+            else:
+                place_call(switch, caller, body=body).bridge_to(callee)
+            ends = what not in OF_1_10 or not has(Change.CHECKS_SDES_KEYS)
+            if ends:
+                wait_until(f"{what} ends it", lambda switch=switch: not switch.is_running)  # type: ignore[misc]
+            else:
+                callee.request("INVITE")
+                assert switch.is_running, what

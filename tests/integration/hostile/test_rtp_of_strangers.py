@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from sipbridge.core.freeswitch.changes import Change
-from support.freeswitch import FreeSwitch, has
+from support.freeswitch import FreeSwitch, has, parking_freeswitch
 from support.parked_call import place_call
 from support.rtp import RtpPeer
 from support.sip_message import sdp, sdp_audio
@@ -19,28 +18,16 @@ PCMA = 8
 SAME_HOST, ANOTHER_HOST = "127.0.0.1", "127.77.0.9"
 
 
-@contextmanager
-def switch(directory: pytest.TempPathFactory, **variables: str) -> Iterator[FreeSwitch]:
-    freeswitch = FreeSwitch(directory.mktemp("fs"), **variables)
-    freeswitch.event_socket.command("event json CHANNEL_PARK CHANNEL_HANGUP_COMPLETE")
-    freeswitch.take_calls()
-    try:
-        yield freeswitch
-    finally:
-        freeswitch.kill()
-
-
 @pytest.fixture(scope="module")
 def by_default(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreeSwitch]:
-    with switch(tmp_path_factory) as freeswitch:
+    with parking_freeswitch(tmp_path_factory.mktemp("fs")) as freeswitch:
         yield freeswitch
 
 
 @pytest.fixture(scope="module")
 def the_other_way_round(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreeSwitch]:
-    with switch(
-        tmp_path_factory, sipbridge_inside_rtp_as_advertised="true", sipbridge_providers_rtp_as_advertised="false"
-    ) as freeswitch:
+    variables = {"sipbridge_inside_rtp_as_advertised": "true", "sipbridge_providers_rtp_as_advertised": "false"}
+    with parking_freeswitch(tmp_path_factory.mktemp("fs"), **variables) as freeswitch:
         yield freeswitch
 
 

@@ -18,6 +18,7 @@ import pytest
 from support.bridge import Bridge, Providers
 from support.freeswitch import FreeSwitch
 from support.processes import wait_until
+from support.providers_file import all_calls_out
 from support.sip_message import SipMessage, sdp, without_tag
 from support.sip_peer import SipPeer
 from support.sip_rule import Reply, replies
@@ -106,21 +107,9 @@ def torture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Torture]:
 
 
 def _providers(callee: SipPeer) -> Providers:
-    provider = {
-        "name": "All",
-        "triggerCondition": {"strategy": "Always"},
-        "accountToUse": {"strategy": "Random"},
-        "onAccountNotFound": "decline",
-        "outgoingInvite": {"to": "{incoming.requestUri}", "from": "{incoming.from}"},
-        "accountPool": "Pool",
-    }
-    pool = {
-        "outboundProxy": f"<sip:{callee.hostport}>",
-        "registrationRequired": False,
-        "maxCallsPerLine": 100,
-        "loader": [{"uri": ACCOUNT}],
-    }
-    return {"schemaVersion": 2, "providers": [provider], "accountPools": {"Pool": pool}}
+    return all_calls_out(
+        callee.hostport, to="{incoming.requestUri}", from_="{incoming.from}", account=ACCOUNT, lines=100
+    )
 
 
 @pytest.mark.parametrize("name", MESSAGES)
